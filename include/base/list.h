@@ -1,0 +1,49 @@
+/* Doubly linked list, embedded: the links lie in the object, the list owns nothing. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct list {
+	struct list *next;
+	struct list *prev;
+};
+
+#define container_of(pointer, type, member) \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+static inline void
+list_init(struct list *head)
+{
+	head->next = head->prev = head;
+}
+static inline bool
+list_empty(const struct list *head)
+{
+	return head->next == head;
+}
+static inline void
+list_append(struct list *head, struct list *node)
+{
+	node->prev = head->prev;
+	node->next = head;
+	head->prev->next = node;
+	head->prev = node;
+}
+/* Takes node out of whichever list it is in and leaves it as an empty list; harmless when it is in
+ * none. */
+static inline void
+list_remove(struct list *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	list_init(node);
+}
+/* The oldest node, still linked; NULL when empty. */
+static inline struct list *
+list_first(const struct list *head)
+{
+	return list_empty(head) ? NULL : head->next;
+}
+#define list_each(node, head) \
+	for (struct list *node = (head)->next; node != (head); node = node->next)

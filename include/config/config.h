@@ -1,0 +1,156 @@
+/*
+ * The configuration as values: read with libConfuse, checked against the table in config/keys.h,
+ * explained with file and line. Section numbers are those of docs/operations.md. All memory belongs
+ * to the struct config.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/ip.h"
+#include "base/log.h"
+
+enum config_schemes { CONFIG_SCHEMES_BOTH, CONFIG_SCHEMES_SIPS, CONFIG_SCHEMES_SIP };
+enum config_client_auth {
+	CONFIG_CLIENT_AUTH_OFF,
+	CONFIG_CLIENT_AUTH_REQUEST,
+	CONFIG_CLIENT_AUTH_REQUIRE
+};
+enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_TEXT, CONFIG_LOG_JOURNAL, CONFIG_LOG_JSON };
+
+struct config_list {
+	char **items;
+	size_t count;
+};
+struct config_domain {
+	char *name; /* lower case */
+	struct config_list aliases;
+	enum config_schemes schemes;
+	bool require_tls;
+	bool compatible;	       /* contacts = compatible */
+	struct config_list algorithms; /* checked names */
+};
+struct config_listener {
+	char *name;
+	struct endpoint *binds;
+	size_t bind_count;
+	bool udp, tcp, tls;
+	bool udp_only;
+};
+struct config_certificate {
+	char *name, *chain, *key;
+};
+struct config_rate {
+	uint32_t count;
+	uint32_t per_ms; /* "20/s": 20 per 1000 */
+};
+
+/* Durations in ms, sizes in octets. */
+struct config {
+	struct {
+		char *name;
+		uint32_t workers; /* auto resolved */
+		char *header;
+		uint32_t max_connections; /* auto resolved, per node */
+		uint32_t max_message_size, max_body_size;
+		uint64_t transaction_memory; /* per worker */
+	} server;
+	struct config_domain *domains;
+	size_t domain_count;
+	struct config_listener *
+		listeners; /* without any: udp and tcp 5060, tls 5061 when there is a certificate */
+	size_t listener_count;
+	struct config_certificate *certificates;
+	size_t certificate_count;
+	struct {
+		bool min_tls13;
+		char *ciphers;
+		enum config_client_auth client_auth;
+		char *client_ca;
+		uint64_t handshake_timeout;
+		bool session_tickets;
+		uint64_t ticket_rotation;
+		bool sni_strict;
+		uint64_t reload_interval;
+	} tls;
+	struct {
+		uint64_t first_message_timeout, message_timeout, idle_timeout;
+		uint32_t max_per_ip;
+		uint32_t udp_receive_buffer;
+	} connection;
+	struct {
+		uint64_t nonce_ttl, nonce_key_rotation, failure_delay;
+	} auth;
+	struct {
+		uint64_t expires_default, expires_min, expires_max;
+		uint32_t expires_jitter; /* percent */
+		uint32_t max_contacts, max_contacts_per_request;
+		bool replace_oldest;
+	} registration;
+	struct {
+		char *url;
+		char *password_file;
+		uint32_t connections_per_worker;
+		bool prepared;
+		uint64_t connect_timeout, query_timeout;
+		uint32_t queue_limit, batch_rows, retries;
+		bool allow_unsafe; /* durability = ignore: ready although fsync or
+				      synchronous_commit is off */
+	} database;
+	struct {
+		struct config_rate per_ip_rate, per_aor_rate;
+		uint32_t per_ip_burst;
+		uint32_t ipv6_prefix;
+		struct ip_prefix *exempt;
+		size_t exempt_count;
+		struct config_list drop_agents;
+		uint64_t overload_delay, retry_after_min, retry_after_max;
+	} limits;
+	struct {
+		char *socket;
+		bool listen_on;
+		struct endpoint listen;
+		char *tokens_file;
+		uint64_t request_timeout;
+		uint32_t max_connections, page_size_max;
+	} admin;
+	struct {
+		struct endpoint *listen;
+		size_t listen_count;
+		bool fail_on_database; /* db_policy */
+		uint64_t db_grace;
+		uint64_t drain_delay, drain_spread, drain_timeout;
+	} health;
+	struct {
+		enum log_level level;
+		enum config_log_format format;
+	} log;
+	void *memory; /* the parser's own */
+};
+
+/* One "-o section.key=value"; titled sections as "domain.example.com.schemes=sip" are not settable
+ * this way. */
+struct config_override {
+	const char *text;
+};
+
+/*
+ * Reads path and conf.d/ *.conf beside it, the environment (ROLLCALL_SECTION_KEY), then the
+ * overrides. path NULL: defaults alone. All errors of one pass go to errors, one line each as in
+ * section 10 of operators.md; NULL when there was any. warnings too, marked "warning:".
+ */
+struct config *config_load(const char *path, const struct config_override *overrides,
+			   size_t override_count, FILE *errors);
+void config_free(struct config *config);
+
+/* The commented default file; and the effective configuration (passwords never are part of it).
+ * Both can be loaded again. */
+void config_print_default(FILE *out);
+void config_print(const struct config *config, FILE *out);
+
+/* The keys that differ and need a restart ("server.workers", …), one a line to out; returns their
+ * number. */
+size_t config_needs_restart(const struct config *old, const struct config *new, FILE *out);

@@ -1,0 +1,52 @@
+/*
+ * One thread, one epoll: watched descriptors, timers, and work put off to the end of the turn. A
+ * callback may close anything, itself included: what is closed in a turn is released when the turn
+ * ends, so that no event that epoll already returned finds freed memory.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct loop;
+
+/* Embedded by whoever watches; zero it first. */
+struct watch {
+	int fd;
+	void (*ready)(struct watch *watch, bool readable, bool writable);
+	bool active;
+	bool want_read;
+	bool want_write;
+};
+
+struct loop *loop_open(void);
+void loop_close(struct loop *loop);
+
+/* Starts, changes or stops watching. loop_watch is false, with errno, when epoll refuses. Error and
+ * hang-up count as both. */
+bool loop_watch(struct loop *loop, struct watch *watch, int fd, bool readable, bool writable);
+void loop_unwatch(struct loop *loop, struct watch *watch);
+
+/* Monotonic and real time of the start of this turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+int64_t loop_real_ms(const struct loop *loop);
+
+/* Turns until loop_stop(). */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+/* One turn, waiting at most wait_ms (-1: as long as it takes). */
+void loop_turn(struct loop *loop, int wait_ms);
+
+/* Called at the end of each turn in the order of registration: flush what was queued. Zero it
+ * first. */
+struct turn_end {
+	struct list link;
+	void (*call)(struct turn_end *end);
+};
+void loop_at_turn_end(struct loop *loop, struct turn_end *end);
+void loop_no_turn_end(struct turn_end *end);
+
+/* Memory given to free() at the end of this turn. */
+void loop_release(struct loop *loop, void *memory);

@@ -1,0 +1,55 @@
+/*
+ * The TLS side of a server as one replaceable value: certificates by SNI, versions, suites, client
+ * certificates, tickets. A new one is built and checked beside the old one; connections keep the
+ * one they began with.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls_server;
+
+struct tls_certificate_settings {
+	const char *name;  /* of the certificate section, for messages */
+	const char *chain; /* PEM files */
+	const char *key;
+};
+enum tls_client_auth { TLS_CLIENT_AUTH_OFF, TLS_CLIENT_AUTH_REQUEST, TLS_CLIENT_AUTH_REQUIRE };
+struct tls_settings {
+	const struct tls_certificate_settings *certificates; /* the first is the default */
+	size_t certificate_count;
+	const char *const
+		*domains; /* served domains, to warn about those that no certificate covers */
+	size_t domain_count;
+	bool min_tls13;
+	const char *ciphers; /* of TLS 1.2 */
+	enum tls_client_auth client_auth;
+	const char *client_ca;
+	bool tickets;
+	uint32_t ticket_rotation_s;
+	bool sni_strict;
+};
+
+/*
+ * Reads and checks everything (section 10 of operators.md); NULL with a sentence in error.
+ * warnings, one call each, may be NULL. References: tls_server_retain/release; connections hold
+ * one.
+ */
+struct tls_server *tls_server_open(const struct tls_settings *settings, char *error,
+				   size_t error_cap, void (*warn)(const char *sentence, void *arg),
+				   void *arg);
+struct tls_server *tls_server_retain(struct tls_server *server);
+void tls_server_release(struct tls_server *server);
+/* Secret of the cluster for session tickets; until it is given no tickets are issued. now_s is real
+ * time. */
+void tls_server_ticket_secret(struct tls_server *server, const uint8_t secret[static 32]);
+
+/* One row for each certificate, for `GET /certificates` and metrics later. */
+struct tls_certificate_info {
+	const char *name;
+	int64_t not_after; /* seconds since 1970 */
+};
+size_t tls_server_certificates(const struct tls_server *server, struct tls_certificate_info *info,
+			       size_t capacity);

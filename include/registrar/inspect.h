@@ -1,0 +1,41 @@
+/* What can be said about any request before it is known whether it registers: RFC 3261 §8.2, lines
+ * ORD-18 to ORD-31. */
+#pragma once
+
+#include "base/arena.h"
+#include "registrar/answer.h"
+#include "registrar/policy.h"
+#include "sip/message.h"
+
+/* Where a request came from. */
+struct origin {
+	enum transport transport;
+	bool secure; /* TLS */
+	struct endpoint source;
+};
+
+/* What only the server knows about its own state. */
+struct readiness {
+	enum reason options;   /* REASON_NONE while ready; else why OPTIONS gets 503: the verdict of
+				  /readyz */
+	enum reason registers; /* REASON_NONE, or why REGISTER gets 503 (overloaded,
+				  database_unavailable) */
+};
+
+struct inspection {
+	struct sip_uri uri;	     /* the Request-URI */
+	const struct domain *domain; /* NULL: an address literal or Max-Forwards 0 (OPTIONS) */
+};
+
+/*
+ * True when the request may go on: a REGISTER to register_begin(), an OPTIONS to options_answer().
+ * False when *answer says what to answer. ACK and CANCEL never come here; ORD-25 (merged) is asked
+ * by server/ through `merged`.
+ */
+bool inspect_request(struct inspection *inspection, struct answer *answer,
+		     const struct policy *policy, const struct sip_message *request,
+		     const struct origin *origin, const struct readiness *readiness, bool merged,
+		     struct arena *arena);
+
+/* The answer to an OPTIONS that passed inspection (UAS-11-1 to UAS-11.2-4, ORD-38). */
+void options_answer(struct answer *answer, const struct inspection *inspection);

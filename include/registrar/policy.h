@@ -1,0 +1,46 @@
+/* What the operator decided: domains and limits, as values. Built by server/ from the
+ * configuration, read-only here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/credentials.h"
+#include "base/str.h"
+#include "sip/message.h"
+#include "sip/uri.h"
+
+enum domain_schemes { DOMAIN_SCHEMES_BOTH, DOMAIN_SCHEMES_SIPS, DOMAIN_SCHEMES_SIP };
+enum domain_contacts { DOMAIN_CONTACTS_STRICT, DOMAIN_CONTACTS_COMPATIBLE };
+
+struct domain {
+	struct str name; /* lower case; the realm too */
+	struct sip_host *aliases;
+	uint32_t alias_count;
+	enum domain_schemes schemes;
+	bool require_tls;
+	enum domain_contacts contacts;
+	struct digest_offer offer;
+};
+
+struct policy {
+	struct domain *domains;
+	uint32_t domain_count;
+	struct str server_header; /* empty: none */
+	struct str node;
+	struct sip_limits limits;
+	uint32_t expires_default_s;
+	uint32_t expires_min_s;
+	uint32_t expires_max_s;
+	uint32_t expires_jitter_percent;
+	uint32_t max_contacts;
+	uint32_t max_contacts_per_request;
+	bool replace_oldest; /* on_max_contacts = replace_oldest */
+	uint32_t nonce_ttl_s;
+	uint32_t retry_after_min_s;
+	uint32_t retry_after_max_s;
+};
+
+/* The domain that serves the host, by name or alias (REG-10.3.1-1, URI-10.3.5-4); NULL when none
+ * does. */
+const struct domain *policy_domain(const struct policy *policy, const struct sip_host *host);

@@ -1,0 +1,87 @@
+/*
+ * RFC 3261 §10.3 as three short functions. Each takes what is known and returns what it needs next;
+ * waiting is the caller's business, so nothing here knows a socket or a database.
+ *
+ *   register_begin ──► REGISTER_LOOKUP ──► register_decide ──► REGISTER_COMMIT ──► register_finish
+ * ──► REGISTER_REPLY
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/credentials.h"
+#include "auth/nonce.h"
+#include "base/arena.h"
+#include "registrar/answer.h"
+#include "registrar/aor.h"
+#include "registrar/inspect.h"
+#include "registrar/policy.h"
+#include "registrar/record.h"
+#include "sip/message.h"
+
+enum register_next {
+	REGISTER_REPLY,	 /* r->answer is final */
+	REGISTER_LOOKUP, /* read the record of r->aor and the account of r->credentials.username in
+			    r->aor.domain */
+	REGISTER_COMMIT, /* store r->after if the version is still r->version */
+};
+
+enum lookup_result { LOOKUP_FOUND, LOOKUP_UNAVAILABLE, LOOKUP_TIMEOUT, LOOKUP_FAILED };
+enum commit_result {
+	COMMIT_DONE,
+	COMMIT_CONFLICT,    /* the version has moved; nothing changed */
+	COMMIT_FAILED,	    /* refused by the database; nothing changed */
+	COMMIT_UNAVAILABLE, /* never sent; nothing changed */
+	COMMIT_UNKNOWN,	    /* sent, and the connection was lost: look the row up (REG-DB-5) */
+};
+
+struct contact {
+	struct sip_address address;
+	struct str params; /* without expires, rebuilt as written */
+	int16_t q;
+	uint32_t requested_s;
+	struct str instance;
+};
+
+struct registration {
+	/* Given by the caller before register_begin(). */
+	const struct policy *policy;
+	const struct nonce_keys *nonce_keys;
+	const struct sip_message *request;
+	struct inspection inspection;
+	struct origin origin;
+	struct arena *arena;
+	int64_t now_ms;	    /* real time of arrival, corrected to the database's clock (REG-DB-2) */
+	uint8_t random[32]; /* fresh, for the nonce, binding ids and jitter */
+	unsigned retries;   /* conflicts decided again before giving up: database.retries */
+
+	/* Worked out on the way; the server reads aor and credentials for the look-up. */
+	struct aor aor;
+	struct credentials credentials;
+	struct nonce nonce;
+	struct contact *contacts;
+	uint32_t contact_count;
+	bool star;
+	bool digest_done; /* the digest was right: later rounds need not prove it again unless
+			     hashes changed */
+	unsigned attempts;
+	bool recheck; /* the outcome of a commit is unknown: the next look-up decides it */
+
+	/* What to commit: the whole row after the change. Expired bindings and marks are gone from
+	 * it. */
+	int64_t version;
+	struct record after;
+
+	struct answer answer;
+};
+
+/* Steps 1 to 3 and 5 as far as the message alone tells; a challenge costs no trip to the database.
+ */
+enum register_next register_begin(struct registration *r);
+/* Steps 3 to 7: authenticate, authorize, plan all changes or none. record is NULL unless result is
+ * LOOKUP_FOUND. */
+enum register_next register_decide(struct registration *r, enum lookup_result result,
+				   const struct record *record);
+/* Step 8, or once more from the look-up. */
+enum register_next register_finish(struct registration *r, enum commit_result result);

@@ -1,0 +1,38 @@
+/* Rates a source (by prefix for IPv6) and an address-of-record, connections a source; bounded
+ * tables, exempt prefixes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ip.h"
+#include "base/str.h"
+
+struct limits;
+
+struct limits_settings {
+	double ip_per_second;
+	double ip_burst;
+	double aor_per_second;
+	uint32_t connections_per_ip;
+	uint8_t ipv6_prefix;
+	const struct ip_prefix *exempt; /* copied */
+	size_t exempt_count;
+	size_t table_entries; /* bound on each table; the least recently seen goes first */
+};
+
+struct limits *limits_open(const struct limits_settings *settings);
+void limits_configure(struct limits *limits, const struct limits_settings *settings);
+void limits_close(struct limits *limits);
+
+bool limits_exempt(const struct limits *limits, const struct ip *source);
+/* The address that counts for a source: masked for IPv6. */
+struct ip limits_source(const struct limits *limits, const struct ip *source);
+/* False: over the rate, drop or close. */
+bool limits_request(struct limits *limits, const struct ip *source, uint64_t now_ms);
+bool limits_aor(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms);
+/* False: the source has its connections already. limits_connection_closed() for each that was
+ * allowed. */
+bool limits_connection(struct limits *limits, const struct ip *source);
+void limits_connection_closed(struct limits *limits, const struct ip *source);

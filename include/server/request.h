@@ -1,0 +1,46 @@
+/*
+ * One request from its octets to its answer: parse, absorb, inspect, register, wait for the store,
+ * reply. The story of docs/architecture.md in one file; everything it calls is either pure or a
+ * queue.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "net/net.h"
+#include "registrar/policy.h"
+#include "server/limits.h"
+#include "store/store.h"
+
+struct requests;
+
+struct requests_settings {
+	const struct policy *policy; /* replaced as a whole by requests_configure(); the old one
+					must outlive the requests that use it */
+	uint64_t transaction_memory;
+	uint64_t request_memory; /* arenas of requests in flight */
+	uint32_t max_requests;	 /* in flight; over it 503 */
+	uint32_t max_per_stream; /* in flight on one connection before reading pauses */
+	uint64_t failure_delay_ms;
+	uint64_t overload_delay_ms;
+	uint64_t db_grace_ms;
+	bool fail_on_database;
+	unsigned retries;
+	const char *const *drop_agents; /* User-Agent prefixes that get silence */
+	size_t drop_agent_count;
+};
+
+/* The net and the user it calls are set afterwards: the net needs a user to be opened. */
+struct requests *requests_open(struct loop *loop, struct store *store, struct limits *limits,
+			       const struct requests_settings *settings);
+void requests_set_net(struct requests *requests, struct net *net);
+/* What the net is to call. */
+struct net_user *requests_net_user(struct requests *requests);
+void requests_configure(struct requests *requests, const struct requests_settings *settings);
+/* From now on OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close. */
+void requests_drain(struct requests *requests);
+/* In flight; shutting down waits for 0. */
+uint32_t requests_live(const struct requests *requests);
+void requests_close(struct requests *requests);

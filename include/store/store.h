@@ -1,0 +1,118 @@
+/*
+ * The truth, in PostgreSQL, without blocking: RFC 3261 §10.3 asks for all or nothing, and 200 goes
+ * out after COMMIT.
+ *
+ * The operations that gathered while a lane was busy travel together as one set-based statement
+ * (batch); an operation that its neighbours could spoil is sent again alone. Nothing ever completes
+ * inside the call that started it: done() comes from the loop, exactly once, also when the database
+ * is away.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/str.h"
+#include "net/loop.h"
+#include "registrar/record.h"
+#include "registrar/register.h"
+
+struct store;
+
+struct store_settings {
+	const char *url;	 /* libpq connection string, without password */
+	const char *password;	 /* NULL: none */
+	const char *application; /* "rollcalld/NODE" */
+	uint32_t connections;
+	uint32_t connect_timeout_ms;
+	uint32_t query_timeout_ms;
+	uint32_t queue_limit;
+	uint32_t batch_rows; /* 1: one-row statements only */
+	bool prepared;	     /* false: unnamed statements, for poolers */
+	uint32_t retries;
+	uint32_t key_rotation_ms; /* auth.nonce_key_rotation */
+	bool require_durable;	  /* not usable when fsync or synchronous_commit is off */
+};
+
+enum store_state {
+	STORE_CONNECTING, /* never connected yet */
+	STORE_UP,
+	STORE_SILENT, /* a lane has been silent for 500 ms: new requests get 503 at once
+			 (TXN-4321-1) */
+	STORE_DOWN,
+};
+
+/* One look-up or commit, embedded in the request: sending allocates nothing. */
+struct store_op {
+	/* In: for both */
+	struct str aor;	     /* canonical key; lives until done() */
+	struct arena *arena; /* the record of a look-up is copied here */
+	void (*done)(struct store_op *op);
+	/* In: for a look-up */
+	struct str domain;
+	struct str login;
+	/* In: for a commit */
+	int64_t version;
+	const struct record *after;
+	/* Out */
+	enum lookup_result looked_up;
+	struct record *record; /* when LOOKUP_FOUND */
+	enum commit_result committed;
+	/* The store's own */
+	struct list link;
+	uint64_t started_ms;
+	uint8_t kind;
+	uint8_t tries;
+	bool alone;
+};
+
+/* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are
+ * copied. */
+struct store *store_open(struct loop *loop, const struct store_settings *settings);
+/* Ends the connections; operations still waiting complete as unavailable before it returns. */
+void store_close(struct store *store);
+
+void store_lookup(struct store *store, struct store_op *op);
+void store_commit(struct store *store, struct store_op *op);
+
+enum store_state store_state(const struct store *store);
+/* Milliseconds since the state last was STORE_UP; 0 while it is. */
+uint64_t store_down_ms(const struct store *store);
+/* "db1:5432 refused; schema is 5, this version needs 7"; for health and status. Empty when up. */
+const char *store_trouble(const struct store *store);
+uint32_t store_queue_length(const struct store *store);
+
+/* Nonce keys of the cluster, newest first; count 0 until they were read once. Kept fresh by the
+ * store (D-03). */
+const struct nonce_keys *store_nonce_keys(const struct store *store);
+/* Secret for session tickets, the same on every node (32 octets); NULL until it was read once. */
+const uint8_t *store_ticket_secret(const struct store *store);
+/* Database time minus ours, from the last look-ups (REG-DB-2). */
+int64_t store_clock_offset_ms(const struct store *store);
+
+/*
+ * Any other statement, for the admin process: one of the files of sql/queries/ by name, text
+ * parameters (NULL allowed), one implicit transaction. done() gets the rows, which are gone when it
+ * returns.
+ */
+struct store_rows;
+enum query_result { QUERY_DONE, QUERY_FAILED, QUERY_UNAVAILABLE };
+struct store_query {
+	const char *name;
+	int param_count;
+	const char *params[16]; /* live until done() */
+	void (*done)(struct store_query *query, enum query_result result,
+		     const struct store_rows *rows);
+	char sqlstate[6]; /* when QUERY_FAILED */
+	struct list link;
+	uint64_t started_ms;
+	uint8_t tries;
+};
+void store_run(struct store *store, struct store_query *query);
+int store_rows_count(const struct store_rows *rows);
+/* The value as text; empty for NULL, which store_rows_null() tells apart. column by position from
+ * 0. */
+struct str store_rows_value(const struct store_rows *rows, int row, int column);
+bool store_rows_null(const struct store_rows *rows, int row, int column);

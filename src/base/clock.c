@@ -1,0 +1,87 @@
+/* The kernel's clocks and random octets, and dates as text without the C library's locale. */
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static struct timespec
+read_clock(clockid_t id)
+{
+	struct timespec now;
+	clock_gettime(id, &now);
+	return now;
+}
+
+uint64_t
+clock_monotonic_us(void)
+{
+	struct timespec now = read_clock(CLOCK_MONOTONIC);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t
+clock_monotonic_ms(void)
+{
+	return clock_monotonic_us() / 1000;
+}
+
+int64_t
+clock_real_ms(void)
+{
+	struct timespec now = read_clock(CLOCK_REALTIME);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+random_bytes(void *octets, uint64_t len)
+{
+	unsigned char *at = octets;
+	while (len > 0) {
+		ssize_t got = getrandom(at, len, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			perror("getrandom");
+			abort();
+		}
+		at += got;
+		len -= (uint64_t)got;
+	}
+}
+
+static struct tm
+civil(int64_t real_ms)
+{
+	time_t seconds = (time_t)(real_ms / 1000);
+	struct tm tm;
+	gmtime_r(&seconds, &tm);
+	return tm;
+}
+
+void
+clock_rfc3339(int64_t real_ms, char out[static 25])
+{
+	struct tm tm = civil(real_ms);
+	char text[80];
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (int)(real_ms % 1000));
+	snprintf(out, 25, "%.24s", text);
+}
+
+void
+clock_rfc1123(int64_t real_ms, char out[static 30])
+{
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	struct tm tm = civil(real_ms);
+	char text[80];
+	snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
+		 tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+		 tm.tm_sec);
+	snprintf(out, 30, "%.29s", text);
+}

@@ -1,0 +1,174 @@
+/* One line an event, built in a buffer of its own and written with one write(2), so that processes
+ * do not mix lines. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define TEXT_SHOWN 256
+
+static enum log_level current_level = LOG_LEVEL_INFO;
+static enum log_format current_format = LOG_FORMAT_TEXT;
+static char current_node[64];
+
+static const char *const level_words[] = { "error", "warning", "notice", "info", "debug" };
+static const int syslog_priority[] = { 3, 4, 5, 6, 7 };
+
+void
+log_setup(enum log_level level, enum log_format format, const char *node)
+{
+	current_level = level;
+	current_format = format;
+	snprintf(current_node, sizeof(current_node), "%s", node);
+}
+
+void
+log_set_level(enum log_level level)
+{
+	current_level = level;
+}
+
+enum log_level
+log_get_level(void)
+{
+	return current_level;
+}
+
+bool
+log_level_parse(struct str word, enum log_level *level)
+{
+	for (unsigned i = 0; i < sizeof(level_words) / sizeof(*level_words); i++) {
+		if (str_eq(word, str_of(level_words[i]))) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A JSON string or the inside of a quoted value: only printable ASCII leaves this function. */
+static void
+escaped(struct log_line *line, struct str value)
+{
+	struct writer *w = &line->writer;
+	size_t shown = value.len < TEXT_SHOWN ? value.len : TEXT_SHOWN;
+	for (size_t i = 0; i < shown; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+		if (c == '"' || c == '\\') {
+			writer_char(w, '\\');
+			writer_char(w, (char)c);
+		} else if (c >= 0x20 && c < 0x7f) {
+			writer_char(w, (char)c);
+		} else {
+			writer_printf(w, current_format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x",
+				      c);
+		}
+	}
+	if (shown < value.len)
+		writer_text_z(w, "...");
+}
+
+static void
+key(struct log_line *line, const char *name)
+{
+	if (current_format == LOG_FORMAT_JSON)
+		writer_printf(&line->writer, ",\"%s\":", name);
+	else
+		writer_printf(&line->writer, " %s=", name);
+}
+
+bool
+log_begin(struct log_line *line, enum log_level level, const char *event)
+{
+	if (level > current_level)
+		return false;
+	line->level = level;
+	line->writer = writer_on(line->buf, sizeof(line->buf) - 4);
+	char now[25];
+	clock_rfc3339(clock_real_ms(), now);
+	if (current_format == LOG_FORMAT_JSON)
+		writer_printf(&line->writer, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"",
+			      now, level_words[level], event);
+	else if (current_format == LOG_FORMAT_JOURNAL)
+		writer_printf(&line->writer, "<%d>%s", syslog_priority[level], event);
+	else
+		writer_printf(&line->writer, "%s %s %s", now, level_words[level], event);
+	return true;
+}
+
+void
+log_word(struct log_line *line, const char *name, const char *value)
+{
+	key(line, name);
+	bool plain = current_format != LOG_FORMAT_JSON && value[0] != '\0' &&
+		     strpbrk(value, " \"\\=") == NULL;
+	if (plain) {
+		writer_text_z(&line->writer, value);
+		return;
+	}
+	writer_char(&line->writer, '"');
+	escaped(line, str_of(value));
+	writer_char(&line->writer, '"');
+}
+
+void
+log_number(struct log_line *line, const char *name, int64_t value)
+{
+	key(line, name);
+	writer_printf(&line->writer, "%lld", (long long)value);
+}
+
+void
+log_endpoint(struct log_line *line, const char *name, const struct endpoint *endpoint)
+{
+	char text[64];
+	struct writer w = writer_on(text, sizeof(text) - 1);
+	endpoint_write(&w, endpoint);
+	text[w.len] = '\0';
+	log_word(line, name, text);
+}
+
+void
+log_text(struct log_line *line, const char *name, struct str value)
+{
+	key(line, name);
+	writer_char(&line->writer, '"');
+	escaped(line, value);
+	writer_char(&line->writer, '"');
+}
+
+void
+log_end(struct log_line *line)
+{
+	if (current_node[0] != '\0')
+		log_word(line, "node", current_node);
+	line->writer.cap = sizeof(line->buf);
+	if (current_format == LOG_FORMAT_JSON)
+		writer_char(&line->writer, '}');
+	writer_char(&line->writer, '\n');
+	ssize_t written = write(STDERR_FILENO, line->writer.buf, line->writer.len);
+	(void)written; /* there is nowhere left to complain */
+}
+
+void
+log_message(enum log_level level, const char *event, const char *format, ...)
+{
+	struct log_line line;
+	char text[1024];
+	va_list args;
+	if (!log_begin(&line, level, event))
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	key(&line, "message");
+	writer_char(&line.writer, '"');
+	for (struct str rest = str_of(text); rest.len > 0;
+	     rest = str_slice(rest, TEXT_SHOWN, rest.len))
+		escaped(&line, str_slice(rest, 0, TEXT_SHOWN));
+	writer_char(&line.writer, '"');
+	log_end(&line);
+}

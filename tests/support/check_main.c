@@ -1,0 +1,33 @@
+/* main() of every unit test binary: runs the suites that registered themselves, prints one line a
+ * test. */
+#include "support/check_main.h"
+
+#include <stdlib.h>
+
+static struct suite_entry *entries;
+
+void
+suite_register(struct suite_entry *entry)
+{
+	entry->next = entries;
+	entries = entry;
+}
+
+void
+suite_fill(TCase *tcase, const TTest *const *tests)
+{
+	for (; *tests != NULL; tests++)
+		tcase_add_test(tcase, *tests);
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(NULL);
+	for (struct suite_entry *e = entries; e != NULL; e = e->next)
+		srunner_add_suite(runner, e->make());
+	srunner_run_all(runner, CK_VERBOSE);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -162,8 +162,23 @@ void
 listening_close(struct listening *item, uint32_t workers)
 {
 	for (uint32_t i = 0; i < workers; i++)
-		close(item->fds[i]);
+		listening_close_one(item, i);
 	item->open = false;
+}
+
+void
+listening_close_one(struct listening *item, uint32_t worker)
+{
+	if (item->fds[worker] >= 0)
+		close(item->fds[worker]);
+	item->fds[worker] = -1;
+}
+
+bool
+listening_open_one(struct listening *item, uint32_t worker)
+{
+	item->fds[worker] = bound_socket(item->transport, &item->bound, true);
+	return item->fds[worker] >= 0;
 }
 
 void

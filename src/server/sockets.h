@@ -33,6 +33,10 @@ struct listening *sockets_find(const struct sockets *sockets, const struct liste
 /* One socket a worker; false with a sentence in error that names whoever has the port. */
 bool listening_open(struct listening *item, uint32_t workers, char *error, size_t error_cap);
 void listening_close(struct listening *item, uint32_t workers);
+/* The socket of one worker alone: closed, the kernel spreads its share to the others; opened again
+ * later. */
+void listening_close_one(struct listening *item, uint32_t worker);
+bool listening_open_one(struct listening *item, uint32_t worker);
 /* Forgets the plan; open descriptors are the caller's. */
 void sockets_free(struct sockets *sockets);
 

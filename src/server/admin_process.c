@@ -112,8 +112,8 @@ admin_main(const struct birth *birth)
 		fail(error);
 	tick(&process.tick);
 	loop_run(process.loop);
-	admin_close(process.admin);
 	store_close(process.store);
+	admin_close(process.admin);
 	config_free(process.config);
 	loop_close(process.loop);
 	digest_clear();

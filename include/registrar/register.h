@@ -36,14 +36,6 @@ enum commit_result {
 	COMMIT_UNKNOWN,	    /* sent, and the connection was lost: look the row up (REG-DB-5) */
 };
 
-struct contact {
-	struct sip_address address;
-	struct str params; /* without expires, rebuilt as written */
-	int16_t q;
-	uint32_t requested_s;
-	struct str instance;
-};
-
 struct registration {
 	/* Given by the caller before register_begin(). */
 	const struct policy *policy;
@@ -60,9 +52,6 @@ struct registration {
 	struct aor aor;
 	struct credentials credentials;
 	struct nonce nonce;
-	struct contact *contacts;
-	uint32_t contact_count;
-	bool star;
 	bool digest_done; /* the digest was right: later rounds need not prove it again unless
 			     hashes changed */
 	unsigned attempts;

@@ -15,7 +15,7 @@
 struct answer;
 
 /* Contact values that are kept; registration.max_contacts_per_request is never more. */
-#define CONTACTS_MAX 256u
+#define CONTACTS_MAX 100u
 
 struct contact {
 	struct sip_address address;
@@ -45,3 +45,8 @@ struct contacts {
  */
 bool contacts_parse(struct contacts *contacts, struct answer *answer,
 		    const struct sip_message *request, struct arena *arena);
+
+/* The interval that a contact asks for: its own, else that of the Expires field, else default_s
+ * (RFC 3261 §10.3 step 7). */
+uint32_t contacts_interval(const struct contacts *contacts, const struct contact *contact,
+			   uint32_t default_s);

@@ -179,3 +179,12 @@ contacts_parse(struct contacts *contacts, struct answer *answer, const struct si
 		return false;
 	return arena_ok(arena) ? true : exhausted(answer);
 }
+
+uint32_t
+contacts_interval(const struct contacts *contacts, const struct contact *contact,
+		  uint32_t default_s)
+{
+	if (contact->expires_given)
+		return contact->expires_s;
+	return contacts->expires_given ? contacts->expires_s : default_s;
+}

@@ -1,7 +1,7 @@
 /*
  * Timers. Nearly every duration is constant, so most wait in a FIFO of their own kind: no heap, no
- * wheel. A single timer is for what happens now and then. After a change of the duration old
- * entries keep their time.
+ * wheel. A single timer is for what happens now and then. After a change of duration_ms old entries
+ * keep their time. Nothing is due in the turn in which it was started.
  */
 #pragma once
 

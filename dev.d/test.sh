@@ -116,9 +116,15 @@ test_units() {
 		[ "$status$failed" = 00 ] || grep -vE ':P:' "$T/$module.log" | tail -n 60 | sed 's/^/  | /'
 	done
 }
+# The line names the place of the last assertion, which may be a helper; the file of the suite is the one that we want.
 test_unit_results() {
-	sed -nE 's,^(.*/)?(tests/[^:]*):[0-9]+:([PFE]):[^:]*:([^:]*):[0-9]+: .*,\3\t\2\t\4,p' "$T/$1.log" |
-		sed -e 's/^P/pass/' -e 's/^[FE]/fail/'
+	sed -nE 's/^[^ ]*:[0-9]+:([PFE]):([^:]*):([^:]*):[0-9]+: .*/\1 \2 \3/p' "$T/$1.log" |
+		while read -r letter suite test; do
+			file=$(cd "$ROOT" && grep -lE "^SUITE\($suite," "tests/$1"/*_test.c | head -n 1)
+			verdict=fail
+			[ "$letter" != P ] || verdict=pass
+			printf '%s\t%s\t%s\n' "$verdict" "${file:-tests/$1}" "$test"
+		done
 }
 
 test_fuzz_corpora() {

@@ -64,8 +64,8 @@ class OwnCluster(Cluster):
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:
             postmaster = int(file.readline())
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True)
-        return [postmaster] + [int(pid) for pid in children.stdout.split()]
+        with open("/proc/%d/task/%d/children" % (postmaster, postmaster)) as file:
+            return [postmaster] + [int(pid) for pid in file.read().split()]
 
     def freeze(self):
         """Every process of the cluster stands still; connections stay open and nothing answers."""

@@ -25,8 +25,8 @@ subjectAltName = %s
 
 
 class Environment:
-    def __init__(self, module):
-        self.module, self.transcript = module, Transcript()
+    def __init__(self, module, configuration):
+        self.module, self.configuration, self.transcript = module, configuration, Transcript()
         self.directory = os.path.join(os.environ["ROLLCALL_TEST_STATE"], module)
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
@@ -57,9 +57,9 @@ class Environment:
 
     @property
     def server(self):
-        """The baseline server of the module; started when first asked for."""
+        """The server of the module: the baseline, with the module's CONFIGURATION; started when first asked for."""
         if self.shared is None:
-            self.shared = self._server({})
+            self.shared = self._server(self.configuration)
             self.shared.start()
         return self.shared
 

@@ -166,7 +166,9 @@ class Server:
                 self.process.wait()
                 raise Failure("rollcalld did not stop within %g s" % timeout)
             finally:
-                self.process = None
+                status, self.process = self.process.returncode, None
+            if status not in (0, -signal_number):
+                raise Failure("rollcalld ended with status %s" % status)
         self.judge_log()
 
     def restart(self):

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "registrar/answer.h"
+#include "registrar/contacts.h"
 #include "registrar/policy.h"
 #include "sip/message.h"
 
@@ -25,6 +26,7 @@ struct readiness {
 struct inspection {
 	struct sip_uri uri;	     /* the Request-URI */
 	const struct domain *domain; /* NULL: an address literal or Max-Forwards 0 (OPTIONS) */
+	struct contacts contacts;    /* REGISTER only */
 };
 
 /*

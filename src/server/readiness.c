@@ -5,6 +5,7 @@
  */
 #include "readiness.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "requests.h"
 
@@ -18,8 +19,8 @@ queueing_delay_ms(const struct requests *all)
 	return loop_now_ms(all->loop) - container_of(oldest, struct request, link)->asked_ms;
 }
 
-static bool
-overloaded(struct requests *all)
+static void
+note_overload(struct requests *all)
 {
 	uint64_t delay_ms = queueing_delay_ms(all);
 	uint64_t most_ms = all->settings.overload_delay_ms;
@@ -31,7 +32,6 @@ overloaded(struct requests *all)
 	if (!now && all->overloaded)
 		log_message(LOG_LEVEL_NOTICE, "overload", "over");
 	all->overloaded = now;
-	return now;
 }
 
 static enum reason
@@ -68,7 +68,10 @@ options_refused(const struct requests *all)
 struct readiness
 readiness_now(struct requests *all)
 {
-	overloaded(all);
-	return (struct readiness){ .options = options_refused(all),
-				   .registers = registers_refused(all) };
+	note_overload(all);
+	struct readiness readiness = { .options = options_refused(all),
+				       .registers = registers_refused(all) };
+	if (readiness.options != REASON_NONE || readiness.registers != REASON_NONE)
+		random_bytes(&readiness.random, sizeof(readiness.random));
+	return readiness;
 }

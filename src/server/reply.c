@@ -124,7 +124,7 @@ reply_cancel(struct request *rq, const struct transaction *cancelled)
 		begin(rq, &w, 481, str_of(rq->to_tag));
 	sip_response_end(&w);
 	if (!writer_ok(&w) || amplifies(rq, writer_text(&w))) {
-		report_silence(rq->all, &rq->peer, REASON_POLICY_SILENCE);
+		report_silence(&rq->peer, REASON_POLICY_SILENCE);
 		return;
 	}
 	reply_octets(rq, writer_text(&w));

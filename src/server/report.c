@@ -109,10 +109,9 @@ report_answer(struct requests *all, const struct request *rq, enum reason reason
 }
 
 void
-report_silence(struct requests *all, const struct peer *peer, enum reason reason)
+report_silence(const struct peer *peer, enum reason reason)
 {
 	struct log_line line;
-	(void)all;
 	stats->outcomes[reason][peer->transport]++;
 	if (reason == REASON_NONE || !log_begin(&line, LOG_LEVEL_DEBUG, "request.dropped"))
 		return;

@@ -34,6 +34,7 @@ static void
 hold(struct request *rq)
 {
 	struct requests *all = rq->all;
+	assert(all->live + 1 < all->pool_size);
 	rq->held = true;
 	stats->requests_live = ++all->live;
 	stream_enter(all, &rq->peer);
@@ -54,6 +55,7 @@ finish(struct request *rq)
 		stats->requests_live = --all->live;
 		stream_leave(all, &rq->peer);
 	}
+	rq->held = false;
 	arena_reset(&rq->arena);
 	list_append(&all->free, &rq->link);
 }
@@ -102,14 +104,6 @@ trying_due(struct fifo *fifo, struct fifo_entry *entry)
 	reply_trying(container_of(entry, struct request, trying));
 }
 
-static void
-refuse(struct request *rq, int status, const char *phrase, enum reason reason)
-{
-	rq->registration.answer =
-		(struct answer){ .status = status, .phrase = phrase, .reason = reason };
-	reply(rq);
-}
-
 /* 503 with Retry-After, spread so that clients do not come back as one wave (D-27). */
 static void
 refuse_for_now(struct request *rq, enum reason reason)
@@ -124,7 +118,7 @@ refuse_for_now(struct request *rq, enum reason reason)
 static void
 drop(struct request *rq, enum reason reason)
 {
-	report_silence(rq->all, &rq->peer, reason);
+	report_silence(&rq->peer, reason);
 	finish(rq);
 }
 
@@ -335,31 +329,26 @@ from_scanner(const struct request *rq)
 	return false;
 }
 
-/* False: no answer is possible, and on a stream nothing that follows can be trusted (ORD-06 to
- * ORD-08). */
+/* False when a stream is to be closed behind it (ORD-05 to ORD-08, ORD-12, ORD-13). */
 static bool
-answer_fault(struct request *rq, enum sip_fault fault)
+refuse_fault(struct request *rq, enum sip_fault fault)
 {
 	stats->parse_errors++;
-	if (fault == SIP_FAULT_RESPONSE)
-		stats->stray_responses++;
+	stats->stray_responses += fault == SIP_FAULT_RESPONSE;
 	if (sip_fault_status(fault) == 0 || rq->message.method == SIP_METHOD_ACK) {
 		drop(rq, sip_fault_reason(fault));
-		return fault == SIP_FAULT_RESPONSE || sip_fault_status(fault) != 0;
+	} else {
+		answer_fault(&rq->registration.answer, fault);
+		rq->registration.policy = rq->all->settings.policy;
+		reply(rq);
 	}
-	rq->registration.answer.allow = fault == SIP_FAULT_METHOD_UNKNOWN;
-	rq->registration.answer.status = sip_fault_status(fault);
-	rq->registration.answer.phrase = sip_fault_phrase(fault);
-	rq->registration.answer.reason = sip_fault_reason(fault);
-	rq->registration.policy = rq->all->settings.policy;
-	reply(rq);
-	return true;
+	return !sip_fault_closes(fault);
 }
 
 /* Copies the octets, because the parser unfolds lines in place, and parses them. False when there
  * is no memory for them. */
 static bool
-read_message(struct request *rq, struct str octets, bool overlong, enum sip_fault *fault)
+read_message(struct request *rq, struct str octets, enum sip_fault *fault)
 {
 	const struct sip_limits *limits = &rq->all->settings.policy->limits;
 	size_t lines = sip_message_lines(octets);
@@ -370,24 +359,21 @@ read_message(struct request *rq, struct str octets, bool overlong, enum sip_faul
 	enum sip_framing framing = rq->peer.transport == TRANSPORT_UDP ? SIP_DATAGRAM : SIP_STREAM;
 	*fault = sip_message_parse(&rq->message, (char *)(uintptr_t)copy.p, copy.len, framing,
 				   limits, headers, lines);
-	/* A header section that is too long was cut where it is: what it lacks is not the news. */
-	if (overlong && sip_fault_status(*fault) != 0)
-		*fault = SIP_FAULT_MESSAGE_TOO_LARGE;
 	return true;
 }
 
 bool
-request_start(struct requests *all, const struct peer *peer, struct str octets, bool overlong)
+request_start(struct requests *all, const struct peer *peer, struct str octets)
 {
 	struct request *rq = take(all, peer, octets.len);
 	enum sip_fault fault;
-	if (!read_message(rq, octets, overlong, &fault)) {
+	if (!read_message(rq, octets, &fault)) {
 		drop(rq, REASON_OVERLOADED);
 		return false;
 	}
 	tag_write(&all->tags, &rq->message, rq->to_tag);
 	if (fault != SIP_FAULT_NONE)
-		return answer_fault(rq, fault);
+		return refuse_fault(rq, fault);
 	stats->requests++;
 	if (from_scanner(rq)) {
 		drop(rq, REASON_SCANNER);

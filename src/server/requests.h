@@ -99,7 +99,7 @@ struct request {
 
 /* request.c: takes the octets of one message through all steps. False: nothing sensible can follow
  * on this connection. */
-bool request_start(struct requests *all, const struct peer *peer, struct str octets, bool overlong);
+bool request_start(struct requests *all, const struct peer *peer, struct str octets);
 
 /* stream.c */
 extern const struct net_user stream_user;
@@ -127,4 +127,4 @@ bool reply_octets(struct request *rq, struct str octets);
 /* report.c: one event in the log and one count for each outcome. */
 void report_answer(struct requests *all, const struct request *rq, enum reason reason);
 /* For what is not answered. */
-void report_silence(struct requests *all, const struct peer *peer, enum reason reason);
+void report_silence(const struct peer *peer, enum reason reason);

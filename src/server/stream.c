@@ -112,7 +112,7 @@ over_rate(struct requests *all, const struct peer *peer)
 {
 	if (limits_request(all->limits, &peer->source.ip, loop_now_ms(all->loop)))
 		return false;
-	report_silence(all, peer, REASON_RATE_LIMITED);
+	report_silence(peer, REASON_RATE_LIMITED);
 	return true;
 }
 
@@ -125,7 +125,7 @@ on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t
 		return;
 	}
 	if (!over_rate(all, peer))
-		request_start(all, peer, (struct str){ octets, len }, false);
+		request_start(all, peer, (struct str){ octets, len });
 }
 
 /* --- streams ------------------------------------------------------------------------------- */
@@ -146,10 +146,10 @@ pong(struct requests *all, const struct peer *peer)
 
 /* False when the connection is to be closed. */
 static bool
-start_message(struct requests *all, const struct peer *peer, struct str octets, bool overlong)
+start_message(struct requests *all, const struct peer *peer, struct str octets)
 {
 	peer_saw_message(all->net, peer);
-	return !over_rate(all, peer) && request_start(all, peer, octets, overlong);
+	return !over_rate(all, peer) && request_start(all, peer, octets);
 }
 
 /* One step over what is at the front of octets. False: nothing more can be taken now. */
@@ -167,12 +167,12 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 		pong(all, peer);
 		return true;
 	case SIP_FRAME_MESSAGE:
-		if (start_message(all, peer, message, false))
+		if (start_message(all, peer, message))
 			return !stream_full(all, peer);
 		break;
 	case SIP_FRAME_BROKEN:
 	case SIP_FRAME_TOO_LARGE:
-		start_message(all, peer, message, frame->status == SIP_FRAME_TOO_LARGE);
+		start_message(all, peer, message);
 		break;
 	case SIP_FRAME_GARBAGE:
 		stats->parse_errors++;

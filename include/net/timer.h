@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -29,6 +30,7 @@ void fifo_close(struct fifo *fifo);
 /* (Re)starts the entry's wait. A zeroed entry is in no fifo. */
 void fifo_start(struct fifo *fifo, struct fifo_entry *entry);
 void fifo_stop(struct fifo_entry *entry);
+bool fifo_waits(const struct fifo_entry *entry);
 
 /* One-shot; start it again from its callback to repeat. Zero it first. */
 struct timer {

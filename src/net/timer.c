@@ -127,6 +127,12 @@ fifo_stop(struct fifo_entry *entry)
 	unlink_node(&entry->link);
 }
 
+bool
+fifo_waits(const struct fifo_entry *entry)
+{
+	return entry->link.next != NULL && !list_empty(&entry->link);
+}
+
 void
 timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms, void (*due)(struct timer *))
 {

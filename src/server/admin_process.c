@@ -7,8 +7,8 @@
 #include "auth/digest.h"
 #include "base/log.h"
 #include "base/table.h"
-#include "server/process.h"
-#include "server/settings.h"
+#include "process.h"
+#include "settings.h"
 
 #define TICK_MS 500u
 #define SWEEP_MS 5000u

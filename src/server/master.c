@@ -17,9 +17,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/children.h"
-#include "server/process.h"
-#include "server/settings.h"
+#include "children.h"
+#include "process.h"
+#include "settings.h"
 
 #define TURN_MS 200
 #define STOP_MS 12000u /* after this the children are killed */

@@ -1,6 +1,6 @@
 /* Translation, nothing else: each function reads the configuration and fills the values of one
  * module. */
-#include "server/settings.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/table.h"
-#include "server/process.h"
+#include "process.h"
 #include "server/request.h"
-#include "server/settings.h"
+#include "settings.h"
 
 #define TICK_MS 500u /* also how often the loop turns when nothing happens */
 #define STOP_CHECK_MS 20u

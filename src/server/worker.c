@@ -337,6 +337,8 @@ use_page(const struct birth *birth)
 static void
 close_parts(struct worker *worker)
 {
+	requests_set_net(worker->requests,
+			 NULL); /* what the store still completes is answered to nobody */
 	net_close(worker->net);
 	store_close(worker->store);
 	requests_close(worker->requests);

@@ -247,7 +247,7 @@ rig_begin(struct rig *rig, const struct rig_request *request)
 	(void)endpoint_parse(STR("192.0.2.10:5062"), &r->origin.source);
 	memset(r->random, ++rig->seed, sizeof(r->random));
 	rig->looked_up = rig->committed = 0;
-	struct readiness ready = { REASON_NONE, REASON_NONE };
+	struct readiness ready = { .options = REASON_NONE, .registers = REASON_NONE };
 	if (!inspect_request(&r->inspection, &r->answer, &rig->policy, &rig->message, &r->origin,
 			     &ready, false, &rig->arena))
 		return REGISTER_REPLY;

@@ -61,6 +61,6 @@ struct record {
 	uint32_t mark_floor_s;	 /* nonces issued up to this second and not among the marks are used
 				    up; 0: none */
 	struct account account;	 /* of the login, which may be another address's */
-	uint32_t max_contacts;    /* of the address itself; 0: policy->max_contacts */
+	uint32_t max_contacts;	 /* of the address itself; 0: policy->max_contacts */
 	int64_t clock_offset_ms; /* database time minus ours when it was read */
 };

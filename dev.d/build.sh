@@ -1,6 +1,8 @@
 # Building: CMake and Ninja do the work; these functions only name the flavours.
 
 BUILD=$DEV/build
+# ccache speeds up contributors who have it; its place is the home directory only where that can be written.
+[ -w "${HOME:-/nowhere}" ] || export CCACHE_DIR="$DEV/ccache"
 
 # build_configure DIRECTORY OPTION…: runs CMake only when there is no build for this place of the checkout yet.
 build_configure() {

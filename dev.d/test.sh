@@ -118,13 +118,18 @@ test_units() {
 }
 # The line names the place of the last assertion, which may be a helper; the file of the suite is the one that we want.
 test_unit_results() {
-	sed -nE 's/^[^ ]*:[0-9]+:([PFE]):([^:]*):([^:]*):[0-9]+: .*/\1 \2 \3/p' "$T/$1.log" |
+	sed -nE 's/^[^ ]*:[0-9]+:([PFE]):([^:]*):([^:]*(: [^:]*)*):[0-9]+: .*/\1 \2 \3/p' "$T/$1.log" |
 		while read -r letter suite test; do
-			file=$(cd "$ROOT" && grep -lE "^SUITE\($suite," "tests/$1"/*_test.c | head -n 1)
 			verdict=fail
 			[ "$letter" != P ] || verdict=pass
-			printf '%s\t%s\t%s\n' "$verdict" "${file:-tests/$1}" "$test"
+			printf '%s\t%s\t%s\n' "$verdict" "$(test_unit_file "$1" "$suite")" "$test"
 		done
+}
+test_unit_file() {
+	case $2 in
+	*.case) echo "tests/cases/$2" ;;
+	*) (cd "$ROOT" && grep -lE "^SUITE\($2," "tests/$1"/*_test.c || echo "tests/$1") | head -n 1 ;;
+	esac
 }
 
 test_fuzz_corpora() {

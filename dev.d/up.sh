@@ -38,7 +38,7 @@ database_create() {
 	"$ROOT/dev.d/cluster" create "$DEV/database"
 	"$ROOT/dev.d/cluster" start "$DEV/database" "$sockets/pg"
 	for role in rollcall_owner rollcall; do
-		random_password | secret_file "$DEV/database/$role.password"
+		random_password | tr -d '\n' | secret_file "$DEV/database/$role.password"
 	done
 	as_superuser <<-END
 		create role rollcall_owner login createrole password '$(cat "$DEV/database/rollcall_owner.password")';
@@ -150,19 +150,19 @@ configuration() {
 }
 
 # Of what the running daemon was made; another sum means that it has to be started again.
-daemon_sum() { cat "$BUILD/rollcalld" "$DEV/tls/server.pem" "$1" | cksum; }
+daemon_sum() { cat "$BUILD/rollcalld" "$DEV/tls/server.pem" "$CONF" | cksum; }
 daemon_lives() { process_lives "$PIDFILE" "$CONF"; }
 
 daemon_start() {
 	if daemon_lives && [ -f "$DEV/ports" ]; then
-		configuration >"$CONF.new"
-		[ "$(daemon_sum "$CONF.new")" != "$(cat "$DEV/rollcalld.sum")" ] || return 0
+		configuration >"$CONF"
+		[ "$(daemon_sum)" != "$(cat "$DEV/rollcalld.sum")" ] || return 0
 	fi
 	process_stop "$PIDFILE" "$CONF"
 	ports_choose
 	configuration >"$CONF"
 	[ -f "$DEV/tokens" ] || : | secret_file "$DEV/tokens"
-	daemon_sum "$CONF" >"$DEV/rollcalld.sum"
+	daemon_sum >"$DEV/rollcalld.sum"
 	setsid "$BUILD/rollcalld" -c "$CONF" >>"$DAEMON_LOG" 2>&1 </dev/null &
 	echo $! >"$PIDFILE"
 }

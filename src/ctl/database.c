@@ -10,10 +10,8 @@
 #include "ctl.h"
 #include "sql_files.h"
 
-#define LEDGER                                                                                   \
-	"create table if not exists schema_version (version integer primary key, name text not " \
-	"null, "                                                                                 \
-	"applied_at timestamptz not null default now())"
+/* Two who migrate at once wait for each other. The number is ours alone. */
+#define LOCK "select pg_advisory_xact_lock(7302661)"
 
 static void
 ignore_notice(void *arg, const PGresult *result)
@@ -111,29 +109,10 @@ newest_version(void)
 	return newest;
 }
 
-static bool
-apply(PGconn *connection, const struct sql_file *file)
-{
-	char version[16];
-	snprintf(version, sizeof(version), "%d", file_version(file));
-	const char *values[] = { version, file->name };
-	if (!run(connection, file->text))
-		return false;
-	PGresult *result = PQexecParams(
-		connection, "insert into schema_version (version, name) values ($1::integer, $2)",
-		2, NULL, values, NULL, NULL, 0);
-	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
-	if (!good)
-		ctl_error("%s", PQerrorMessage(connection));
-	PQclear(result);
-	return good;
-}
-
 static enum ctl_exit
 migrate(PGconn *connection, const struct ctl_options *options)
 {
-	if (!run(connection, "begin") || !run(connection, LEDGER) ||
-	    !run(connection, "lock table schema_version in exclusive mode"))
+	if (!run(connection, "begin") || !run(connection, LOCK))
 		return CTL_FAILED;
 	int have = applied_version(connection), want = newest_version();
 	if (have < 0)
@@ -149,7 +128,7 @@ migrate(PGconn *connection, const struct ctl_options *options)
 			continue;
 		ctl_say(options, "%s %s", options->dry_run ? "would apply" : "applying",
 			file->name);
-		if (!options->dry_run && !apply(connection, file))
+		if (!options->dry_run && !run(connection, file->text))
 			return CTL_FAILED;
 	}
 	if (!run(connection, options->dry_run ? "rollback" : "commit"))

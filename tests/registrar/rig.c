@@ -147,13 +147,25 @@ aor_of(struct rig *rig, struct str to)
 	return aor.key;
 }
 
+/* Octets that look random and are the same in every run. */
+static void
+draw(struct rig *rig, uint8_t *octets, size_t len)
+{
+	uint64_t state = ++rig->seed;
+	for (size_t i = 0; i < len; i++) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		octets[i] = (uint8_t)(state >> 56);
+	}
+}
+
 static struct str
 nonce_of(struct rig *rig, const struct rig_request *request, struct str to)
 {
 	if (request->nonce.p != NULL)
 		return request->nonce;
 	struct str aor = request->nonce_aor.p != NULL ? request->nonce_aor : aor_of(rig, to);
-	uint8_t random[8] = { 0xAA, ++rig->seed };
+	uint8_t random[8];
+	draw(rig, random, sizeof(random));
 	char nonce[NONCE_TEXT_LEN + 1];
 	bool minted = nonce_mint(&rig->keys, or_else(request->nonce_realm, STR("example.com")), aor,
 				 rig->now_ms - request->nonce_age_s * 1000, random, nonce);
@@ -245,7 +257,7 @@ rig_begin(struct rig *rig, const struct rig_request *request)
 		.retries = rig->retries,
 	};
 	(void)endpoint_parse(STR("192.0.2.10:5062"), &r->origin.source);
-	memset(r->random, ++rig->seed, sizeof(r->random));
+	draw(rig, r->random, sizeof(r->random));
 	rig->looked_up = rig->committed = 0;
 	struct readiness ready = { .options = REASON_NONE, .registers = REASON_NONE };
 	if (!inspect_request(&r->inspection, &r->answer, &rig->policy, &rig->message, &r->origin,

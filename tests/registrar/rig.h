@@ -57,7 +57,7 @@ struct rig {
 	struct sip_host aliases[2];
 	struct nonce_keys keys;
 	int64_t now_ms;
-	uint8_t seed;
+	uint32_t seed; /* of everything random; rises */
 	unsigned retries;
 
 	struct record record; /* of the address, whichever it is */

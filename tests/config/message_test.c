@@ -321,7 +321,7 @@ START_TEST(broken_syntax)
 		"server\n\n",
 		"domain \"x\"\n\n",
 		"\n\"",
-		"\ninclude(",
+
 		"server {\n}/*",
 		"server {\n\tworkers = 3",
 	};

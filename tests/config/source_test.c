@@ -254,7 +254,9 @@ START_TEST(includes)
 	expect_load("@/main.conf:3: error: @/main.conf is read a second time\n", false);
 	write_file("main.conf", DOMAIN CERTIFICATE "include(\"./more/../b.conf\")\n");
 	write_file("b.conf", "include(\"more/../main.conf\")\n");
-	expect_load("@/b.conf:1: error: @/more/../main.conf is read a second time\n", false);
+	expect_load("@/./more/../b.conf:1: error: @/./more/../more/../main.conf is read a second "
+		    "time\n",
+		    false);
 	write_files(255);
 	expect_load("", true);
 	write_files(256);

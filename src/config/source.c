@@ -121,6 +121,11 @@ newest_setting(const struct section *section)
 static int
 note_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
+	/* libConfuse reads "server|workers" outside of the section as well. */
+	if (cfg != reading->open) {
+		complain(reading->loader, here(cfg), "%s stands outside of its section", opt->name);
+		return -1;
+	}
 	const struct config_key *key = key_find(reading->sections->kind, str_of(opt->name));
 	if (key == NULL)
 		return -1;

@@ -24,8 +24,11 @@ struct watch {
 struct loop *loop_open(void);
 void loop_close(struct loop *loop);
 
-/* Starts, changes or stops watching. loop_watch is false, with errno, when epoll refuses. Error and
- * hang-up count as both. */
+/*
+ * Starts, changes or stops watching. loop_watch is false, with errno, when epoll refuses. Error and
+ * hang-up come as whichever of the two is wanted; a watch that wants neither stays active and hears
+ * nothing. Stop watching before fd is closed.
+ */
 bool loop_watch(struct loop *loop, struct watch *watch, int fd, bool readable, bool writable);
 void loop_unwatch(struct loop *loop, struct watch *watch);
 
@@ -33,10 +36,11 @@ void loop_unwatch(struct loop *loop, struct watch *watch);
 uint64_t loop_now_ms(const struct loop *loop);
 int64_t loop_real_ms(const struct loop *loop);
 
-/* Turns until loop_stop(). */
+/* Turns until loop_stop(), which lets the turn that calls it end. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
-/* One turn, waiting at most wait_ms (-1: as long as it takes). */
+/* One turn, waiting at most wait_ms; a second when that is -1 or more, so that the heartbeat
+ * (stats->loop_turn_ms) goes on. */
 void loop_turn(struct loop *loop, int wait_ms);
 
 /* Called at the end of each turn in the order of registration: flush what was queued. Zero it
@@ -47,6 +51,9 @@ struct turn_end {
 };
 void loop_at_turn_end(struct loop *loop, struct turn_end *end);
 void loop_no_turn_end(struct turn_end *end);
+/* Something was queued for a turn_end. When that end has already begun, or no turn is running, the
+ * next turn does not wait. */
+void loop_wake(struct loop *loop);
 
 /* Memory given to free() at the end of this turn. */
 void loop_release(struct loop *loop, void *memory);

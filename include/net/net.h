@@ -47,13 +47,14 @@ struct net_user {
 	/*
 	 * Stream octets that wait, valid during the call. Returns how many were taken; what is left
 	 * comes again with what follows. *wanted is set to the number of octets without which it
-	 * makes no sense to be called again, or left 0.
+	 * makes no sense to be called again, or left 0. Never called while the peer is paused.
 	 */
 	size_t (*stream)(struct net_user *user, const struct peer *peer, const char *octets,
 			 size_t len, size_t *wanted);
 	/* May this connection be accepted? Asked before anything is read from it. */
 	bool (*accept)(struct net_user *user, enum transport transport,
 		       const struct endpoint *source);
+	/* The connection, once accepted, has gone; its peer is found no more. */
 	void (*closed)(struct net_user *user, const struct peer *peer, enum close_cause cause);
 };
 
@@ -67,18 +68,20 @@ struct net_settings {
 	uint32_t max_output_bytes;  /* queued for a peer that does not read; then it is closed
 				       (TRN-18-5) */
 	uint32_t udp_receive_buffer;
-	uint32_t handshakes_per_turn; /* bound on new handshakes started in one turn */
+	uint32_t handshakes_per_turn; /* bound on the steps of handshakes in one turn */
 };
 
+/* NULL when memory is out. From then on the process ignores SIGPIPE. */
 struct net *net_open(struct loop *loop, struct net_user *user, const struct net_settings *settings);
-/* New settings hold for new connections. */
+/* New limits hold from now on; deadlines that already run keep their time. */
 void net_configure(struct net *net, const struct net_settings *settings);
+/* Closes everything at once; the user hears of nothing any more. */
 void net_close(struct net *net);
 
 /*
  * Serves a socket that is already bound (and listening, for streams); the net does not own fd. tls
  * is NULL but for TRANSPORT_TLS; *tls may be replaced at any time, new connections use the new one.
- * Returns a slot or -1.
+ * Returns a slot or -1 with errno.
  */
 int net_serve(struct net *net, int fd, enum transport transport, const struct endpoint *bound,
 	      struct tls_server *const *tls);
@@ -86,14 +89,23 @@ int net_serve(struct net *net, int fd, enum transport transport, const struct en
 void net_unserve(struct net *net, int slot);
 
 /*
- * Sends octets, at once or queued; false when the peer is gone or its queue is full (and then it is
- * being closed). Datagrams are collected and leave with the turn. target overrides the port of a
- * datagram's source (RFC 3581).
+ * Queues octets, which leave when the turn ends; false when the peer is gone or its queue is full
+ * (and then it is being closed). A connection that is being closed still takes what is owed.
+ * target, or NULL, is where a datagram goes instead of its source (RFC 3581, RFC 3261 §18.2.2).
  */
 bool peer_send(struct net *net, const struct peer *peer, const struct endpoint *target,
 	       struct str octets);
-/* Sends what is queued, then closes (TLS: with close_notify). Nothing is read any more. */
+/*
+ * Closes once everything owed and queued was sent (TLS: with close_notify). Nothing more is handed
+ * to the user but closed().
+ */
 void peer_close(struct net *net, const struct peer *peer, enum close_cause cause);
+/*
+ * Counts the answers owed to a connection: +1 when a request was taken from it, -1 after its answer
+ * was given to peer_send() or will never come. A peer that shut down its sending side stays until
+ * it is owed nothing (TRN-18-6), and so does one that is being closed. Nothing for datagrams.
+ */
+void peer_owes(struct net *net, const struct peer *peer, int delta);
 bool peer_alive(const struct net *net, const struct peer *peer);
 /* Stop or go on reading from a connection (it has enough requests in flight). */
 void peer_pause(struct net *net, const struct peer *peer, bool pause);
@@ -106,5 +118,8 @@ void peer_saw_message(struct net *net, const struct peer *peer);
 void peer_saw_keepalive(struct net *net, const struct peer *peer);
 void peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms);
 uint32_t net_connections(const struct net *net);
-/* Closes all connections, each after what is owed to it was sent. */
+/* Closes up to count connections that are not being closed yet, each after what is owed to it was
+ * sent; returns how many were found. Called now and then it drains evenly. */
+uint32_t net_shed(struct net *net, uint32_t count);
+/* All of them. net_connections() tells when they have gone. */
 void net_shutdown(struct net *net);

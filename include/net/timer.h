@@ -1,10 +1,11 @@
 /*
  * Timers. Nearly every duration is constant, so most wait in a FIFO of their own kind: no heap, no
- * wheel. A single timer is for what happens now and then. After a change of the duration old
- * entries keep their time.
+ * wheel. A single timer is for what happens now and then. After a change of duration_ms old entries
+ * keep their time. Nothing is due in the turn in which it was started.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -29,6 +30,7 @@ void fifo_close(struct fifo *fifo);
 /* (Re)starts the entry's wait. A zeroed entry is in no fifo. */
 void fifo_start(struct fifo *fifo, struct fifo_entry *entry);
 void fifo_stop(struct fifo_entry *entry);
+bool fifo_waits(const struct fifo_entry *entry);
 
 /* One-shot; start it again from its callback to repeat. Zero it first. */
 struct timer {

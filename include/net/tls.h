@@ -24,7 +24,7 @@ struct tls_settings {
 		*domains; /* served domains, to warn about those that no certificate covers */
 	size_t domain_count;
 	bool min_tls13;
-	const char *ciphers; /* of TLS 1.2 */
+	const char *ciphers; /* of TLS 1.2, in OpenSSL's words */
 	enum tls_client_auth client_auth;
 	const char *client_ca;
 	bool tickets;
@@ -42,8 +42,8 @@ struct tls_server *tls_server_open(const struct tls_settings *settings, char *er
 				   void *arg);
 struct tls_server *tls_server_retain(struct tls_server *server);
 void tls_server_release(struct tls_server *server);
-/* Secret of the cluster for session tickets; until it is given no tickets are issued. now_s is real
- * time. */
+/* Secret of the cluster for session tickets; until it is given no tickets are issued. Connections
+ * accepted from then on get them. */
 void tls_server_ticket_secret(struct tls_server *server, const uint8_t secret[static 32]);
 
 /* One row for each certificate, for `GET /certificates` and metrics later. */
@@ -51,5 +51,6 @@ struct tls_certificate_info {
 	const char *name;
 	int64_t not_after; /* seconds since 1970 */
 };
+/* At most capacity rows; returns how many there are. name lives as long as the server. */
 size_t tls_server_certificates(const struct tls_server *server, struct tls_certificate_info *info,
 			       size_t capacity);

@@ -1,0 +1,313 @@
+/*
+ * A connection from accept to close. Its state is one phase, moved on in one place,
+ * connection_settle(), which every event ends with; so nobody ever finds it freed under his hands.
+ * It lives in a slot with a generation, and a peer is slot and generation.
+ */
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "session.h"
+
+/* How long a peer may take to read the last answers, and then to close its side. */
+#define LINGER_MS 3000
+#define NO_SLOT UINT32_MAX
+
+static void
+handshake_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	struct connection *c = container_of(entry, struct connection, deadline);
+	(void)fifo;
+	handshake_late(c);
+	connection_settle(c);
+}
+
+static void
+first_message_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	struct connection *c = container_of(entry, struct connection, deadline);
+	(void)fifo;
+	stats->outcomes[REASON_FIRST_MESSAGE_TIMEOUT][c->peer.transport]++;
+	connection_end(c, CLOSE_FIRST_MESSAGE);
+}
+
+static void
+message_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	(void)fifo;
+	connection_end(container_of(entry, struct connection, message_deadline), CLOSE_MESSAGE);
+}
+
+/* SEC-26.1.5-4: no idle limit for a connection that carries a binding, or that waits for us. */
+static void
+idle_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	struct connection *c = container_of(entry, struct connection, deadline);
+	if (c->owed > 0 || c->bound_until_ms > loop_now_ms(fifo->loop))
+		fifo_start(fifo, entry);
+	else
+		connection_end(c, CLOSE_IDLE);
+}
+
+static void
+linger_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	struct connection *c = container_of(entry, struct connection, deadline);
+	(void)fifo;
+	connection_kill(c, c->cause);
+	connection_settle(c);
+}
+
+void
+connections_open(struct net *net)
+{
+	list_init(&net->attending);
+	net->free_slot = NO_SLOT;
+	fifo_open(&net->handshakes, net->loop, 0, handshake_due);
+	fifo_open(&net->firsts, net->loop, 0, first_message_due);
+	fifo_open(&net->messages, net->loop, 0, message_due);
+	fifo_open(&net->idles, net->loop, 0, idle_due);
+	fifo_open(&net->lingers, net->loop, LINGER_MS, linger_due);
+}
+
+static bool
+take_slot(struct net *net, struct connection *connection)
+{
+	if (net->free_slot == NO_SLOT) {
+		uint32_t count = net->slot_count == 0 ? 64 : 2 * net->slot_count;
+		struct connection_slot *grown = reallocarray(net->slots, count, sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		net->slots = grown;
+		for (uint32_t slot = count; slot-- > net->slot_count;) {
+			grown[slot] = (struct connection_slot){ .next_free = net->free_slot };
+			net->free_slot = slot;
+		}
+		net->slot_count = count;
+	}
+	uint32_t slot = net->free_slot;
+	net->free_slot = net->slots[slot].next_free;
+	net->slots[slot].connection = connection;
+	connection->peer.slot = slot;
+	connection->peer.generation = net->slots[slot].generation;
+	return true;
+}
+
+static void
+leave_slot(struct connection *c)
+{
+	struct connection_slot *slot = &c->net->slots[c->peer.slot];
+	slot->connection = NULL;
+	slot->generation++;
+	slot->next_free = c->net->free_slot;
+	c->net->free_slot = c->peer.slot;
+}
+
+struct connection *
+connection_find(const struct net *net, const struct peer *peer)
+{
+	if (peer->transport == TRANSPORT_UDP || peer->slot >= net->slot_count)
+		return NULL;
+	const struct connection_slot *slot = &net->slots[peer->slot];
+	return slot->generation == peer->generation ? slot->connection : NULL;
+}
+
+/* Gives back everything but the struct itself, which an event of this turn may still name. */
+static void
+dismantle(struct connection *c)
+{
+	loop_unwatch(c->net->loop, &c->watch);
+	fifo_stop(&c->deadline);
+	fifo_stop(&c->message_deadline);
+	list_remove(&c->attend);
+	SSL_free(c->ssl);
+	tls_server_release(c->tls);
+	close(c->watch.fd);
+	free(c->in);
+	free(c->out);
+	leave_slot(c);
+	c->net->live--;
+	loop_release(c->net->loop, c);
+}
+
+static void
+bury(struct connection *c)
+{
+	struct net *net = c->net;
+	dismantle(c);
+	stats->connections_closed++;
+	stats->connections_live--;
+	if (c->cause == CLOSE_PEER && !c->heard)
+		stats->probes++;
+	net->user->closed(net->user, &c->peer, c->cause);
+}
+
+void
+connections_close(struct net *net)
+{
+	for (uint32_t slot = 0; slot < net->slot_count; slot++) {
+		if (net->slots[slot].connection == NULL)
+			continue;
+		dismantle(net->slots[slot].connection);
+		stats->connections_closed++;
+		stats->connections_live--;
+	}
+	free(net->slots);
+	fifo_close(&net->handshakes);
+	fifo_close(&net->firsts);
+	fifo_close(&net->messages);
+	fifo_close(&net->idles);
+	fifo_close(&net->lingers);
+}
+
+static void
+start(struct connection *c, struct tls_server *const *tls)
+{
+	struct net *net = c->net;
+	if (c->peer.transport == TRANSPORT_TLS) {
+		c->tls = tls_server_retain(*tls);
+		c->ssl = session_open(c->tls, c->watch.fd);
+		c->phase = PHASE_HANDSHAKE;
+		fifo_start(&net->handshakes, &c->deadline);
+		if (c->ssl == NULL)
+			connection_kill(c, CLOSE_ERROR);
+	} else {
+		c->phase = PHASE_OPEN;
+		fifo_start(&net->firsts, &c->deadline);
+	}
+}
+
+struct connection *
+connection_open(struct net *net, int fd, const struct served *from, const struct endpoint *source,
+		const struct endpoint *local)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	if (c == NULL || !net->user->accept(net->user, from->transport, source)) {
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->net = net;
+	c->watch = (struct watch){ .fd = fd, .ready = stream_ready };
+	c->peer = (struct peer){
+		.transport = from->transport,
+		.source = *source,
+		.local = *local,
+	};
+	list_init(&c->attend);
+	if (!take_slot(net, c)) {
+		net->user->closed(net->user, &c->peer, CLOSE_ERROR);
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	net->live++;
+	stats->connections_opened++;
+	stats->connections_live++;
+	start(c, from->tls);
+	connection_attend(c);
+	return c;
+}
+
+void
+connection_attend(struct connection *c)
+{
+	list_remove(&c->attend);
+	list_append(&c->net->attending, &c->attend);
+	loop_wake(c->net->loop);
+}
+
+void
+connection_kill(struct connection *c, enum close_cause cause)
+{
+	if (c->phase == PHASE_DEAD)
+		return;
+	if (c->phase < PHASE_CLOSING)
+		c->cause = cause;
+	c->phase = PHASE_DEAD;
+	connection_attend(c);
+}
+
+void
+connection_end(struct connection *c, enum close_cause cause)
+{
+	if (c->phase >= PHASE_CLOSING)
+		return;
+	c->cause = cause;
+	c->phase = PHASE_CLOSING;
+	fifo_stop(&c->deadline);
+	fifo_stop(&c->message_deadline);
+	connection_attend(c);
+}
+
+static bool
+sent_all(const struct connection *c)
+{
+	return c->out == NULL;
+}
+
+/* Shuts our side. What the peer still sends is read and dropped, because closing with octets unread
+ * makes the kernel send a reset, and that may overtake the last answer or alert. */
+static void
+begin_lingering(struct connection *c)
+{
+	if (c->ssl != NULL)
+		session_shut(c->ssl);
+	shutdown(c->watch.fd, SHUT_WR);
+	c->phase = c->ended ? PHASE_DEAD : PHASE_LINGERING;
+	c->tls_wants_write = false;
+	fifo_start(&c->net->lingers, &c->deadline);
+}
+
+static void
+move_on(struct connection *c)
+{
+	if (c->phase == PHASE_OPEN && c->ended && !c->paused && c->owed <= 0)
+		connection_end(c, CLOSE_PEER);
+	if (c->phase >= PHASE_CLOSING)
+		stream_forget_input(c);
+	if (c->phase != PHASE_CLOSING || c->owed > 0)
+		return;
+	if (!fifo_waits(&c->deadline))
+		fifo_start(&c->net->lingers, &c->deadline);
+	if (sent_all(c))
+		begin_lingering(c);
+}
+
+void
+connection_settle(struct connection *c)
+{
+	move_on(c);
+	bool read = c->phase == PHASE_HANDSHAKE ? !c->tls_wants_write
+		    : c->phase == PHASE_OPEN	? !c->paused && !c->ended
+						: c->phase == PHASE_LINGERING;
+	bool write = c->tls_wants_write || !sent_all(c);
+	if (c->phase != PHASE_DEAD &&
+	    !loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write))
+		connection_kill(c, CLOSE_ERROR);
+	if (c->phase == PHASE_DEAD)
+		bury(c);
+}
+
+/* Those that want attention again while this runs get it in the next turn. */
+void
+connections_attend(struct net *net)
+{
+	struct list now;
+	list_init(&now);
+	while (!list_empty(&net->attending)) {
+		struct list *node = net->attending.next;
+		list_remove(node);
+		list_append(&now, node);
+	}
+	while (!list_empty(&now)) {
+		struct connection *c = container_of(now.next, struct connection, attend);
+		list_remove(&c->attend);
+		if (c->resumed)
+			stream_resume(c);
+		stream_flush(c);
+		connection_settle(c);
+	}
+}

@@ -1,0 +1,157 @@
+/* What the files of net share: the net itself, the sockets it serves, its connections. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/net.h"
+#include "net/timer.h"
+
+struct datagrams;
+struct connection;
+struct ssl_st;
+
+#define SCRATCH_BYTES 65536
+
+/* A socket that somebody else opened: datagrams or a listener. */
+struct served {
+	struct watch watch;
+	struct net *net;
+	enum transport transport;
+	struct endpoint bound;
+	struct tls_server *const *tls;
+	uint32_t slot;
+	uint32_t generation;
+};
+
+struct connection_slot {
+	struct connection *connection; /* NULL: free */
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+/* Lines about failed handshakes, one a second at most. */
+struct quiet_log {
+	uint64_t next_ms;
+	uint64_t held_back;
+};
+
+struct net {
+	struct loop *loop;
+	struct net_user *user;
+	struct net_settings settings;
+	struct turn_end turn_end;
+	struct served **served;
+	uint32_t served_count;
+	uint32_t last_generation;
+	struct datagrams *datagrams;
+	struct connection_slot *slots;
+	uint32_t slot_count;
+	uint32_t free_slot;
+	uint32_t live;
+	struct list attending; /* connections with something to do at the end of the turn */
+	struct fifo handshakes, firsts, messages, idles, lingers;
+	struct timer accept_pause;
+	bool accept_paused;	  /* said so in the log already */
+	uint32_t handshake_steps; /* left in this turn */
+	struct quiet_log tls_log;
+	char *scratch; /* SCRATCH_BYTES; what a connection reads goes through here */
+};
+
+/* What an attempt to read or write came to. */
+enum io_result {
+	IO_DONE,
+	IO_AGAIN,  /* wait for the descriptor */
+	IO_END,	   /* the peer sends nothing more */
+	IO_BROKEN, /* the connection is of no use any more */
+};
+
+/* --- udp.c --- */
+
+struct datagrams *datagrams_open(void);
+void datagrams_close(struct datagrams *datagrams);
+/* Sets the options of a datagram socket. */
+void udp_prepare(const struct served *served, uint32_t receive_buffer);
+void udp_ready(struct watch *watch, bool readable, bool writable);
+bool udp_send(struct net *net, struct served *served, const struct peer *peer,
+	      const struct endpoint *target, struct str octets);
+void udp_flush(struct net *net);
+
+/* --- listen.c --- */
+
+void listener_prepare(const struct served *served);
+void listener_ready(struct watch *watch, bool readable, bool writable);
+/* When descriptors ran out all listeners rest for a moment. */
+void listeners_resume(struct timer *timer);
+
+/* --- connection.c: birth, look-up, state, end --- */
+
+enum connection_phase {
+	PHASE_HANDSHAKE,
+	PHASE_OPEN,
+	PHASE_CLOSING,	 /* hands nothing over any more, still sends what is owed */
+	PHASE_LINGERING, /* our side is shut; reads on, lest a reset overtakes the last answer */
+	PHASE_DEAD,	 /* goes as soon as nobody's call is on the stack */
+};
+
+struct connection {
+	struct watch watch;
+	struct net *net;
+	struct peer peer;
+	enum connection_phase phase;
+	enum close_cause cause;
+	struct ssl_st *ssl;
+	struct tls_server *tls;
+	struct list attend;
+	struct fifo_entry deadline;	    /* of its phase */
+	struct fifo_entry message_deadline; /* of a message that has begun */
+	uint64_t bound_until_ms;	    /* carries a binding until then */
+	char *in;			    /* octets that the user has not taken; NULL when none */
+	size_t in_len, in_cap, wanted;
+	char *out; /* octets out_sent to out_len are to be sent; NULL when none */
+	size_t out_sent, out_len, out_cap;
+	int owed;
+	bool paused;
+	bool resumed; /* hand over again what waits in in[] */
+	bool ended;   /* the peer sends nothing more */
+	bool heard;   /* it has sent something */
+	bool seen_message;
+	bool tls_wants_write; /* TLS must write before it can go on reading */
+};
+
+/* Takes over fd; NULL, with fd closed, when memory is out or the user declines. */
+struct connection *connection_open(struct net *net, int fd, const struct served *from,
+				   const struct endpoint *source, const struct endpoint *local);
+struct connection *connection_find(const struct net *net, const struct peer *peer);
+/* Has its turn end look at it. */
+void connection_attend(struct connection *connection);
+/* Begins to close after what is owed; the first cause stays. */
+void connection_end(struct connection *connection, enum close_cause cause);
+/* Marks it as broken: no more can be sent. Goes at the next connection_settle(). */
+void connection_kill(struct connection *connection, enum close_cause cause);
+/* To be called last in every event of a connection: moves on to the next phase when it is time, and
+ * watches for what it now waits for. The connection may be gone afterwards. */
+void connection_settle(struct connection *connection);
+/* Turn end: everybody in net->attending. */
+void connections_attend(struct net *net);
+void connections_open(struct net *net);
+/* Frees everything without a word to the user. */
+void connections_close(struct net *net);
+
+/* --- stream.c: octets in and out --- */
+
+void stream_ready(struct watch *watch, bool readable, bool writable);
+/* Hands waiting octets to the user again. */
+void stream_resume(struct connection *connection);
+void stream_flush(struct connection *connection);
+bool stream_send(struct connection *connection, struct str octets);
+/* Forgets octets that nobody will take. */
+void stream_forget_input(struct connection *connection);
+
+/* --- handshake.c --- */
+
+/* A step of the handshake; on success the connection is open. */
+void handshake_step(struct connection *connection);
+/* The handshake took too long. */
+void handshake_late(struct connection *connection);

@@ -1,0 +1,121 @@
+/*
+ * Accepting. Bounded in one turn; what a limit refuses is accepted and closed at once, so that it
+ * does not block the queue. When descriptors run out all listeners rest for a moment: a
+ * level-triggered listener that cannot accept would keep the loop busy.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "base/log.h"
+#include "internal.h"
+
+#define ACCEPTS_PER_TURN 64
+#define REST_MS 100
+
+/* Connections inherit the options of their listener. */
+void
+listener_prepare(const struct served *served)
+{
+	int on = 1;
+	setsockopt(served->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(served->watch.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static void
+rest(struct net *net)
+{
+	for (uint32_t slot = 0; slot < net->served_count; slot++) {
+		struct served *served = net->served[slot];
+		if (served != NULL && served->transport != TRANSPORT_UDP)
+			loop_watch(net->loop, &served->watch, served->watch.fd, false, false);
+	}
+	timer_start(net->loop, &net->accept_pause, REST_MS, listeners_resume);
+	if (!net->accept_paused)
+		log_message(LOG_LEVEL_WARNING, "accept.paused", "%s; %u connections are open",
+			    strerror(errno), net->live);
+	net->accept_paused = true;
+}
+
+void
+listeners_resume(struct timer *timer)
+{
+	struct net *net = container_of(timer, struct net, accept_pause);
+	for (uint32_t slot = 0; slot < net->served_count; slot++) {
+		struct served *served = net->served[slot];
+		if (served != NULL && served->transport != TRANSPORT_UDP)
+			loop_watch(net->loop, &served->watch, served->watch.fd, true, false);
+	}
+}
+
+static void
+refuse(enum transport transport)
+{
+	stats->connections_refused++;
+	stats->outcomes[REASON_CONNECTION_LIMIT][transport]++;
+}
+
+static struct endpoint
+local_of(int fd, const struct served *served)
+{
+	static const struct ip any;
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	struct endpoint local = served->bound;
+	size_t octets = local.ip.family == 4 ? 4 : 16;
+	if (memcmp(local.ip.octets, any.octets, octets) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&address, &len) == 0)
+		address_from_sockaddr(&address, &local);
+	return local;
+}
+
+static void
+welcome(struct served *served, int fd, const struct sockaddr_storage *from)
+{
+	struct net *net = served->net;
+	struct endpoint source;
+	bool usable = address_from_sockaddr(from, &source) &&
+		      (served->transport != TRANSPORT_TLS || *served->tls != NULL);
+	if (!usable || net->live >= net->settings.max_connections) {
+		close(fd);
+		refuse(served->transport);
+		return;
+	}
+	struct endpoint local = local_of(fd, served);
+	if (connection_open(net, fd, served, &source, &local) == NULL)
+		refuse(served->transport);
+}
+
+static bool
+out_of_descriptors(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Other errors concern the one connection that could have been accepted, and it is gone. */
+void
+listener_ready(struct watch *watch, bool readable, bool writable)
+{
+	struct served *served = container_of(watch, struct served, watch);
+	(void)readable;
+	(void)writable;
+	for (int i = 0; i < ACCEPTS_PER_TURN && watch->want_read; i++) {
+		struct sockaddr_storage from;
+		socklen_t len = sizeof(from);
+		int fd = accept4(watch->fd, (struct sockaddr *)&from, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			served->net->accept_paused = false;
+			welcome(served, fd, &from);
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return;
+		} else if (out_of_descriptors(errno)) {
+			rest(served->net);
+			return;
+		}
+	}
+}

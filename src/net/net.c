@@ -1,0 +1,164 @@
+/* The net as a whole: the sockets it serves, and the end of its turn, when answers leave. */
+#include "net/net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+static void
+turn_ended(struct turn_end *end)
+{
+	struct net *net = container_of(end, struct net, turn_end);
+	uint32_t steps = net->settings.handshakes_per_turn;
+	connections_attend(net);
+	udp_flush(net);
+	net->handshake_steps = steps == 0 ? UINT32_MAX : steps;
+}
+
+struct net *
+net_open(struct loop *loop, struct net_user *user, const struct net_settings *settings)
+{
+	struct net *net = calloc(1, sizeof(*net));
+	if (net == NULL)
+		return NULL;
+	net->loop = loop;
+	net->user = user;
+	net->datagrams = datagrams_open();
+	net->scratch = malloc(SCRATCH_BYTES);
+	if (net->datagrams == NULL || net->scratch == NULL) {
+		datagrams_close(net->datagrams);
+		free(net->scratch);
+		free(net);
+		return NULL;
+	}
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+	connections_open(net);
+	net_configure(net, settings);
+	net->handshake_steps =
+		settings->handshakes_per_turn == 0 ? UINT32_MAX : settings->handshakes_per_turn;
+	net->turn_end.call = turn_ended;
+	loop_at_turn_end(loop, &net->turn_end);
+	return net;
+}
+
+void
+net_configure(struct net *net, const struct net_settings *settings)
+{
+	net->settings = *settings;
+	net->handshakes.duration_ms = settings->handshake_timeout_ms;
+	net->firsts.duration_ms = settings->first_message_timeout_ms;
+	net->messages.duration_ms = settings->message_timeout_ms;
+	net->idles.duration_ms = settings->idle_timeout_ms;
+}
+
+void
+net_close(struct net *net)
+{
+	if (net == NULL)
+		return;
+	connections_close(net);
+	for (uint32_t slot = 0; slot < net->served_count; slot++)
+		net_unserve(net, (int)slot);
+	timer_stop(&net->accept_pause);
+	loop_no_turn_end(&net->turn_end);
+	datagrams_close(net->datagrams);
+	free(net->served);
+	free(net->scratch);
+	free(net);
+}
+
+static int
+free_served_slot(struct net *net)
+{
+	uint32_t slot = 0;
+	while (slot < net->served_count && net->served[slot] != NULL)
+		slot++;
+	if (slot < net->served_count)
+		return (int)slot;
+	struct served **grown = reallocarray(net->served, slot + 1, sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	grown[slot] = NULL;
+	net->served = grown;
+	net->served_count = slot + 1;
+	return (int)slot;
+}
+
+int
+net_serve(struct net *net, int fd, enum transport transport, const struct endpoint *bound,
+	  struct tls_server *const *tls)
+{
+	struct served *served = calloc(1, sizeof(*served));
+	int slot = free_served_slot(net);
+	if (served == NULL || slot < 0) {
+		free(served);
+		errno = ENOMEM;
+		return -1;
+	}
+	*served = (struct served){
+		.watch = { .fd = fd },
+		.net = net,
+		.transport = transport,
+		.bound = *bound,
+		.tls = tls,
+		.slot = (uint32_t)slot,
+		.generation = ++net->last_generation,
+	};
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		free(served);
+		return -1;
+	}
+	if (transport == TRANSPORT_UDP)
+		udp_prepare(served, net->settings.udp_receive_buffer);
+	else
+		listener_prepare(served);
+	served->watch.ready = transport == TRANSPORT_UDP ? udp_ready : listener_ready;
+	if (!loop_watch(net->loop, &served->watch, fd, true, false)) {
+		free(served);
+		return -1;
+	}
+	net->served[slot] = served;
+	return slot;
+}
+
+void
+net_unserve(struct net *net, int slot)
+{
+	if (slot < 0 || (uint32_t)slot >= net->served_count || net->served[slot] == NULL)
+		return;
+	struct served *served = net->served[slot];
+	udp_flush(net);
+	loop_unwatch(net->loop, &served->watch);
+	net->served[slot] = NULL;
+	loop_release(net->loop, served);
+}
+
+uint32_t
+net_connections(const struct net *net)
+{
+	return net->live;
+}
+
+uint32_t
+net_shed(struct net *net, uint32_t count)
+{
+	uint32_t found = 0;
+	for (uint32_t slot = 0; slot < net->slot_count && found < count; slot++) {
+		struct connection *connection = net->slots[slot].connection;
+		if (connection == NULL || connection->phase > PHASE_OPEN)
+			continue;
+		connection_end(connection, CLOSE_SHUTDOWN);
+		found++;
+	}
+	return found;
+}
+
+void
+net_shutdown(struct net *net)
+{
+	net_shed(net, UINT32_MAX);
+}

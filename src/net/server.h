@@ -1,0 +1,14 @@
+/* What a session needs of the TLS server that it belongs to. */
+#pragma once
+
+#include <openssl/types.h>
+#include <stdint.h>
+
+#include "net/tls.h"
+
+/* The context that a handshake starts with; SNI may switch it. */
+SSL_CTX *server_context(const struct tls_server *server);
+/* One ticket, or none as long as the server has no secret. */
+void server_allow_tickets(const struct tls_server *server, SSL *ssl);
+/* Real time for the steps that follow. */
+void server_set_time(SSL *ssl, int64_t real_s);

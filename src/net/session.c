@@ -1,0 +1,115 @@
+/* OpenSSL's calls on one connection, with their many outcomes brought down to four. */
+#include "session.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "server.h"
+
+SSL *
+session_open(struct tls_server *server, int fd)
+{
+	ERR_clear_error();
+	SSL *ssl = SSL_new(server_context(server));
+	if (ssl == NULL)
+		return NULL;
+	if (SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	SSL_set_accept_state(ssl);
+	server_allow_tickets(server, ssl);
+	return ssl;
+}
+
+/* result is what the call returned, when that was not success. */
+static enum io_result
+outcome(SSL *ssl, int result, bool *wants_write)
+{
+	switch (SSL_get_error(ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		return IO_AGAIN;
+	case SSL_ERROR_WANT_WRITE:
+		*wants_write = true;
+		return IO_AGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return IO_END;
+	default:
+		return IO_BROKEN;
+	}
+}
+
+/* A peer that goes away in mid-handshake leaves nothing in the error queue. */
+enum io_result
+session_handshake(SSL *ssl, int64_t real_s, bool *wants_write)
+{
+	ERR_clear_error();
+	server_set_time(ssl, real_s);
+	int result = SSL_do_handshake(ssl);
+	if (result == 1)
+		return IO_DONE;
+	enum io_result io = outcome(ssl, result, wants_write);
+	return io == IO_BROKEN && ERR_peek_error() == 0 ? IO_END : io;
+}
+
+enum io_result
+session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write)
+{
+	ERR_clear_error();
+	int result = SSL_read_ex(ssl, octets, cap, got);
+	return result == 1 ? IO_DONE : outcome(ssl, result, wants_write);
+}
+
+enum io_result
+session_write(SSL *ssl, const char *octets, size_t len, size_t *sent)
+{
+	bool wants_write;
+	ERR_clear_error();
+	int result = SSL_write_ex(ssl, octets, len, sent);
+	return result == 1 ? IO_DONE : outcome(ssl, result, &wants_write);
+}
+
+void
+session_shut(SSL *ssl)
+{
+	if (!SSL_is_init_finished(ssl) || SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN)
+		return;
+	ERR_clear_error();
+	SSL_shutdown(ssl);
+}
+
+bool
+session_heard(SSL *ssl)
+{
+	return BIO_number_read(SSL_get_rbio(ssl)) > 0;
+}
+
+bool
+session_resumed(SSL *ssl)
+{
+	return SSL_session_reused(ssl) == 1;
+}
+
+enum reason
+session_failure(SSL *ssl, struct writer *words)
+{
+	unsigned long error = ERR_peek_last_error();
+	const char *text = ERR_reason_error_string(error);
+	writer_text_z(words, text != NULL ? text : "connection lost");
+	if (SSL_get_verify_result(ssl) != X509_V_OK) {
+		writer_text_z(words, ": ");
+		writer_text_z(words, X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+	}
+	switch (ERR_GET_REASON(error)) {
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_NO_SUITABLE_KEY_SHARE:
+	case SSL_R_NO_SHARED_GROUPS:
+		return REASON_TLS_NO_SHARED_CIPHER;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		return REASON_TLS_BAD_CLIENT_CERTIFICATE;
+	default:
+		return REASON_TLS_HANDSHAKE_FAILED;
+	}
+}

@@ -1,0 +1,31 @@
+/*
+ * One TLS connection on the server's side: non-blocking steps over a descriptor. Failed steps leave
+ * OpenSSL's error queue for session_failure(); every step begins with an empty one.
+ */
+#pragma once
+
+#include <openssl/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/reason.h"
+#include "base/str.h"
+#include "base/writer.h"
+#include "internal.h"
+#include "net/tls.h"
+
+/* NULL when memory is out. The server must outlive it; free with SSL_free(). */
+SSL *session_open(struct tls_server *server, int fd);
+/* real_s is the time by which tickets are judged. IO_DONE: the handshake is complete. */
+enum io_result session_handshake(SSL *ssl, int64_t real_s, bool *wants_write);
+enum io_result session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write);
+enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent);
+/* Says close_notify, once, if the handshake ever ended. */
+void session_shut(SSL *ssl);
+/* True when the client has sent anything at all. */
+bool session_heard(SSL *ssl);
+/* True when the handshake was shortened by a ticket. */
+bool session_resumed(SSL *ssl);
+/* Why the last step was IO_BROKEN, in our word and in OpenSSL's. */
+enum reason session_failure(SSL *ssl, struct writer *words);

@@ -1,0 +1,282 @@
+/*
+ * Datagrams: received in batches into shared slots, answered at the end of the turn in one system
+ * call a socket. The local address of each request is kept, and its answer leaves from there, also
+ * on a wildcard socket of a host with many addresses (RFC 3581 §4).
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "address.h"
+#include "internal.h"
+
+#define BATCH 32
+#define SLOT_BYTES 65536
+#define ROUNDS_PER_TURN 4
+#define OUT_COUNT 64
+#define OUT_BYTES 262144
+#define DATAGRAM_MAX 65507 /* 65,535 less IP and UDP headers */
+
+struct control {
+	_Alignas(struct cmsghdr) char octets[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+struct outgoing {
+	struct served *served;
+	struct sockaddr_storage to;
+	struct control control;
+	struct iovec octets;
+};
+
+struct datagrams {
+	char *in; /* BATCH slots */
+	struct mmsghdr in_headers[BATCH];
+	struct iovec in_octets[BATCH];
+	struct sockaddr_storage in_from[BATCH];
+	struct control in_control[BATCH];
+	char *out; /* OUT_BYTES */
+	size_t out_used;
+	struct outgoing outgoing[OUT_COUNT];
+	struct mmsghdr out_headers[OUT_COUNT];
+	unsigned out_count;
+};
+
+struct datagrams *
+datagrams_open(void)
+{
+	struct datagrams *datagrams = calloc(1, sizeof(*datagrams));
+	if (datagrams == NULL)
+		return NULL;
+	datagrams->in = malloc(BATCH * SLOT_BYTES);
+	datagrams->out = malloc(OUT_BYTES);
+	if (datagrams->in == NULL || datagrams->out == NULL) {
+		datagrams_close(datagrams);
+		return NULL;
+	}
+	return datagrams;
+}
+
+void
+datagrams_close(struct datagrams *datagrams)
+{
+	if (datagrams == NULL)
+		return;
+	free(datagrams->in);
+	free(datagrams->out);
+	free(datagrams);
+}
+
+static void
+set_option(int fd, int level, int option, int value)
+{
+	setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/* Path MTU discovery is off, so that large answers may be fragmented (RFC 3261 §18.2.2). */
+void
+udp_prepare(const struct served *served, uint32_t receive_buffer)
+{
+	int fd = served->watch.fd;
+	int octets = receive_buffer > INT32_MAX ? INT32_MAX : (int)receive_buffer;
+	if (served->bound.ip.family == 4) {
+		set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+		set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	} else {
+		set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+	}
+	if (octets > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) < 0)
+		set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
+}
+
+/* The address of ours that the datagram was sent to; that of the socket when the kernel is silent.
+ */
+static void
+find_local(struct msghdr *header, struct peer *peer)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			peer->local.ip = (struct ip){ .family = 4 };
+			memcpy(peer->local.ip.octets, &info.ipi_spec_dst, 4);
+			peer->interface = info.ipi_ifindex;
+		}
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			peer->local.ip = (struct ip){ .family = 6 };
+			memcpy(peer->local.ip.octets, &info.ipi6_addr, 16);
+			peer->local.ip = ip_unmapped(peer->local.ip);
+			peer->interface = (int)info.ipi6_ifindex;
+		}
+	}
+}
+
+static void
+hand_over(struct served *served, struct mmsghdr *header)
+{
+	struct net *net = served->net;
+	struct peer peer = {
+		.transport = TRANSPORT_UDP,
+		.local = served->bound,
+		.slot = served->slot,
+		.generation = served->generation,
+	};
+	stats->received_bytes += header->msg_len;
+	if (header->msg_hdr.msg_flags & MSG_TRUNC) {
+		stats->udp_truncated++;
+		return;
+	}
+	if (!address_from_sockaddr(header->msg_hdr.msg_name, &peer.source))
+		return;
+	find_local(&header->msg_hdr, &peer);
+	net->user->datagram(net->user, &peer, header->msg_hdr.msg_iov->iov_base, header->msg_len);
+}
+
+static void
+prepare_batch(struct datagrams *datagrams)
+{
+	for (int i = 0; i < BATCH; i++) {
+		datagrams->in_octets[i] = (struct iovec){
+			.iov_base = datagrams->in + (size_t)i * SLOT_BYTES,
+			.iov_len = SLOT_BYTES,
+		};
+		datagrams->in_headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &datagrams->in_from[i],
+			.msg_namelen = sizeof(datagrams->in_from[i]),
+			.msg_iov = &datagrams->in_octets[i],
+			.msg_iovlen = 1,
+			.msg_control = &datagrams->in_control[i],
+			.msg_controllen = sizeof(datagrams->in_control[i]),
+		};
+	}
+}
+
+/* An error here is an ICMP message about something sent earlier and says nothing about the next
+ * datagram (RFC 3261 §18.4); reading it has cleared it. */
+void
+udp_ready(struct watch *watch, bool readable, bool writable)
+{
+	struct served *served = container_of(watch, struct served, watch);
+	struct datagrams *datagrams = served->net->datagrams;
+	(void)readable;
+	(void)writable;
+	for (int round = 0; round < ROUNDS_PER_TURN && watch->active; round++) {
+		prepare_batch(datagrams);
+		int count = recvmmsg(watch->fd, datagrams->in_headers, BATCH, MSG_DONTWAIT, NULL);
+		if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		for (int i = 0; i < count && watch->active; i++)
+			hand_over(served, &datagrams->in_headers[i]);
+		if (count >= 0 && count < BATCH)
+			return;
+	}
+}
+
+/* The interface is pinned for link-local addresses only; everything else follows the routes. */
+static size_t
+write_source(struct control *control, const struct peer *peer)
+{
+	struct msghdr header = { .msg_control = control, .msg_controllen = sizeof(*control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+	memset(control, 0, sizeof(*control));
+	if (peer->local.ip.family == 4) {
+		struct in_pktinfo info = { 0 };
+		memcpy(&info.ipi_spec_dst, peer->local.ip.octets, 4);
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+		return CMSG_SPACE(sizeof(info));
+	}
+	struct in6_pktinfo info = { 0 };
+	memcpy(&info.ipi6_addr, peer->local.ip.octets, 16);
+	if (address_link_local(&peer->local.ip))
+		info.ipi6_ifindex = (unsigned)peer->interface;
+	c->cmsg_level = IPPROTO_IPV6;
+	c->cmsg_type = IPV6_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	return CMSG_SPACE(sizeof(info));
+}
+
+/* A multicast or broadcast destination is no source. */
+static bool
+may_be_source(const struct ip *ip)
+{
+	static const struct ip any;
+	if (ip->family == 6 && ip->octets[0] == 0xff)
+		return false;
+	return ip->family != 0 && memcmp(ip->octets, any.octets, sizeof(any.octets)) != 0;
+}
+
+bool
+udp_send(struct net *net, struct served *served, const struct peer *peer,
+	 const struct endpoint *target, struct str octets)
+{
+	struct datagrams *datagrams = net->datagrams;
+	if (octets.len > DATAGRAM_MAX) {
+		stats->udp_truncated++;
+		return false;
+	}
+	if (datagrams->out_count == OUT_COUNT || OUT_BYTES - datagrams->out_used < octets.len)
+		udp_flush(net);
+	unsigned i = datagrams->out_count++;
+	struct outgoing *out = &datagrams->outgoing[i];
+	out->served = served;
+	out->octets = (struct iovec){ datagrams->out + datagrams->out_used, octets.len };
+	if (octets.len > 0)
+		memcpy(out->octets.iov_base, octets.p, octets.len);
+	datagrams->out_used += octets.len;
+	if (target == NULL)
+		target = &peer->source;
+	struct msghdr *header = &datagrams->out_headers[i].msg_hdr;
+	*header = (struct msghdr){
+		.msg_name = &out->to,
+		.msg_namelen = address_to_sockaddr(target, peer->interface, &out->to),
+		.msg_iov = &out->octets,
+		.msg_iovlen = 1,
+	};
+	if (may_be_source(&peer->local.ip)) {
+		header->msg_controllen = write_source(&out->control, peer);
+		header->msg_control = &out->control;
+	}
+	loop_wake(net->loop);
+	return true;
+}
+
+/* How many of the datagrams from first on are done with, at least one. A full socket buffer drops
+ * all that are left for that socket; any other error concerns the first one only. */
+static unsigned
+send_some(struct datagrams *datagrams, unsigned first, unsigned count)
+{
+	int fd = datagrams->outgoing[first].served->watch.fd;
+	int sent = sendmmsg(fd, &datagrams->out_headers[first], count, MSG_DONTWAIT);
+	if (sent > 0) {
+		for (int i = 0; i < sent; i++)
+			stats->sent_bytes += datagrams->out_headers[first + (unsigned)i].msg_len;
+		return (unsigned)sent;
+	}
+	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
+		return 1;
+	stats->udp_truncated += count;
+	return count;
+}
+
+void
+udp_flush(struct net *net)
+{
+	struct datagrams *datagrams = net->datagrams;
+	for (unsigned first = 0; first < datagrams->out_count;) {
+		struct served *served = datagrams->outgoing[first].served;
+		unsigned end = first + 1;
+		while (end < datagrams->out_count && datagrams->outgoing[end].served == served)
+			end++;
+		first += send_some(datagrams, first, end - first);
+	}
+	datagrams->out_count = 0;
+	datagrams->out_used = 0;
+}

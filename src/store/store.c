@@ -122,9 +122,12 @@ log_state(struct store *store)
 		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", lane->host);
 		store->down_logged = false;
 	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
-		log_message(LOG_LEVEL_WARNING, "db.down",
-			    "%s; retrying in %llu ms; SIP answers 503 until then", store->trouble,
-			    (unsigned long long)store->retry_ms);
+		char retry[40] = "";
+		if (store->state != STORE_SILENT)
+			snprintf(retry, sizeof(retry), "retrying in %llu ms; ",
+				 (unsigned long long)store->retry_ms);
+		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
+			    store->trouble, retry);
 		store->down_logged = true;
 	}
 }

@@ -337,6 +337,10 @@ tick(struct timer *timer)
 {
 	struct store *store = container_of(timer, struct store, tick);
 	timer_start(store->loop, timer, TICK_MS, tick);
+	store->doubt = false;
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		if (lane_waited_ms(&store->lanes[i]) >= DOUBT_MS)
+			store->doubt = true;
 	for (uint32_t i = 0; i < store->settings.connections; i++)
 		lane_tick(&store->lanes[i]);
 	expire(store, &store->lookups);
@@ -396,8 +400,8 @@ parse_url(struct store *store)
 	char *error = NULL;
 	store->options = PQconninfoParse(store->settings.url, &error);
 	if (store->options == NULL) {
-		store_trouble_set(store, "database.url: %s",
-				  error == NULL ? "out of memory" : error);
+		const char *why = error == NULL ? "out of memory" : error;
+		store_trouble_set(store, "database.url: %.*s", (int)strcspn(why, "\n"), why);
 		log_message(LOG_LEVEL_ERROR, "db.down", "%s", store->trouble);
 		store->down_logged = true;
 	}

@@ -29,4 +29,5 @@ struct admin *admin_open(struct loop *loop, const struct admin_settings *setting
 			 size_t error_cap);
 /* A reload: tokens are read again, limits and policies follow. */
 void admin_configure(struct admin *admin, const struct config *config);
+/* After store_close(), which completes what requests are waiting for. */
 void admin_close(struct admin *admin);

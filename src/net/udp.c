@@ -19,15 +19,14 @@
 #define OUT_BYTES 262144
 #define DATAGRAM_MAX 65507 /* 65,535 less IP and UDP headers */
 
-union control {
-	char octets[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	struct cmsghdr align;
+struct control {
+	_Alignas(struct cmsghdr) char octets[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 struct outgoing {
 	struct served *served;
 	struct sockaddr_storage to;
-	union control control;
+	struct control control;
 	struct iovec octets;
 };
 
@@ -36,7 +35,7 @@ struct datagrams {
 	struct mmsghdr in_headers[BATCH];
 	struct iovec in_octets[BATCH];
 	struct sockaddr_storage in_from[BATCH];
-	union control in_control[BATCH];
+	struct control in_control[BATCH];
 	char *out; /* OUT_BYTES */
 	size_t out_used;
 	struct outgoing outgoing[OUT_COUNT];
@@ -179,7 +178,7 @@ udp_ready(struct watch *watch, bool readable, bool writable)
 
 /* The interface is pinned for link-local addresses only; everything else follows the routes. */
 static size_t
-write_source(union control *control, const struct peer *peer)
+write_source(struct control *control, const struct peer *peer)
 {
 	struct msghdr header = { .msg_control = control, .msg_controllen = sizeof(*control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&header);

@@ -68,7 +68,7 @@ static uint64_t
 seconds_left(const struct binding *binding, int64_t now_ms)
 {
 	int64_t left_ms = binding->expires_ms - now_ms;
-	return left_ms <= 1000 ? 1 : ((uint64_t)left_ms + 999) / 1000;
+	return left_ms <= 0 ? 1 : ((uint64_t)left_ms + 999) / 1000;
 }
 
 /* Always in angle brackets, one value a row: no reader can take parameters of the URI for those of

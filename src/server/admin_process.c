@@ -7,8 +7,8 @@
 #include "auth/digest.h"
 #include "base/log.h"
 #include "base/table.h"
-#include "server/process.h"
-#include "server/settings.h"
+#include "process.h"
+#include "settings.h"
 
 #define TICK_MS 500u
 #define SWEEP_MS 5000u
@@ -112,8 +112,8 @@ admin_main(const struct birth *birth)
 		fail(error);
 	tick(&process.tick);
 	loop_run(process.loop);
-	admin_close(process.admin);
 	store_close(process.store);
+	admin_close(process.admin);
 	config_free(process.config);
 	loop_close(process.loop);
 	digest_clear();

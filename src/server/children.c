@@ -2,7 +2,7 @@
  * A child that dies is replaced at once, on the sockets that the master kept; only from the third
  * death within a minute on its share is given to the others for a while.
  */
-#include "server/children.h"
+#include "children.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "server/process.h"
+#include "process.h"
 
 #define DEATHS_REMEMBERED 3
 

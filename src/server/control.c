@@ -1,5 +1,5 @@
 /* Fixed-size messages; the descriptor rides as SCM_RIGHTS. */
-#include "server/control.h"
+#include "control.h"
 
 #include <errno.h>
 #include <string.h>

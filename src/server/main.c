@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/process.h"
-#include "server/settings.h"
+#include "process.h"
+#include "settings.h"
 
 #define DEFAULT_CONFIG "/etc/rollcall/rollcall.conf"
 

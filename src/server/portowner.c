@@ -1,6 +1,6 @@
 /* From /proc: the socket's inode by its port, then the process that holds a descriptor of that
  * inode. Start-up only. */
-#include "server/portowner.h"
+#include "portowner.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* The small things that every process of the daemon does the same way. */
-#include "server/process.h"
+#include "process.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,10 +6,10 @@
 
 #include "base/node.h"
 #include "config/config.h"
+#include "control.h"
 #include "net/loop.h"
 #include "net/timer.h"
-#include "server/control.h"
-#include "server/sockets.h"
+#include "sockets.h"
 
 /* The command line, kept for reloads. */
 struct launch {

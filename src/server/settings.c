@@ -1,6 +1,6 @@
 /* Translation, nothing else: each function reads the configuration and fills the values of one
  * module. */
-#include "server/settings.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,6 +200,7 @@ settings_requests(const struct config *config, const struct policy *policy)
 		.max_per_stream = REQUESTS_PER_STREAM,
 		.failure_delay_ms = config->auth.failure_delay,
 		.overload_delay_ms = config->limits.overload_delay,
+		.deadline_ms = config->database.query_timeout,
 		.db_grace_ms = config->health.db_grace,
 		.fail_on_database = config->health.fail_on_database,
 		.retries = config->database.retries,

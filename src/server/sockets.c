@@ -1,5 +1,5 @@
 /* Opening sockets, and telling in one sentence why it did not work. */
-#include "server/sockets.h"
+#include "sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "server/portowner.h"
+#include "portowner.h"
 
 #define BACKLOG 4096
 

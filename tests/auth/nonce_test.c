@@ -1,6 +1,8 @@
 /* Nonces: what a mint makes, a judge with the same keys believes, and nobody else's. */
 #include "auth/nonce.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #include "support/check_main.h"
@@ -59,6 +61,37 @@ START_TEST(a_minted_nonce_is_good)
 	ck_assert_uint_eq(nonce.issued_s, NOW_MS / 1000);
 	const uint8_t id[NONCE_ID_BYTES] = { 0x69, 0x55, 0xb9, 0x00, 42 };
 	ck_assert_mem_eq(nonce.id, id, sizeof(id));
+}
+END_TEST
+
+/* A nonce of the form that is agreed between nodes, put together without the code under test. */
+static void
+assemble(const struct nonce_key *key, uint8_t version, char out[NONCE_TEXT_LEN + 1])
+{
+	static const char bound[] = "example.com\0alice@example.com";
+	uint8_t octets[14 + EVP_MAX_MD_SIZE] = { version, key->id, 0x69, 0x55, 0xb9, 0x00, 42 };
+	uint8_t signed_octets[14 + sizeof(bound) - 1];
+	memcpy(signed_octets, octets, 14);
+	memcpy(signed_octets + 14, bound, sizeof(bound) - 1);
+	ck_assert_ptr_nonnull(HMAC(EVP_sha256(), key->secret, sizeof(key->secret), signed_octets,
+				   sizeof(signed_octets), octets + 14, NULL));
+	ck_assert_int_eq(EVP_EncodeBlock((unsigned char *)out, octets, 30), NONCE_TEXT_LEN);
+	for (char *c = out; *c != '\0'; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+}
+
+/* AUT-7616-3.3-2, AUT-7616-3.3-3, D-03: every release and node makes the same nonce of the same
+ * input, and one of another version is not ours */
+START_TEST(the_format_is_agreed)
+{
+	struct nonce_keys keys = one_key();
+	char minted[NONCE_TEXT_LEN + 1];
+	char assembled[NONCE_TEXT_LEN + 1];
+	mint(&keys, NOW_MS, 42, minted);
+	assemble(&keys.keys[0], 1, assembled);
+	ck_assert_str_eq(minted, assembled);
+	assemble(&keys.keys[0], 2, assembled);
+	ck_assert_int_eq(judge(&keys, assembled, NOW_MS), NONCE_FORGED);
 }
 END_TEST
 
@@ -232,6 +265,6 @@ START_TEST(a_new_key_settles_before_it_mints)
 }
 END_TEST
 
-SUITE(nonce, a_minted_nonce_is_good, nonces_are_distinct, a_nonce_has_its_time,
-      a_nonce_is_for_one_address, a_changed_nonce_is_forged, other_texts_are_forged, keys_rotate,
-      a_new_key_settles_before_it_mints)
+SUITE(nonce, a_minted_nonce_is_good, the_format_is_agreed, nonces_are_distinct,
+      a_nonce_has_its_time, a_nonce_is_for_one_address, a_changed_nonce_is_forged,
+      other_texts_are_forged, keys_rotate, a_new_key_settles_before_it_mints)

@@ -1,6 +1,7 @@
-/* Runs tests/cases/*.case, each case as a check of its own. The language is described in
+/* Runs the cases of tests/cases/, each case as a check of its own. The language is described in
  * tests/cases/README.md. */
 #include <glob.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ struct source {
 	int line; /* of the first line of text */
 	struct str text;
 	char title[200];
+	TTest test;
 };
 
 /* One line with what continues it. */
@@ -37,13 +39,13 @@ struct run {
 
 static struct source sources[CASES_MAX];
 static size_t source_count;
+static glob_t paths; /* the names in it are those of the test cases */
 
-#define FAIL(run, ...) fail((run), __VA_ARGS__)
-static void fail(const struct run *run, const char *format, ...)
+static void broken(const struct run *run, const char *format, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 
 static void
-fail(const struct run *run, const char *format, ...)
+broken(const struct run *run, const char *format, ...)
 {
 	char text[4096];
 	va_list args;
@@ -113,7 +115,7 @@ number(const struct run *run, struct str text)
 {
 	uint64_t value;
 	if (!str_to_u64(text, UINT32_MAX, &value))
-		FAIL(run, "not a number: %.*s", STR_ARG(text));
+		broken(run, "not a number: %.*s", STR_ARG(text));
 	return value;
 }
 
@@ -145,7 +147,7 @@ set_policy(struct run *run, struct str rest)
 		else if (str_eq(key, STR("retries")))
 			run->rig.retries = amount;
 		else
-			FAIL(run, "unknown policy %.*s", STR_ARG(key));
+			broken(run, "unknown policy %.*s", STR_ARG(key));
 	}
 }
 
@@ -163,7 +165,7 @@ set_domain(struct run *run, struct str rest)
 		else if (str_eq(key, STR("tls")))
 			domain->require_tls = true;
 		else
-			FAIL(run, "unknown domain %.*s", STR_ARG(key));
+			broken(run, "unknown domain %.*s", STR_ARG(key));
 	}
 }
 
@@ -197,7 +199,7 @@ set_account(struct run *run, struct str rest)
 		if (str_eq(run->rig.logins[i], login))
 			account = &run->rig.accounts[i];
 	if (account == NULL)
-		FAIL(run, "no account %.*s", STR_ARG(login));
+		broken(run, "no account %.*s", STR_ARG(login));
 	while (take_word(&rest, &key, &value)) {
 		enum digest_algorithm only;
 		if (str_eq(key, STR("enabled")))
@@ -208,7 +210,7 @@ set_account(struct run *run, struct str rest)
 			for (unsigned i = 0; i < DIGEST_ALGORITHM_COUNT; i++)
 				account->ha1[i] = i == only ? account->ha1[i] : STR("");
 		else
-			FAIL(run, "unknown account %.*s", STR_ARG(key));
+			broken(run, "unknown account %.*s", STR_ARG(key));
 	}
 }
 
@@ -226,7 +228,7 @@ set_record(struct run *run, struct str rest)
 			record->mark_floor_s =
 				(uint32_t)(run->rig.now_ms / 1000 - (int64_t)number(run, value));
 		else
-			FAIL(run, "unknown record %.*s", STR_ARG(key));
+			broken(run, "unknown record %.*s", STR_ARG(key));
 	}
 }
 
@@ -265,7 +267,7 @@ give_binding(struct run *run, struct str rest)
 		else if (str_eq(key, STR("age")))
 			binding->updated_ms = run->rig.now_ms - (int64_t)number(run, value) * 1000;
 		else
-			FAIL(run, "unknown %.*s", STR_ARG(key));
+			broken(run, "unknown %.*s", STR_ARG(key));
 	}
 }
 
@@ -282,7 +284,7 @@ named_nonce(struct run *run, struct str name, int *index)
 			return (struct str){ NULL, 0 };
 		}
 	}
-	FAIL(run, "too many nonces");
+	broken(run, "too many nonces");
 }
 
 static void
@@ -301,7 +303,7 @@ set_script(struct run *run, struct str key, struct str list)
 		while (i < count && !str_eq(word, str_of(words[i])))
 			i++;
 		if (i == count)
-			FAIL(run, "unknown %.*s", STR_ARG(word));
+			broken(run, "unknown %.*s", STR_ARG(word));
 		if (is_commit)
 			run->rig.commits[run->rig.commit_count++] = (enum rig_commit)i;
 		else
@@ -362,7 +364,7 @@ set_request_key(struct run *run, struct rig_request *request, struct str key, st
 	else if (str_eq(key, STR("commit")) || str_eq(key, STR("lookup")))
 		set_script(run, key, value);
 	else
-		FAIL(run, "unknown %.*s", STR_ARG(key));
+		broken(run, "unknown %.*s", STR_ARG(key));
 }
 
 static struct str
@@ -449,23 +451,23 @@ check_answer(struct run *run, const struct directive *directive)
 	struct str rest = directive->rest, status, reason, nothing;
 	(void)take_word(&rest, &status, &nothing);
 	if ((uint64_t)answer->status != number(run, status))
-		FAIL(run, "answered %d %s, not %.*s", answer->status, reason_word(answer->reason),
-		     STR_ARG(status));
+		broken(run, "answered %d %s, not %.*s", answer->status, reason_word(answer->reason),
+		       STR_ARG(status));
 	if (take_word(&rest, &reason, &nothing) &&
 	    !str_eq(reason, str_of(reason_word(answer->reason))))
-		FAIL(run, "reason is %s, not %.*s", reason_word(answer->reason), STR_ARG(reason));
+		broken(run, "reason is %s, not %.*s", reason_word(answer->reason), STR_ARG(reason));
 	for (struct str lines = directive->more; !str_empty(lines);) {
 		struct str line = str_trim(take_line(&lines));
 		bool absent = str_starts(line, STR("no "));
 		if (absent ? response_has_field(run->rig.response, str_slice(line, 3, line.len))
 			   : !response_has_line(run->rig.response, line))
-			FAIL(run, "\"%.*s\" is not true of\n%.*s", STR_ARG(line),
-			     STR_ARG(run->rig.response));
+			broken(run, "\"%.*s\" is not true of\n%.*s", STR_ARG(line),
+			       STR_ARG(run->rig.response));
 	}
 	struct str now = live_bindings(run);
 	if (answer->status != 200 && !str_eq(now, run->unchanged))
-		FAIL(run, "refused, and yet the bindings changed from%.*s\nto%.*s",
-		     STR_ARG(run->unchanged), STR_ARG(now));
+		broken(run, "refused, and yet the bindings changed from%.*s\nto%.*s",
+		       STR_ARG(run->unchanged), STR_ARG(now));
 }
 
 static bool
@@ -495,7 +497,7 @@ binding_fits(const struct run *run, const struct binding *binding, struct str re
 			snprintf(id, sizeof(id), "given-%.*s", STR_ARG(value));
 			fits = str_eq(binding->id, str_of(id));
 		} else
-			FAIL(run, "unknown %.*s", STR_ARG(key));
+			broken(run, "unknown %.*s", STR_ARG(key));
 	}
 	return fits;
 }
@@ -522,13 +524,14 @@ check_bindings(struct run *run, const struct directive *directive)
 		bool named = !str_empty(line) && !str_eq(line, STR("none"));
 		expected += named;
 		if (named && !some_binding_fits(run, line))
-			FAIL(run, "no binding %.*s; there are%.*s", STR_ARG(line),
-			     STR_ARG(live_bindings(run)));
+			broken(run, "no binding %.*s; there are%.*s", STR_ARG(line),
+			       STR_ARG(live_bindings(run)));
 		if (str_empty(lines))
 			break;
 	}
 	if (live != expected)
-		FAIL(run, "%u bindings, not %u:%.*s", live, expected, STR_ARG(live_bindings(run)));
+		broken(run, "%u bindings, not %u:%.*s", live, expected,
+		       STR_ARG(live_bindings(run)));
 }
 
 static uint64_t
@@ -546,7 +549,7 @@ static void
 check_counted(struct run *run, struct str name)
 {
 	if (counter(stats, name) != counter(&run->before, name) + 1)
-		FAIL(run, "%.*s was not counted", STR_ARG(name));
+		broken(run, "%.*s was not counted", STR_ARG(name));
 }
 
 /* --- the whole case --- */
@@ -579,7 +582,7 @@ follow(struct run *run, const struct directive *directive)
 	else if (str_eq(word, STR("counted")))
 		check_counted(run, rest);
 	else
-		FAIL(run, "unknown line \"%.*s:\"", STR_ARG(word));
+		broken(run, "unknown line \"%.*s:\"", STR_ARG(word));
 }
 
 START_TEST(run_case)
@@ -636,7 +639,6 @@ static Suite *
 make_cases(void)
 {
 	Suite *suite = suite_create("cases");
-	glob_t paths;
 	if (glob(TEST_DATA "/cases/*.case", 0, NULL, &paths) != 0)
 		abort();
 	for (size_t i = 0; i < paths.gl_pathc; i++) {
@@ -644,14 +646,13 @@ make_cases(void)
 		load(paths.gl_pathv[i]);
 		TCase *tcase = tcase_create(strrchr(paths.gl_pathv[i], '/') + 1);
 		for (; first < source_count; first++) {
-			TTest *test = malloc(sizeof(*test));
-			*test = *run_case;
-			test->name = sources[first].title;
-			tcase_add_loop_test(tcase, test, (int)first, (int)first + 1);
+			struct source *source = &sources[first];
+			source->test = *run_case;
+			source->test.name = source->title;
+			tcase_add_loop_test(tcase, &source->test, (int)first, (int)first + 1);
 		}
 		suite_add_tcase(suite, tcase);
 	}
-	globfree(&paths);
 	return suite;
 }
 

@@ -1,0 +1,193 @@
+/* Deadlines of a few dozen milliseconds, waited for by the loop itself. */
+#include "world.h"
+
+#define SHORT_MS 50
+
+static void
+closed_as(struct world *world, struct client *client, enum close_cause cause)
+{
+	UNTIL(world, client_ended(client));
+	ck_assert(!client->broken);
+	close(client->fd);
+	client->fd = -1;
+	UNTIL(world, world->closes == 1);
+	ck_assert_int_eq(world->cause, cause);
+	client_close(client);
+}
+
+/* SEC-26.1.5-4: a connection without a request is closed in time, not before, and keep-alives are
+ * no request */
+START_TEST(no_first_message)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.first_message_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	world.silent = true;
+	client_open(&client, &world);
+	client_write(&client, "\n");
+	UNTIL(&world, world.lines == 1);
+	peer_saw_keepalive(world.net, &world.peer);
+	uint64_t accepted = loop_now_ms(world.loop);
+	closed_as(&world, &client, CLOSE_FIRST_MESSAGE);
+	ck_assert_uint_ge(loop_now_ms(world.loop) - accepted + 10, SHORT_MS);
+	ck_assert_uint_eq(stats->outcomes[REASON_FIRST_MESSAGE_TIMEOUT][TRANSPORT_TCP], 1);
+	world_close(&world);
+}
+END_TEST
+
+/* SEC-26.1.5-4, TRN-18.3-5: a message that has begun must be whole in time, however its octets
+ * drip; the time starts with its first octet */
+START_TEST(a_message_in_drips)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.message_timeout_ms = 4 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "whole\n");
+	UNTIL(&world, world.lines == 1);
+	uint64_t begun = clock_monotonic_ms();
+	while (world.closes == 0 && clock_monotonic_ms() < begun + GENEROUS_MS) {
+		if (write(client.fd, "d", 1) < 0 || client_ended(&client))
+			break;
+		world_lapse(&world, 10);
+	}
+	closed_as(&world, &client, CLOSE_MESSAGE);
+	ck_assert_uint_ge(clock_monotonic_ms() - begun, 4 * SHORT_MS);
+	ck_assert_uint_eq(world.lines, 1);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(whole_messages_are_never_late)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.message_timeout_ms = settings.first_message_timeout_ms = 6 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	/* the end of one and the beginning of the next together, each pair in time, all of them not */
+	client_write(&client, "first\nne");
+	for (unsigned i = 1; i <= 8; i++) {
+		UNTIL(&world, world.lines == i);
+		world_lapse(&world, SHORT_MS);
+		client_write(&client, "xt\nne");
+	}
+	UNTIL(&world, world.lines == 9);
+	ck_assert_uint_eq(world.closes, 0);
+	closed_as(&world, &client, CLOSE_MESSAGE);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(while_paused_the_peer_is_not_late)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.message_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	world.pause_now = true;
+	client_open(&client, &world);
+	client_write(&client, "one\ntw");
+	UNTIL(&world, world.lines == 1);
+	world_lapse(&world, 2 * SHORT_MS);
+	ck_assert_uint_eq(world.closes, 0);
+	peer_pause(world.net, &world.peer, false);
+	client_write(&client, "o\nth");
+	UNTIL(&world, world.lines == 2);
+	peer_pause(world.net, &world.peer, false);
+	closed_as(&world, &client, CLOSE_MESSAGE);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(idle_connections_close_and_keepalives_count)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.idle_timeout_ms = 6 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	for (int i = 0; i < 8; i++) {
+		world_lapse(&world, SHORT_MS);
+		peer_saw_keepalive(world.net, &world.peer);
+	}
+	ck_assert_uint_eq(world.closes, 0);
+	closed_as(&world, &client, CLOSE_IDLE);
+	world_close(&world);
+}
+END_TEST
+
+/* SEC-26.1.5-4: the idle limit does not apply to a connection that carries a binding, and does
+ * again when the binding has ended */
+START_TEST(a_binding_suspends_the_idle_limit)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.idle_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	uint64_t until = loop_now_ms(world.loop) + 5 * SHORT_MS;
+	peer_carries_binding(world.net, &world.peer, until);
+	peer_carries_binding(world.net, &world.peer, until - 3 * SHORT_MS); /* another one */
+	world_lapse(&world, 3 * SHORT_MS);
+	ck_assert_uint_eq(world.closes, 0);
+	closed_as(&world, &client, CLOSE_IDLE);
+	ck_assert_uint_ge(loop_now_ms(world.loop), until);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(who_is_owed_an_answer_is_not_idle)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.idle_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	world.hold = true;
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	world_lapse(&world, 3 * SHORT_MS);
+	ck_assert_uint_eq(world.closes, 0);
+	peer_owes(world.net, &world.peer, -1);
+	closed_as(&world, &client, CLOSE_IDLE);
+	world_close(&world);
+}
+END_TEST
+
+/* TRN-18-2: nothing but the idle limit ends a quiet connection that has spoken once */
+START_TEST(quiet_connections_stay)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.first_message_timeout_ms = settings.message_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	world_lapse(&world, 3 * SHORT_MS);
+	ck_assert_uint_eq(world.closes, 0);
+	client_write(&client, "two\n");
+	UNTIL(&world, client_read(&client) == 14);
+	client_close(&client);
+	world_close(&world);
+}
+END_TEST
+
+SUITE(deadline, no_first_message, a_message_in_drips, whole_messages_are_never_late,
+      while_paused_the_peer_is_not_late, idle_connections_close_and_keepalives_count,
+      a_binding_suspends_the_idle_limit, who_is_owed_an_answer_is_not_idle, quiet_connections_stay)

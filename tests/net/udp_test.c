@@ -1,0 +1,177 @@
+/* Datagrams over loopback, which has as many addresses as one likes. */
+#include "world.h"
+
+static size_t
+datagram_read(int fd, char *buf, size_t cap)
+{
+	ssize_t count = recv(fd, buf, cap, MSG_DONTWAIT);
+	return count < 0 ? 0 : (size_t)count;
+}
+
+/* TRN-3581-4: the client's socket is connected, so it hears an answer only when that comes from the
+ * very address and port it wrote to */
+START_TEST(answers_leave_from_where_the_request_arrived)
+{
+	static const struct {
+		const char *bind, *to;
+	} cases[] = {
+		{ "0.0.0.0", "127.0.0.1" },
+		{ "0.0.0.0", "127.0.0.2" },
+		{ "0.0.0.0", "127.9.8.7" },
+		{ "127.0.0.3", "127.0.0.3" },
+		{ "::", "::1" },
+		{ "::1", "::1" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world world;
+		char buf[64];
+		size_t len = 0;
+		struct endpoint to;
+		world_open(&world, usual_settings(), TRANSPORT_UDP, cases[i].bind, NULL);
+		int fd = connected_socket(SOCK_DGRAM, cases[i].to, world.at.port);
+		ck_assert_int_eq(send(fd, "hello", 5, 0), 5);
+		UNTIL(&world, (len = datagram_read(fd, buf, sizeof(buf))) > 0);
+		ck_assert_uint_eq(len, 5);
+		ck_assert_mem_eq(buf, "hello", 5);
+		ck_assert(ip_parse(str_of(cases[i].to), &to.ip));
+		to.port = world.at.port;
+		ck_assert(endpoint_equal(&world.peer.local, &to));
+		ck_assert_int_eq(world.peer.transport, TRANSPORT_UDP);
+		close(fd);
+		world_close(&world);
+	}
+}
+END_TEST
+
+/* TRN-18.1.1-1, TRN-18.1.1-2: large datagrams both ways, up to the last octet that fits, and no
+ * "don't fragment" */
+START_TEST(large_datagrams_pass)
+{
+	static const size_t sizes[] = { 1, 1500, 60000, 65507 };
+	struct world world;
+	char *sent = malloc(65508), *got = malloc(65536);
+	int value;
+	socklen_t value_len = sizeof(value);
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t len = 0;
+		for (size_t at = 0; at < sizes[i]; at++)
+			sent[at] = (char)(at * 7 + i);
+		ck_assert_int_eq(send(fd, sent, sizes[i], 0), (ssize_t)sizes[i]);
+		UNTIL(&world, (len = datagram_read(fd, got, 65536)) > 0);
+		ck_assert_uint_eq(len, sizes[i]);
+		ck_assert_mem_eq(got, sent, len);
+	}
+	uint64_t before = stats->udp_truncated;
+	ck_assert(!peer_send(world.net, &world.peer, NULL, (struct str){ sent, 65508 }));
+	ck_assert_uint_eq(stats->udp_truncated, before + 1);
+	ck_assert_int_eq(
+		getsockopt(world.listener, IPPROTO_IP, IP_MTU_DISCOVER, &value, &value_len), 0);
+	ck_assert_int_eq(value, IP_PMTUDISC_DONT);
+	ck_assert_int_eq(getsockopt(world.listener, SOL_SOCKET, SO_RCVBUF, &value, &value_len), 0);
+	ck_assert_int_gt(value, 262144);
+	free(sent);
+	free(got);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+/* TRN-18.4-1: the port of the answer is closed; the kernel says so by ICMP and nothing comes of it
+ */
+START_TEST(unreachable_peers_do_no_harm)
+{
+	struct world world;
+	char buf[8];
+	size_t len = 0;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	int gone = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	ck_assert_int_eq(send(gone, "gone", 4, 0), 4);
+	close(gone);
+	UNTIL(&world, world.datagrams == 1);
+	for (int i = 0; i < 100; i++)
+		ck_assert(peer_send(world.net, &world.peer, NULL, STR("nobody")));
+	loop_turn(world.loop, 0);
+	loop_turn(world.loop, 0);
+	uint64_t before = clock_monotonic_ms();
+	loop_turn(world.loop, 100); /* with an error left over it would not wait */
+	ck_assert_uint_ge(clock_monotonic_ms() - before, 50);
+	ck_assert_int_eq(send(fd, "there", 5, 0), 5);
+	UNTIL(&world, (len = datagram_read(fd, buf, sizeof(buf))) > 0);
+	ck_assert_uint_eq(len, 5);
+	ck_assert_uint_eq(world.datagrams, 2);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(a_target_replaces_the_source)
+{
+	struct world world;
+	char buf[8];
+	size_t len = 0;
+	struct endpoint target;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	int other = bound_socket(SOCK_DGRAM, "127.0.0.1", &target);
+	ck_assert_int_eq(send(fd, "ask", 3, 0), 3);
+	UNTIL(&world, world.datagrams == 1);
+	ck_assert(peer_send(world.net, &world.peer, &target, STR("over")));
+	UNTIL(&world, (len = datagram_read(other, buf, sizeof(buf))) > 0);
+	ck_assert_mem_eq(buf, "over", 4);
+	close(fd);
+	close(other);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(a_flood_is_worked_off_turn_by_turn)
+{
+	struct world world;
+	char buf[8];
+	unsigned answers = 0;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(send(fd, "flood", 5, 0), 5);
+	loop_turn(world.loop, 100);
+	ck_assert_uint_eq(world.datagrams, 128);
+	loop_turn(world.loop, 100);
+	ck_assert_uint_eq(world.datagrams, 200);
+	while (datagram_read(fd, buf, sizeof(buf)) > 0)
+		answers++;
+	ck_assert_uint_eq(answers, 200);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(a_socket_no_longer_served_is_silent)
+{
+	struct world world;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	ck_assert_int_eq(send(fd, "one", 3, 0), 3);
+	UNTIL(&world, world.datagrams == 1);
+	ck_assert(peer_alive(world.net, &world.peer));
+	net_unserve(world.net, world.slot);
+	ck_assert(!peer_alive(world.net, &world.peer));
+	ck_assert(!peer_send(world.net, &world.peer, NULL, STR("late")));
+	ck_assert_int_eq(send(fd, "two", 3, 0), 3);
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(world.datagrams, 1);
+	int again = net_serve(world.net, world.listener, TRANSPORT_UDP, &world.at, NULL);
+	ck_assert_int_eq(again, world.slot); /* the slot is used again, the old peer is not */
+	ck_assert(!peer_alive(world.net, &world.peer));
+	UNTIL(&world, world.datagrams == 2);
+	ck_assert_int_eq(net_serve(world.net, -1, TRANSPORT_UDP, &world.at, NULL), -1);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
+      unreachable_peers_do_no_harm, a_target_replaces_the_source,
+      a_flood_is_worked_off_turn_by_turn, a_socket_no_longer_served_is_silent)

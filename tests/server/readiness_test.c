@@ -23,7 +23,8 @@ register_status(struct site *site)
 }
 
 /* ORD-31, REG-DB-6, UAS-20.33-1, UAS-11-1: REGISTER is 503 as soon as the database is known to be
- * away, OPTIONS only when it has been for longer than the grace, or was never there */
+ * away, OPTIONS (the verdict of /readyz) only when it has been for longer than the grace, or was
+ * never there; and never when the operator wants it so */
 START_TEST(database_is_away)
 {
 	static const struct {
@@ -36,7 +37,7 @@ START_TEST(database_is_away)
 		{ STORE_UP, 0, true, 401, 200 },	 { STORE_SILENT, 600, true, 503, 200 },
 		{ STORE_DOWN, 1000, true, 503, 200 },	 { STORE_DOWN, 30000, true, 503, 200 },
 		{ STORE_DOWN, 30001, true, 503, 503 },	 { STORE_DOWN, 3000000, false, 503, 200 },
-		{ STORE_CONNECTING, 0, true, 503, 503 }, { STORE_CONNECTING, 0, false, 503, 503 },
+		{ STORE_CONNECTING, 0, true, 503, 503 }, { STORE_CONNECTING, 0, false, 503, 200 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct site site;
@@ -52,6 +53,7 @@ START_TEST(database_is_away)
 			ck_assert_uint_ge(seconds, 20);
 		}
 		ck_assert_msg(options_status(&site) == cases[i].options, "case %zu", i);
+		ck_assert_int_eq(requests_ready(site.requests), cases[i].options == 200);
 		site_close(&site);
 	}
 }

@@ -23,12 +23,12 @@ percent_decoded(struct exchange *x, struct str raw)
 	for (size_t i = 0; i < raw.len; i++) {
 		int high = raw.p[i] == '%' && i + 2 < raw.len ? ascii_hex(raw.p[i + 1]) : -1;
 		int low = high >= 0 ? ascii_hex(raw.p[i + 2]) : -1;
-		char octet = raw.p[i];
-		if (low >= 0) {
-			octet = (char)(high << 4 | low);
-			i += 2;
+		if (low < 0) {
+			writer_char(&w, raw.p[i]);
+			continue;
 		}
-		writer_char(&w, octet);
+		writer_char(&w, (char)(high << 4 | low));
+		i += 2;
 	}
 	return writer_text(&w);
 }

@@ -25,7 +25,7 @@ def prepare(env, program):
     """The server with an account in the MD5 and in the SHA-256 domain, and a HOME for the client."""
     if program and shutil.which(program) is None:
         raise Skip("%s is not installed" % program)
-    env.certificates(names="URI:sip:example.com, URI:sip:rollcall.test, DNS:example.com, DNS:other.example, "
+    env.certificates(names="URI:sip:example.com, URI:sip:other.example, URI:sip:rollcall.test, URI:sip:localhost, DNS:example.com, DNS:other.example, "
                            "DNS:rollcall.test, DNS:localhost, IP:127.0.0.1, IP:::1")
     server = env.server
     if server.database.value("select count(*) from account where domain = 'rollcall.test'") == "0":

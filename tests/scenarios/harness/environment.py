@@ -33,7 +33,7 @@ class Environment:
         self.sockets = tempfile.mkdtemp(prefix="rollcall-adm.", dir="/tmp")
         self.cluster, self.shared, self.own, self.cleanups, self.count = Cluster(), None, [], [], 0
 
-    def certificates(self, name="tls", names="URI:sip:example.com, DNS:example.com, DNS:other.example, IP:127.0.0.1"):
+    def certificates(self, name="tls", names="URI:sip:example.com, URI:sip:other.example, DNS:example.com, DNS:other.example, IP:127.0.0.1"):
         """A directory with a CA and a server certificate for these names."""
         directory = os.path.join(self.directory, name)
         if not os.path.exists(directory):

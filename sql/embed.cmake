@@ -2,8 +2,8 @@
 # Included by exactly those .c files that need them.
 function(bytes_of file result)
 	file(READ ${file} hex HEX)
-	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
-	set(${result} "${hex}0x00" PARENT_SCOPE)
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," hex "${hex}")
+	set(${result} "${hex}0" PARENT_SCOPE)
 endfunction()
 
 set(text "/* Generated from sql/ by sql/embed.cmake. */\n#pragma once\nstruct sql_file { const char *name; const char *text; };\n")

@@ -35,17 +35,24 @@ struct digest_offer {
 	uint8_t count;
 };
 
+/* In ascending order of what a row without success tells. */
 enum credentials_status {
 	CREDENTIALS_FOUND,
 	CREDENTIALS_NONE,	 /* no row for us: other scheme, empty nonce or response (ORD-32) */
 	CREDENTIALS_OTHER_REALM, /* Digest rows, but none for our realm */
 	CREDENTIALS_NOT_OFFERED, /* our realm, but an algorithm or qop that was not offered */
-	CREDENTIALS_MALFORMED,	 /* our realm and broken (AUT-7616-3.4-8) */
+	CREDENTIALS_MALFORMED,	 /* our realm and broken (AUT-7616-3.4-8), or no realm is to be read
+				  */
 };
+
+/* Parameters of one row; a row with more is malformed. */
+#define CREDENTIALS_PARAMS_MAX 32u
 
 /*
  * The first Digest row for the realm with an offered algorithm and qop (AUT-22.3-1, -2). What had
- * to be unescaped lies in the arena.
+ * to be unescaped lies in the arena: ask arena_ok() before believing the result. *credentials means
+ * something only when found. A row that names no realm at all counts as malformed, but does not
+ * stand in the way of a good one.
  */
 enum credentials_status credentials_find(struct credentials *credentials,
 					 const struct sip_message *request, struct str realm,

@@ -9,8 +9,8 @@
 
 #define DIGEST_HEX_MAX 64
 
-/* Fetches the algorithms from libcrypto; false when one is missing. Once, at start, after the fork.
- */
+/* Fetches the algorithms from libcrypto, those of nonces too; false when one is missing. Once, at
+ * start, after the fork. */
 bool digest_init(void);
 void digest_clear(void);
 

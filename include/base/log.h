@@ -43,16 +43,18 @@ bool log_level_parse(struct str word, enum log_level *level);
 /* False, and nothing needs to follow, when the level is not logged. The event's name is a constant
  * of the program. */
 bool log_begin(struct log_line *line, enum log_level level, const char *event);
-/* A value that we made: letters, digits and -._:/[] need no quotes. */
+/* A value that we made; it is quoted and escaped unless it is letters, digits and -._:/[]@+,%
+ * alone. */
 void log_word(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, int64_t value);
 void log_endpoint(struct log_line *line, const char *key, const struct endpoint *endpoint);
-/* A value that came from outside: at most 256 octets of it, quoted; controls, quotes and octets
- * from 0x7F escaped. */
+/* A value that came from outside: at most 256 octets of it, then "...", quoted; controls, quotes
+ * and octets from 0x7F escaped. A line holds 4096 octets; fields beyond are shortened or left out.
+ */
 void log_text(struct log_line *line, const char *key, struct str value);
 void log_end(struct log_line *line);
 
-/* The whole event in one call, with a message of our own: log_message(LOG_LEVEL_ERROR, "db.down",
- * "%s", ...). */
+/* The whole event in one call, with a message of our own, at most 1023 octets:
+ * log_message(LOG_LEVEL_ERROR, "db.down", "%s", ...). */
 void log_message(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

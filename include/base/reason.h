@@ -74,6 +74,8 @@
 	  "Call-ID.")                                                                              \
 	X(RATE_LIMITED, rate_limited,                                                              \
 	  "The source or the address-of-record is over its rate in section limits.")               \
+	X(SCANNER, scanner,                                                                        \
+	  "The User-Agent is one of limits.drop_agents; such requests get no answer.")             \
 	X(POLICY_SILENCE, policy_silence,                                                          \
 	  "The answer would have been more than three times its request; over UDP it is not "      \
 	  "sent.")                                                                                 \

@@ -45,7 +45,8 @@ struct str str_slice(struct str s, size_t offset, size_t len);
 bool str_cut(struct str s, char separator, struct str *head, struct str *tail);
 /* 1*DIGIT up to limit; false on anything else, overflow included. */
 bool str_to_u64(struct str s, uint64_t limit, uint64_t *value);
-/* Copies into a buffer of cap octets with a final NUL, cut if need be; returns buf. */
+/* Copies into a buffer of cap octets with a final NUL, cut if need be; returns buf. Nothing is
+ * written when cap is 0. */
 char *str_copy(char *buf, size_t cap, struct str s);
 
 static inline char

@@ -1,8 +1,7 @@
 /*
  * uthash as we use it: keyed with XXH3 under a secret drawn at start (attackers choose our keys),
- * and an allocation failure leaves the element out instead of ending the process: after HASH_ADD
- * look at the element's own flag set by table_oom, or test hh.tbl for NULL. Include this, never
- * uthash.h.
+ * and an allocation failure leaves the element out instead of ending the process: after HASH_ADD,
+ * hh.tbl of the element is NULL then. Include this, never uthash.h.
  */
 #pragma once
 

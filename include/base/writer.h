@@ -35,6 +35,7 @@ void writer_char(struct writer *w, char c);
 void writer_u64(struct writer *w, uint64_t value);
 /* Lower-case hex, two digits an octet. */
 void writer_hex(struct writer *w, const void *octets, size_t len);
+/* At most 1023 octets a call; more counts as not fitting. */
 void writer_printf(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A quoted-string: double quotes around it, backslash before " and \ (RFC 3261 §25.1). */
 void writer_quoted(struct writer *w, struct str s);

@@ -131,20 +131,25 @@ struct config {
 	void *memory; /* the parser's own */
 };
 
-/* One "-o section.key=value"; titled sections as "domain.example.com.schemes=sip" are not settable
- * this way. */
+/* One "-o section.key=value" without the "-o"; titled sections are not settable this way. A list is
+ * written with commas: limits.exempt=10.0.0.0/8,::1. */
 struct config_override {
 	const char *text;
 };
 
 /*
  * Reads path and conf.d/ *.conf beside it, the environment (ROLLCALL_SECTION_KEY), then the
- * overrides. path NULL: defaults alone. All errors of one pass go to errors, one line each as in
- * section 10 of operators.md; NULL when there was any. warnings too, marked "warning:".
+ * overrides, each of which wins over what came before. path NULL: no files, and no domain or
+ * listener is needed (for rollcallctl). All errors and warnings go to errors in the order of the
+ * files, one line each: "file:line: error: ..." or "warning: ..."; NULL when there was an error.
  */
 struct config *config_load(const char *path, const struct config_override *overrides,
-			   size_t override_count, FILE *errors);
-void config_free(struct config *config);
+			   size_t override_count, FILE *errors) __attribute__((warn_unused_result));
+/* The same of a text in memory, called name in messages: no conf.d, include, environment or
+ * overrides. */
+struct config *config_load_text(struct str text, const char *name, FILE *errors)
+	__attribute__((warn_unused_result));
+void config_free(struct config *config); /* NULL is nothing */
 
 /* The commented default file; and the effective configuration (passwords never are part of it).
  * Both can be loaded again. */

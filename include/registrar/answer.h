@@ -39,6 +39,12 @@ struct answer {
 	bool date;
 };
 
+/* The answer to a message with a fault of status 400 or more, Allow with a 501 included. */
+void answer_fault(struct answer *answer, enum sip_fault fault);
+/* 503 with a Retry-After spread over limits.retry_after by random (D-27). */
+void answer_unavailable(struct answer *answer, enum reason reason, const struct policy *policy,
+			uint32_t random);
+
 /*
  * The whole response. to_tag as sip_response_begin(). False when it does not fit w.
  */

@@ -1,9 +1,15 @@
-/* What can be said about any request before it is known whether it registers: RFC 3261 §8.2, lines
- * ORD-18 to ORD-31. */
+/* What can be said about any request before it is known who sent it: RFC 3261 §8.2, lines ORD-18 to
+ * ORD-31. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/arena.h"
+#include "base/ip.h"
+#include "base/stats.h"
 #include "registrar/answer.h"
+#include "registrar/contacts.h"
 #include "registrar/policy.h"
 #include "sip/message.h"
 
@@ -20,17 +26,19 @@ struct readiness {
 				  /readyz */
 	enum reason registers; /* REASON_NONE, or why REGISTER gets 503 (overloaded,
 				  database_unavailable) */
+	uint32_t random;       /* fresh, spreads the Retry-After of a 503 */
 };
 
 struct inspection {
 	struct sip_uri uri;	     /* the Request-URI */
 	const struct domain *domain; /* NULL: an address literal or Max-Forwards 0 (OPTIONS) */
+	struct contacts contacts;    /* of a REGISTER */
 };
 
 /*
  * True when the request may go on: a REGISTER to register_begin(), an OPTIONS to options_answer().
- * False when *answer says what to answer. ACK and CANCEL never come here; ORD-25 (merged) is asked
- * by server/ through `merged`.
+ * False when *answer, empty before, says what to answer. ACK and CANCEL never come here; ORD-25
+ * (merged) is asked by server/ through `merged`.
  */
 bool inspect_request(struct inspection *inspection, struct answer *answer,
 		     const struct policy *policy, const struct sip_message *request,

@@ -44,3 +44,5 @@ struct policy {
 /* The domain that serves the host, by name or alias (REG-10.3.1-1, URI-10.3.5-4); NULL when none
  * does. */
 const struct domain *policy_domain(const struct policy *policy, const struct sip_host *host);
+/* Retry-After in seconds, spread by random over limits.retry_after (D-27). */
+uint32_t policy_retry_after_s(const struct policy *policy, uint32_t random);

@@ -11,7 +11,9 @@
 #include "base/str.h"
 
 #define BINDING_ID_LEN 36 /* UUIDv7 text */
-#define MARKS_MAX 32	  /* live nonces remembered an address-of-record */
+#define MARKS_MAX                                                                 \
+	64 /* live nonces remembered an address-of-record: more than log-ins that \
+	      race (REG-10.3-8) */
 
 struct binding {
 	struct str id;
@@ -61,6 +63,6 @@ struct record {
 	uint32_t mark_floor_s;	 /* nonces issued up to this second and not among the marks are used
 				    up; 0: none */
 	struct account account;	 /* of the login, which may be another address's */
-	uint32_t max_contacts;    /* of the address itself; 0: policy->max_contacts */
+	uint32_t max_contacts;	 /* of the address itself; 0: policy->max_contacts */
 	int64_t clock_offset_ms; /* database time minus ours when it was read */
 };

@@ -36,12 +36,12 @@ enum commit_result {
 	COMMIT_UNKNOWN,	    /* sent, and the connection was lost: look the row up (REG-DB-5) */
 };
 
-struct contact {
-	struct sip_address address;
-	struct str params; /* without expires, rebuilt as written */
-	int16_t q;
-	uint32_t requested_s;
-	struct str instance;
+/* The parts of registration.random. */
+enum register_random {
+	RANDOM_NONCE = 0,   /* 8 octets */
+	RANDOM_RETRY = 8,   /* 4: Retry-After */
+	RANDOM_JITTER = 12, /* 4: how much a granted interval is shortened */
+	RANDOM_ID = 16,	    /* 10: binding ids */
 };
 
 struct registration {
@@ -60,13 +60,10 @@ struct registration {
 	struct aor aor;
 	struct credentials credentials;
 	struct nonce nonce;
-	struct contact *contacts;
-	uint32_t contact_count;
-	bool star;
-	bool digest_done; /* the digest was right: later rounds need not prove it again unless
-			     hashes changed */
-	unsigned attempts;
-	bool recheck; /* the outcome of a commit is unknown: the next look-up decides it */
+	unsigned attempts; /* commits that went wrong so far */
+	bool recheck;	   /* the outcome of a commit is unknown: the next look-up decides it */
+	bool repetition;   /* of the request that made the bindings (D-04) */
+	bool strict_would_refuse; /* accepted only because contacts = compatible (D-16) */
 
 	/* What to commit: the whole row after the change. Expired bindings and marks are gone from
 	 * it. */

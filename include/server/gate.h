@@ -1,10 +1,12 @@
 /*
  * One request an address-of-record at a time, in order of arrival (REG-10.3-6). Entered before the
- * password is proved, so what one source may queue is bounded, and sources take turns.
+ * password is proved, so what one source may queue is bounded, and sources take turns: whoever
+ * holds a nonce can make alice wait for one request of his at a time, not for all of them.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/ip.h"
 #include "base/list.h"
@@ -27,8 +29,14 @@ struct gate_pass {
 
 enum gate_answer { GATE_ENTERED, GATE_WAIT, GATE_FULL };
 
-struct gate *gate_open(void);
+/* capacity: passes inside or waiting at any time; one more is GATE_FULL. NULL when memory is out.
+ */
+struct gate *gate_open(size_t capacity);
 void gate_close(struct gate *gate);
 enum gate_answer gate_enter(struct gate *gate, struct gate_pass *pass);
-/* Lets the next one in, which may call back at once. */
+/*
+ * For a pass that is inside; lets the next one in, which calls back before this returns. A pass
+ * that leaves again within its own enter() is fine: the chain is followed in a loop, not by
+ * recursion.
+ */
 void gate_leave(struct gate *gate, struct gate_pass *pass);

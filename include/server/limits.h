@@ -1,5 +1,8 @@
-/* Rates a source (by prefix for IPv6) and an address-of-record, connections a source; bounded
- * tables, exempt prefixes. */
+/*
+ * Rates a source (by prefix for IPv6) and an address-of-record, connections a source; bounded
+ * tables, exempt prefixes. Over a limit the source is slowed; no user is ever locked
+ * (SEC-26.3.2.4-1).
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -9,10 +12,14 @@
 #include "base/ip.h"
 #include "base/str.h"
 
+/* An address-of-record may at rest do so many seconds' worth at once, and never less than 10. */
+#define LIMITS_AOR_BURST_S 10
+#define LIMITS_AOR_BURST_MIN 10
+
 struct limits;
 
 struct limits_settings {
-	double ip_per_second;
+	double ip_per_second; /* 0: no limit; so are the others */
 	double ip_burst;
 	double aor_per_second;
 	uint32_t connections_per_ip;
@@ -22,7 +29,9 @@ struct limits_settings {
 	size_t table_entries; /* bound on each table; the least recently seen goes first */
 };
 
+/* NULL when memory is out. */
 struct limits *limits_open(const struct limits_settings *settings);
+/* table_entries stays as it was opened. When memory is out the old exempt list stays. */
 void limits_configure(struct limits *limits, const struct limits_settings *settings);
 void limits_close(struct limits *limits);
 
@@ -31,6 +40,10 @@ bool limits_exempt(const struct limits *limits, const struct ip *source);
 struct ip limits_source(const struct limits *limits, const struct ip *source);
 /* False: over the rate, drop or close. */
 bool limits_request(struct limits *limits, const struct ip *source, uint64_t now_ms);
+/*
+ * False: 503. Counted for each pair of address-of-record and source, and asked only for requests
+ * with a genuine nonce: a stranger who floods alice's address uses up his own allowance, not hers.
+ */
 bool limits_aor(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms);
 /* False: the source has its connections already. limits_connection_closed() for each that was
  * allowed. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 #include "net/loop.h"
 #include "sip/message.h"
@@ -17,29 +18,42 @@
 struct transactions;
 struct transaction;
 
+/* NULL when memory is out. */
 struct transactions *transactions_open(struct loop *loop, uint64_t memory_bytes);
+/* Holds from the next transaction on. */
+void transactions_configure(struct transactions *table, uint64_t memory_bytes);
 void transactions_close(struct transactions *table);
 
 enum transaction_match {
 	TRANSACTION_NEW, /* no such transaction: go on; transaction_open() when state is needed */
 	TRANSACTION_PENDING,  /* being worked on: absorb */
-	TRANSACTION_ANSWERED, /* *response is to be sent again */
+	TRANSACTION_ANSWERED, /* *response, provisional or final, is to be sent again */
 };
-/* Looks the request up by §17.2.3; for a CANCEL, the transaction that it would cancel. *response is
- * valid until the turn ends. */
+/*
+ * Looks the request up by §17.2.3; for a CANCEL, the transaction that it would cancel. *response is
+ * valid until the turn ends. A retransmission from another address than the original's is
+ * TRANSACTION_PENDING whatever the state: what was decided for one host is sent to no other (D-18,
+ * SEC-26.1.5-1). Not for ACK.
+ */
 enum transaction_match transaction_find(struct transactions *table,
-					const struct sip_message *request,
+					const struct sip_message *request, const struct ip *source,
 					struct transaction **found, struct str *response);
 /* True when From tag, Call-ID and CSeq equal those of a live transaction with another key, and To
- * has no tag (D-21, ORD-25). */
+ * has no tag (D-21, ORD-25). Ask after transaction_find() found nothing. */
 bool transaction_merged(const struct transactions *table, const struct sip_message *request);
-/* NULL when transactions in progress fill the memory: answer 503. */
-struct transaction *transaction_open(struct transactions *table, const struct sip_message *request);
+/* to_tag is the one that the answers will carry, copied as all the rest. NULL when transactions in
+ * progress fill the memory: answer 503. */
+struct transaction *transaction_open(struct transactions *table, const struct sip_message *request,
+				     const struct ip *source, struct str to_tag);
+/* Keeps a 100 for retransmissions that come before the final answer (§17.2.2, Proceeding). */
+void transaction_proceeding(struct transactions *table, struct transaction *transaction,
+			    struct str response);
 /* Keeps the final response for retransmissions (unreliable transport) or forgets the transaction
- * (reliable). */
+ * (reliable, or nothing was sent). */
 void transaction_answered(struct transactions *table, struct transaction *transaction,
 			  struct str response, bool reliable);
 /* To tag that the transaction's responses carry, for the 200 to a CANCEL (TXN-9.2-2). */
 struct str transaction_to_tag(const struct transaction *transaction);
-void transaction_set_to_tag(struct transaction *transaction, struct str tag);
 uint64_t transactions_count(const struct transactions *table);
+/* Octets that the transactions hold now; never over the limit. */
+uint64_t transactions_bytes(const struct transactions *table);

@@ -2,6 +2,7 @@
  * with more octets. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -25,8 +26,9 @@ struct sip_frame {
 	/* SIP_FRAME_MORE with the header section complete: octets the whole message will have; else
 	 * 0. */
 	size_t expected;
+	bool started; /* a message has begun: more than half a ping is there */
 };
 
 /* Never reads beyond octets; the body itself is never searched. A single CR at the end is
- * SIP_FRAME_MORE. */
+ * SIP_FRAME_MORE, and so is a single CRLF, which may be half a ping. */
 struct sip_frame sip_frame(struct str octets, const struct sip_limits *limits);

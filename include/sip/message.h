@@ -31,7 +31,6 @@ enum sip_method {
 
 #define SIP_MAX_LINES 1000u /* header lines of a message (PAR-LIM-2) */
 #define SIP_MAX_VIAS 70u    /* Via values (PAR-LIM-5) */
-#define SIP_MAX_URI 2048u   /* octets of a Request-URI, Contact, Path or To URI (PAR-LIM-4, -5) */
 #define SIP_MAX_CALL_ID 512u
 #define SIP_MAX_INSTANCE 256u
 #define SIP_MAX_USER_AGENT 256u /* stored, longer ones are cut */
@@ -43,44 +42,48 @@ struct sip_limits {
 
 enum sip_framing { SIP_DATAGRAM, SIP_STREAM };
 
-/* X(ID, status, reason phrase, reason): what is wrong with a message. Status 0: no answer (drop,
- * close a stream). */
-#define SIP_FAULTS(X)                                                                  \
-	X(NONE, 0, "", NONE)                                                           \
-	X(RESPONSE, 0, "", NONE)                                                       \
-	X(NOT_SIP, 0, "", MALFORMED)                                                   \
-	X(NO_VIA, 0, "", MALFORMED)                                                    \
-	X(VERSION, 505, "Version Not Supported", VERSION_UNSUPPORTED)                  \
-	X(START_LINE, 400, "Malformed Request-Line", MALFORMED)                        \
-	X(LINE_END, 400, "Bare CR or LF in Header Section", MALFORMED)                 \
-	X(HEADER_LINE, 400, "Malformed Header Line", MALFORMED)                        \
-	X(NO_EMPTY_LINE, 400, "Missing Empty Line after Header Section", MALFORMED)    \
-	X(CONTENT_LENGTH, 400, "Malformed Content-Length", MALFORMED)                  \
-	X(CONTENT_LENGTH_REPEATED, 400, "Repeated Content-Length", MALFORMED)          \
-	X(CONTENT_LENGTH_MISSING, 400, "Missing Content-Length", MALFORMED)            \
-	X(BODY_SHORT, 400, "Body Shorter than Content-Length", MALFORMED)              \
-	X(BODY_TOO_LARGE, 413, "Request Entity Too Large", TOO_LARGE)                  \
-	X(MESSAGE_TOO_LARGE, 513, "Message Too Large", TOO_LARGE)                      \
-	X(VIA, 400, "Malformed Via header field", MALFORMED)                           \
-	X(TOO_MANY_VIAS, 400, "Too Many Via values", MALFORMED)                        \
-	X(TO_MISSING, 400, "Missing To header field", MALFORMED)                       \
-	X(TO, 400, "Malformed To header field", MALFORMED)                             \
-	X(TO_REPEATED, 400, "Repeated To header field", MALFORMED)                     \
-	X(FROM_MISSING, 400, "Missing From header field", MALFORMED)                   \
-	X(FROM, 400, "Malformed From header field", MALFORMED)                         \
-	X(FROM_REPEATED, 400, "Repeated From header field", MALFORMED)                 \
-	X(CALL_ID_MISSING, 400, "Missing Call-ID header field", MALFORMED)             \
-	X(CALL_ID, 400, "Malformed Call-ID header field", MALFORMED)                   \
-	X(CALL_ID_REPEATED, 400, "Repeated Call-ID header field", MALFORMED)           \
-	X(CSEQ_MISSING, 400, "Missing CSeq header field", MALFORMED)                   \
-	X(CSEQ, 400, "Malformed CSeq header field", MALFORMED)                         \
-	X(CSEQ_REPEATED, 400, "Repeated CSeq header field", MALFORMED)                 \
-	X(MAX_FORWARDS_REPEATED, 400, "Repeated Max-Forwards header field", MALFORMED) \
-	X(CSEQ_METHOD, 400, "CSeq Method Differs from Request Method", MALFORMED)      \
-	X(METHOD_UNKNOWN, 501, "Not Implemented", METHOD_NOT_ALLOWED)
+/*
+ * X(ID, status, reason phrase, reason, stream): what is wrong with a message. Status 0: no answer.
+ * stream: whether a stream can go on after it (KEEP) or not (CLOSE): where the next message begins
+ * is unknown, or the sender does not speak SIP (ORD-07, -08, -12, -13).
+ */
+enum sip_stream_fate { SIP_STREAM_KEEP, SIP_STREAM_CLOSE };
+#define SIP_FAULTS(X)                                                                        \
+	X(NONE, 0, "", NONE, KEEP)                                                           \
+	X(RESPONSE, 0, "", NONE, KEEP)                                                       \
+	X(NOT_SIP, 0, "", MALFORMED, CLOSE)                                                  \
+	X(NO_VIA, 0, "", MALFORMED, CLOSE)                                                   \
+	X(VERSION, 505, "Version Not Supported", VERSION_UNSUPPORTED, KEEP)                  \
+	X(START_LINE, 400, "Malformed Request-Line", MALFORMED, KEEP)                        \
+	X(LINE_END, 400, "Bare CR or LF in Header Section", MALFORMED, KEEP)                 \
+	X(HEADER_LINE, 400, "Malformed Header Line", MALFORMED, KEEP)                        \
+	X(NO_EMPTY_LINE, 400, "Missing Empty Line after Header Section", MALFORMED, KEEP)    \
+	X(CONTENT_LENGTH, 400, "Malformed Content-Length", MALFORMED, CLOSE)                 \
+	X(CONTENT_LENGTH_REPEATED, 400, "Repeated Content-Length", MALFORMED, CLOSE)         \
+	X(CONTENT_LENGTH_MISSING, 400, "Missing Content-Length", MALFORMED, CLOSE)           \
+	X(BODY_SHORT, 400, "Body Shorter than Content-Length", MALFORMED, CLOSE)             \
+	X(BODY_TOO_LARGE, 413, "Request Entity Too Large", TOO_LARGE, CLOSE)                 \
+	X(MESSAGE_TOO_LARGE, 513, "Message Too Large", TOO_LARGE, CLOSE)                     \
+	X(VIA, 400, "Malformed Via header field", MALFORMED, KEEP)                           \
+	X(TOO_MANY_VIAS, 400, "Too Many Via values", MALFORMED, KEEP)                        \
+	X(TO_MISSING, 400, "Missing To header field", MALFORMED, KEEP)                       \
+	X(TO, 400, "Malformed To header field", MALFORMED, KEEP)                             \
+	X(TO_REPEATED, 400, "Repeated To header field", MALFORMED, KEEP)                     \
+	X(FROM_MISSING, 400, "Missing From header field", MALFORMED, KEEP)                   \
+	X(FROM, 400, "Malformed From header field", MALFORMED, KEEP)                         \
+	X(FROM_REPEATED, 400, "Repeated From header field", MALFORMED, KEEP)                 \
+	X(CALL_ID_MISSING, 400, "Missing Call-ID header field", MALFORMED, KEEP)             \
+	X(CALL_ID, 400, "Malformed Call-ID header field", MALFORMED, KEEP)                   \
+	X(CALL_ID_REPEATED, 400, "Repeated Call-ID header field", MALFORMED, KEEP)           \
+	X(CSEQ_MISSING, 400, "Missing CSeq header field", MALFORMED, KEEP)                   \
+	X(CSEQ, 400, "Malformed CSeq header field", MALFORMED, KEEP)                         \
+	X(CSEQ_REPEATED, 400, "Repeated CSeq header field", MALFORMED, KEEP)                 \
+	X(MAX_FORWARDS_REPEATED, 400, "Repeated Max-Forwards header field", MALFORMED, KEEP) \
+	X(CSEQ_METHOD, 400, "CSeq Method Differs from Request Method", MALFORMED, KEEP)      \
+	X(METHOD_UNKNOWN, 501, "Not Implemented", METHOD_NOT_ALLOWED, KEEP)
 
 enum sip_fault {
-#define X(id, status, phrase, reason) SIP_FAULT_##id,
+#define X(id, status, phrase, reason, stream) SIP_FAULT_##id,
 	SIP_FAULTS(X)
 #undef X
 		SIP_FAULT_COUNT
@@ -88,6 +91,8 @@ enum sip_fault {
 int sip_fault_status(enum sip_fault fault);
 const char *sip_fault_phrase(enum sip_fault fault);
 enum reason sip_fault_reason(enum sip_fault fault);
+/* True when a stream is to be closed after the answer, if any. */
+bool sip_fault_closes(enum sip_fault fault);
 
 #define SIP_NO_HEADER UINT16_MAX
 
@@ -153,9 +158,11 @@ bool sip_message_row(const struct sip_message *message, uint16_t *row, struct st
 /* Walks the values of a list field over all rows, as if they were one (PAR-7.3.1-3). */
 struct sip_values {
 	const struct sip_message *message;
-	uint16_t row;
+	enum sip_header_id id;
+	uint16_t row; /* the next one */
 	struct str rest;
-	bool bad; /* an empty member, or a row without any: the walk ended there */
+	bool bad; /* an empty member, or a row without any where that is illegal (PAR-25-4: any
+		     field here but Supported): the walk ended there */
 };
 struct sip_values sip_message_values(const struct sip_message *message, enum sip_header_id id);
 bool sip_next_value(struct sip_values *values, struct str *value);

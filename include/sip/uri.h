@@ -5,16 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/ip.h"
 #include "base/str.h"
 #include "base/writer.h"
+#include "sip/host.h"
+#include "sip/scan.h"
 
 enum sip_scheme { SIP_SCHEME_SIP, SIP_SCHEME_SIPS, SIP_SCHEME_OTHER };
 
-struct sip_host {
-	struct str text; /* as written; an IPv6 reference with its brackets */
-	struct ip ip;	 /* family 0: a name */
-};
+/* Octets of a Request-URI, and of the URI in a Contact, Path, To or From (PAR-LIM-4, -5). */
+#define SIP_MAX_URI 2048u
 
 struct sip_uri {
 	enum sip_scheme scheme;
@@ -33,13 +32,15 @@ struct sip_uri {
 
 /*
  * Parses the whole of text, which may be any absoluteURI; false on a syntax error (URI-19.1.1-*,
- * URI-19.1.2-*, URI-25-*). A sips URI with transport=udp is an error (URI-19.1.1-7).
+ * URI-19.1.2-*, URI-25-*). A sips URI with transport=udp is an error (URI-19.1.1-7), and so are
+ * more than SIP_MAX_PARAMS parameters or headers. The length is for the caller to judge.
  */
 bool sip_uri_parse(struct sip_uri *uri, struct str text);
-/* host [":" port] of a Via or URI; port 0 when absent. Leaves what follows in *rest. */
-bool sip_hostport_parse(struct sip_host *host, uint16_t *port, struct str text, struct str *rest);
-/* Names without case and final dot, addresses by value (URI-5954-4.2-1). */
-bool sip_host_equal(const struct sip_host *a, const struct sip_host *b);
+/* The next of ";name=value;name" of a URI; the characters differ from those of header parameters.
+ * False at the end or at an error; *bad tells which. */
+bool sip_next_uri_param(struct str *rest, struct sip_param *param, bool *bad);
+/* The next of "?name=value&name=value"; the same. A value may be empty. */
+bool sip_next_uri_header(struct str *rest, struct sip_param *header, bool *bad);
 /* RFC 3261 §19.1.4; not transitive (URI-19.1.4-1 to -12, pairs 1 to 27). */
 bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b);
 /* The same, but sip: and sips: forms of one URI are equal too (D-14). */

@@ -20,8 +20,9 @@ struct sip_via {
 	struct str branch;    /* empty when absent or the bare cookie (PAR-20.42-2) */
 	struct str maddr;
 	struct str ttl;
-	bool has_rport;	 /* present, with or without a value */
-	bool bad_params; /* sent-protocol and sent-by can be used, the rest is malformed */
+	bool has_rport;	   /* present, with or without a value */
+	bool has_received; /* the client gave one; it is replaced */
+	bool bad_params;   /* sent-protocol and sent-by can be used, the rest is malformed */
 };
 
 /* False when there is no usable sent-protocol and sent-by (ORD-08). */

@@ -24,36 +24,39 @@ struct store;
 struct store_settings {
 	const char *url;	 /* libpq connection string, without password */
 	const char *password;	 /* NULL: none */
-	const char *application; /* "rollcalld/NODE" */
+	const char *application; /* "rollcalld/NODE"; rows remember the NODE that wrote last */
 	uint32_t connections;
 	uint32_t connect_timeout_ms;
-	uint32_t query_timeout_ms;
-	uint32_t queue_limit;
-	uint32_t batch_rows; /* 1: one-row statements only */
-	bool prepared;	     /* false: unnamed statements, for poolers */
-	uint32_t retries;
+	uint32_t query_timeout_ms; /* of a statement already sent */
+	uint32_t queue_limit;	   /* accepted and not completed; over it: unavailable */
+	uint32_t batch_rows;	   /* 1: one-row statements only */
+	bool prepared;		   /* false: unnamed statements, for poolers */
+	uint32_t retries; /* of one operation after a deadlock, serialization failure or lock
+			     timeout */
 	uint32_t key_rotation_ms; /* auth.nonce_key_rotation */
+	uint32_t nonce_ttl_ms;	  /* auth.nonce_ttl: old keys are kept so much longer */
 	bool require_durable;	  /* not usable when fsync or synchronous_commit is off */
 };
 
 enum store_state {
-	STORE_CONNECTING, /* never connected yet */
-	STORE_UP,
-	STORE_SILENT, /* a lane has been silent for 500 ms: new requests get 503 at once
-			 (TXN-4321-1) */
+	STORE_CONNECTING, /* never up yet */
+	STORE_UP,	  /* a connection was checked and the secrets are known */
+	STORE_SILENT,	  /* a connection has been silent for 500 ms and no other one proved alive:
+			     new operations complete as unavailable at once (TXN-4321-1) */
 	STORE_DOWN,
 };
 
 /* One look-up or commit, embedded in the request: sending allocates nothing. */
 struct store_op {
-	/* In: for both */
+	/* In: for both. Zero the rest before the first use; after done() it may be used again. */
 	struct str aor;	     /* canonical key; lives until done() */
-	struct arena *arena; /* the record of a look-up is copied here */
+	struct arena *arena; /* the record of a look-up is copied here; not used by a commit */
 	void (*done)(struct store_op *op);
-	/* In: for a look-up */
+	/* In: for a look-up: the account of this login in this domain (octets, no escapes) */
 	struct str domain;
 	struct str login;
-	/* In: for a commit */
+	/* In: for a commit: bindings and marks of after replace those of the row, if its version is
+	 * still this one; it is one higher then. Live until done(). */
 	int64_t version;
 	const struct record *after;
 	/* Out */
@@ -71,31 +74,41 @@ struct store_op {
 /* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are
  * copied. */
 struct store *store_open(struct loop *loop, const struct store_settings *settings);
-/* Ends the connections; operations still waiting complete as unavailable before it returns. */
+/* Ends the connections; operations still waiting complete as unavailable (commits that were sent:
+ * unknown) before it returns. Not from a done(). NULL is allowed. */
 void store_close(struct store *store);
 
+/*
+ * A look-up keeps nothing: what it finds is as old as its answer. While the store is not up both
+ * complete as unavailable. A commit that was sent over a connection that was lost is
+ * COMMIT_UNKNOWN: look the row up and see.
+ */
 void store_lookup(struct store *store, struct store_op *op);
 void store_commit(struct store *store, struct store_op *op);
 
 enum store_state store_state(const struct store *store);
 /* Milliseconds since the state last was STORE_UP; 0 while it is. */
 uint64_t store_down_ms(const struct store *store);
-/* "db1:5432 refused; schema is 5, this version needs 7"; for health and status. Empty when up. */
+/* Why it is not up, in words, "database schema is 5, this version needs 7; run: rollcallctl db
+ * migrate"; for health and status. Empty when up. */
 const char *store_trouble(const struct store *store);
+/* Operations accepted and not completed. */
 uint32_t store_queue_length(const struct store *store);
 
 /* Nonce keys of the cluster, newest first; count 0 until they were read once. Kept fresh by the
  * store (D-03). */
 const struct nonce_keys *store_nonce_keys(const struct store *store);
-/* Secret for session tickets, the same on every node (32 octets); NULL until it was read once. */
+/* Secret for session tickets, the same on every node (32 octets); NULL until it was read once. It
+ * does not change while the table holds it. */
 const uint8_t *store_ticket_secret(const struct store *store);
 /* Database time minus ours, from the last look-ups (REG-DB-2). */
 int64_t store_clock_offset_ms(const struct store *store);
 
 /*
- * Any other statement, for the admin process: one of the files of sql/queries/ by name, text
- * parameters (NULL allowed), one implicit transaction. done() gets the rows, which are gone when it
- * returns.
+ * Any other statement, for the admin process: one of the files of sql/queries/ by name (there must
+ * be one), text parameters (NULL allowed), one implicit transaction. done() gets the rows, which
+ * are gone when it returns; NULL unless QUERY_DONE. Deadlocks and the like are tried again.
+ * QUERY_UNAVAILABLE: not sent, or the connection was lost and nobody knows whether it was done.
  */
 struct store_rows;
 enum query_result { QUERY_DONE, QUERY_FAILED, QUERY_UNAVAILABLE };
@@ -103,6 +116,7 @@ struct store_query {
 	const char *name;
 	int param_count;
 	const char *params[16]; /* live until done() */
+	bool patient; /* may take long (a count over everything): its silence is not an alarm */
 	void (*done)(struct store_query *query, enum query_result result,
 		     const struct store_rows *rows);
 	char sqlstate[6]; /* when QUERY_FAILED */
@@ -116,3 +130,10 @@ int store_rows_count(const struct store_rows *rows);
  * 0. */
 struct str store_rows_value(const struct store_rows *rows, int row, int column);
 bool store_rows_null(const struct store_rows *rows, int row, int column);
+
+/*
+ * Empties rows whose last binding has expired: every period_ms a pass through the table in steps of
+ * 200 rows, with pause_ms between them; counts bindings_expired. For one process a node. It only
+ * tidies: expired bindings are no bindings, in or out of the table.
+ */
+void store_sweep_every(struct store *store, uint64_t period_ms, uint64_t pause_ms);

@@ -25,7 +25,8 @@ chunk_bytes(size_t size)
 static struct arena_chunk *
 take_chunk(struct arena_pool *pool, size_t size)
 {
-	if (pool->used_bytes + chunk_bytes(size) > pool->limit_bytes)
+	if (size > SIZE_MAX - sizeof(struct arena_chunk) ||
+	    chunk_bytes(size) > pool->limit_bytes - pool->used_bytes)
 		return NULL;
 	struct arena_chunk *chunk;
 	if (size == ARENA_CHUNK_BYTES && pool->free != NULL) {
@@ -49,12 +50,11 @@ give_chunk(struct arena_pool *pool, struct arena_chunk *chunk)
 {
 	size_t bytes = chunk_bytes(chunk->size);
 	pool->used_bytes -= bytes;
+	explicit_bzero(chunk->octets, chunk->used);
 	if (chunk->size != ARENA_CHUNK_BYTES || pool->kept_bytes + bytes > pool->limit_bytes / 4) {
-		explicit_bzero(chunk->octets, chunk->used);
 		free(chunk);
 		return;
 	}
-	explicit_bzero(chunk->octets, chunk->used);
 	chunk->next = pool->free;
 	pool->free = chunk;
 	pool->kept_bytes += bytes;

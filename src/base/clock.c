@@ -52,10 +52,17 @@ random_bytes(void *octets, uint64_t len)
 	}
 }
 
+/* Milliseconds within their second, before 1970 too. */
+static int
+millisecond(int64_t real_ms)
+{
+	return (int)((real_ms % 1000 + 1000) % 1000);
+}
+
 static struct tm
 civil(int64_t real_ms)
 {
-	time_t seconds = (time_t)(real_ms / 1000);
+	time_t seconds = (time_t)(real_ms / 1000 - (real_ms % 1000 < 0));
 	struct tm tm;
 	gmtime_r(&seconds, &tm);
 	return tm;
@@ -67,8 +74,7 @@ clock_rfc3339(int64_t real_ms, char out[static 25])
 	struct tm tm = civil(real_ms);
 	char text[80];
 	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 (int)(real_ms % 1000));
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, millisecond(real_ms));
 	snprintf(out, 25, "%.24s", text);
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 
 #define TEXT_SHOWN 256
+#define END_RESERVED 256 /* for the node's name and the end of the line */
 
 static enum log_level current_level = LOG_LEVEL_INFO;
 static enum log_format current_format = LOG_FORMAT_TEXT;
@@ -49,13 +50,27 @@ log_level_parse(struct str word, enum log_level *level)
 	return false;
 }
 
-/* A JSON string or the inside of a quoted value: only printable ASCII leaves this function. */
+/* A field that does not fit is taken back whole: half of one would break the line's syntax. */
 static void
-escaped(struct log_line *line, struct str value)
+field_end(struct log_line *line, size_t start)
+{
+	if (writer_ok(&line->writer))
+		return;
+	line->writer.len = start;
+	line->writer.failed = false;
+}
+
+/* What one octet, the mark of what was left out and the closing quote take at most. */
+#define ESCAPE_ROOM 10
+
+/* A JSON string or the inside of a quoted value: only printable ASCII leaves this function. At most
+ * limit octets are shown, and fewer when the line is full. */
+static void
+escaped(struct log_line *line, struct str value, size_t limit)
 {
 	struct writer *w = &line->writer;
-	size_t shown = value.len < TEXT_SHOWN ? value.len : TEXT_SHOWN;
-	for (size_t i = 0; i < shown; i++) {
+	size_t i;
+	for (i = 0; i < value.len && i < limit && w->cap - w->len >= ESCAPE_ROOM; i++) {
 		unsigned char c = (unsigned char)value.p[i];
 		if (c == '"' || c == '\\') {
 			writer_char(w, '\\');
@@ -67,7 +82,7 @@ escaped(struct log_line *line, struct str value)
 				      c);
 		}
 	}
-	if (shown < value.len)
+	if (i < value.len)
 		writer_text_z(w, "...");
 }
 
@@ -86,7 +101,7 @@ log_begin(struct log_line *line, enum log_level level, const char *event)
 	if (level > current_level)
 		return false;
 	line->level = level;
-	line->writer = writer_on(line->buf, sizeof(line->buf) - 4);
+	line->writer = writer_on(line->buf, sizeof(line->buf) - END_RESERVED);
 	char now[25];
 	clock_rfc3339(clock_real_ms(), now);
 	if (current_format == LOG_FORMAT_JSON)
@@ -99,26 +114,34 @@ log_begin(struct log_line *line, enum log_level level, const char *event)
 	return true;
 }
 
+static bool
+plain(const char *value)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "-._:/[]@+,%";
+	return value[0] != '\0' && value[strspn(value, safe)] == '\0';
+}
+
 void
 log_word(struct log_line *line, const char *name, const char *value)
 {
-	key(line, name);
-	bool plain = current_format != LOG_FORMAT_JSON && value[0] != '\0' &&
-		     strpbrk(value, " \"\\=") == NULL;
-	if (plain) {
-		writer_text_z(&line->writer, value);
+	if (current_format == LOG_FORMAT_JSON || !plain(value)) {
+		log_text(line, name, str_of(value));
 		return;
 	}
-	writer_char(&line->writer, '"');
-	escaped(line, str_of(value));
-	writer_char(&line->writer, '"');
+	size_t start = line->writer.len;
+	key(line, name);
+	writer_text_z(&line->writer, value);
+	field_end(line, start);
 }
 
 void
 log_number(struct log_line *line, const char *name, int64_t value)
 {
+	size_t start = line->writer.len;
 	key(line, name);
 	writer_printf(&line->writer, "%lld", (long long)value);
+	field_end(line, start);
 }
 
 void
@@ -131,18 +154,27 @@ log_endpoint(struct log_line *line, const char *name, const struct endpoint *end
 	log_word(line, name, text);
 }
 
+static void
+quoted(struct log_line *line, const char *name, struct str value, size_t limit)
+{
+	size_t start = line->writer.len;
+	key(line, name);
+	writer_char(&line->writer, '"');
+	escaped(line, value, limit);
+	writer_char(&line->writer, '"');
+	field_end(line, start);
+}
+
 void
 log_text(struct log_line *line, const char *name, struct str value)
 {
-	key(line, name);
-	writer_char(&line->writer, '"');
-	escaped(line, value);
-	writer_char(&line->writer, '"');
+	quoted(line, name, value, TEXT_SHOWN);
 }
 
 void
 log_end(struct log_line *line)
 {
+	line->writer.cap = sizeof(line->buf) - 2;
 	if (current_node[0] != '\0')
 		log_word(line, "node", current_node);
 	line->writer.cap = sizeof(line->buf);
@@ -164,11 +196,6 @@ log_message(enum log_level level, const char *event, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	key(&line, "message");
-	writer_char(&line.writer, '"');
-	for (struct str rest = str_of(text); rest.len > 0;
-	     rest = str_slice(rest, TEXT_SHOWN, rest.len))
-		escaped(&line, str_slice(rest, 0, TEXT_SHOWN));
-	writer_char(&line.writer, '"');
+	quoted(&line, "message", str_of(text), sizeof(text));
 	log_end(&line);
 }

@@ -105,6 +105,8 @@ str_to_u64(struct str s, uint64_t limit, uint64_t *value)
 char *
 str_copy(char *buf, size_t cap, struct str s)
 {
+	if (cap == 0)
+		return buf;
 	size_t len = s.len < cap ? s.len : cap - 1;
 	if (len > 0)
 		memcpy(buf, s.p, len);

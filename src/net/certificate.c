@@ -25,7 +25,7 @@
 #define CHAIN_MAX 16
 
 bool
-complain(struct complaint *complaint, const char *format, ...)
+certificate_complain(struct complaint *complaint, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -45,14 +45,15 @@ open_for_tls(const char *path, struct complaint *complaint)
 	const struct group *group = getgrgid(getegid());
 	const char *group_name = group != NULL ? group->gr_name : "GROUP";
 	if (error == EACCES) {
-		complain(complaint,
-			 "%s: permission denied for user %s; run: chgrp %s %s && chmod 0640 %s",
-			 path, user != NULL ? user->pw_name : "of this process", group_name, path,
-			 path);
+		certificate_complain(
+			complaint,
+			"%s: permission denied for user %s; run: chgrp %s %s && chmod 0640 %s",
+			path, user != NULL ? user->pw_name : "of this process", group_name, path,
+			path);
 	} else {
 		char text[128];
 		const char *words = strerror_r(error, text, sizeof(text));
-		complain(complaint, "%s: %c%s", path, ascii_lower(words[0]), words + 1);
+		certificate_complain(complaint, "%s: %c%s", path, ascii_lower(words[0]), words + 1);
 	}
 	return NULL;
 }
@@ -73,7 +74,7 @@ read_chain(struct certificate *c, const char *path, struct complaint *complaint)
 	fclose(file);
 	ERR_clear_error();
 	return (c->leaf != NULL && c->chain != NULL) ||
-	       complain(complaint, "%s: holds no certificate in PEM form", path);
+	       certificate_complain(complaint, "%s: holds no certificate in PEM form", path);
 }
 
 /* A daemon has nobody to ask for a passphrase. */
@@ -97,8 +98,9 @@ read_key(struct certificate *c, const char *path, struct complaint *complaint)
 	fclose(file);
 	ERR_clear_error();
 	return c->key != NULL ||
-	       complain(complaint, "%s: holds no private key in PEM form without a passphrase",
-			path);
+	       certificate_complain(complaint,
+				    "%s: holds no private key in PEM form without a passphrase",
+				    path);
 }
 
 static void
@@ -144,19 +146,19 @@ check_dates(const char *section, const char *who, X509 *x, int64_t now_s,
 	int64_t until = seconds_of(X509_get0_notAfter(x));
 	if (now_s < from) {
 		clock_rfc3339(from * 1000, date);
-		return complain(complaint,
-				"certificate %s: %snot valid before %.10s; check the clock",
-				section, who, date);
+		return certificate_complain(
+			complaint, "certificate %s: %snot valid before %.10s; check the clock",
+			section, who, date);
 	}
 	if (now_s <= until)
 		return true;
 	clock_rfc3339(until * 1000, date);
 	long long days = (now_s - until) / DAY_S;
 	if (days == 0)
-		return complain(complaint, "certificate %s: %sexpired today (%.10s)", section, who,
-				date);
-	return complain(complaint, "certificate %s: %sexpired %lld day%s ago (%.10s)", section, who,
-			days, days == 1 ? "" : "s", date);
+		return certificate_complain(complaint, "certificate %s: %sexpired today (%.10s)",
+					    section, who, date);
+	return certificate_complain(complaint, "certificate %s: %sexpired %lld day%s ago (%.10s)",
+				    section, who, days, days == 1 ? "" : "s", date);
 }
 
 /* OpenSSL rounds: it counts RSA with 2040 bits as 112 bits of security too. */
@@ -173,17 +175,18 @@ check_strength(const char *section, const char *who, X509 *x, struct complaint *
 	EVP_PKEY *key = X509_get0_pubkey(x);
 	int digest, bits;
 	if (!strong_key(key))
-		return complain(complaint,
-				"certificate %s: %skey is too weak (%s, %d bits); use RSA with "
-				"2048 bits or more, or EC P-256",
-				section, who,
-				key == NULL ? "unknown" : OBJ_nid2sn(EVP_PKEY_id(key)),
-				key == NULL ? 0 : EVP_PKEY_get_bits(key));
+		return certificate_complain(
+			complaint,
+			"certificate %s: %skey is too weak (%s, %d bits); use RSA with "
+			"2048 bits or more, or EC P-256",
+			section, who, key == NULL ? "unknown" : OBJ_nid2sn(EVP_PKEY_id(key)),
+			key == NULL ? 0 : EVP_PKEY_get_bits(key));
 	if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) != 1 || bits < SECURITY_BITS)
-		return complain(complaint,
-				"certificate %s: %ssignature is too weak (%s); have it issued "
-				"again with SHA-256",
-				section, who, OBJ_nid2sn(X509_get_signature_nid(x)));
+		return certificate_complain(
+			complaint,
+			"certificate %s: %ssignature is too weak (%s); have it issued "
+			"again with SHA-256",
+			section, who, OBJ_nid2sn(X509_get_signature_nid(x)));
 	return true;
 }
 
@@ -196,10 +199,11 @@ check_chain(const struct certificate *c, int64_t now_s, struct complaint *compla
 	common_name(X509_get_issuer_name(c->leaf), name, sizeof(name));
 	X509 *issuer = issuer_in_file(c, c->leaf);
 	if (issuer == NULL)
-		return complain(complaint,
-				"certificate %s: issuer \"%s\" is not in the file; use the full "
-				"chain",
-				c->section, name);
+		return certificate_complain(
+			complaint,
+			"certificate %s: issuer \"%s\" is not in the file; use the full "
+			"chain",
+			c->section, name);
 	snprintf(who, sizeof(who), "issuer \"%s\" ", name);
 	if (!check_dates(c->section, who, issuer, now_s, complaint))
 		return false;
@@ -212,19 +216,20 @@ certificate_read(struct certificate *c, const struct tls_certificate_settings *s
 {
 	*c = (struct certificate){ .section = strdup(settings->name) };
 	if (c->section == NULL)
-		return complain(complaint, "out of memory");
+		return certificate_complain(complaint, "out of memory");
 	if (!read_chain(c, settings->chain, complaint) || !read_key(c, settings->key, complaint))
 		return false;
 	if (X509_check_private_key(c->leaf, c->key) != 1)
-		return complain(complaint,
-				"certificate %s: private key does not belong to chain (public keys "
-				"differ); check key = %s",
-				c->section, settings->key);
+		return certificate_complain(
+			complaint,
+			"certificate %s: private key does not belong to chain (public keys "
+			"differ); check key = %s",
+			c->section, settings->key);
 	if (!check_dates(c->section, "", c->leaf, now_s, complaint) ||
 	    !check_strength(c->section, "", c->leaf, complaint) ||
 	    !check_chain(c, now_s, complaint))
 		return false;
-	return certificate_collect_names(c) || complain(complaint, "out of memory");
+	return certificate_collect_names(c) || certificate_complain(complaint, "out of memory");
 }
 
 void

@@ -18,7 +18,7 @@ struct complaint {
 	size_t cap;
 };
 /* Always false, so that it can be returned. */
-bool complain(struct complaint *complaint, const char *format, ...)
+bool certificate_complain(struct complaint *complaint, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* fopen() that complains as section 10 of operators.md words it. */
 FILE *open_for_tls(const char *path, struct complaint *complaint);

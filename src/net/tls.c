@@ -190,10 +190,11 @@ static bool
 set_ciphers(SSL_CTX *context, const struct tls_settings *settings, struct complaint *complaint)
 {
 	if (SSL_CTX_set_cipher_list(context, settings->ciphers) != 1)
-		return complain(complaint, "tls.ciphers \"%s\" names no cipher suite of TLS 1.2",
-				settings->ciphers);
+		return certificate_complain(complaint,
+					    "tls.ciphers \"%s\" names no cipher suite of TLS 1.2",
+					    settings->ciphers);
 	return SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1 ||
-	       complain(complaint, "OpenSSL knows neither X25519 nor P-256");
+	       certificate_complain(complaint, "OpenSSL knows neither X25519 nor P-256");
 }
 
 static bool
@@ -205,8 +206,9 @@ set_client_auth(SSL_CTX *context, const struct tls_settings *settings, struct co
 	if (settings->client_auth == TLS_CLIENT_AUTH_REQUIRE)
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	if (settings->client_ca == NULL || settings->client_ca[0] == '\0')
-		return complain(complaint, "tls.client_auth needs tls.client_ca, a file with the "
-					   "CAs of the clients");
+		return certificate_complain(complaint,
+					    "tls.client_auth needs tls.client_ca, a file with the "
+					    "CAs of the clients");
 	FILE *file = open_for_tls(settings->client_ca, complaint);
 	if (file == NULL)
 		return false;
@@ -214,8 +216,8 @@ set_client_auth(SSL_CTX *context, const struct tls_settings *settings, struct co
 	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->client_ca);
 	if (names == NULL || SSL_CTX_load_verify_file(context, settings->client_ca) != 1) {
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return complain(complaint, "%s: holds no certificate in PEM form",
-				settings->client_ca);
+		return certificate_complain(complaint, "%s: holds no certificate in PEM form",
+					    settings->client_ca);
 	}
 	SSL_CTX_set_client_CA_list(context, names);
 	SSL_CTX_set_verify(context, mode, NULL);
@@ -229,7 +231,7 @@ open_context(struct tls_server *server, const struct tls_settings *settings,
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	if (context == NULL) {
-		complain(complaint, "out of memory");
+		certificate_complain(complaint, "out of memory");
 		return NULL;
 	}
 	SSL_CTX_set_app_data(context, server);
@@ -243,8 +245,8 @@ open_context(struct tls_server *server, const struct tls_settings *settings,
 		goto fail;
 	if (SSL_CTX_use_cert_and_key(context, certificate->leaf, certificate->key,
 				     certificate->chain, 1) != 1) {
-		complain(complaint, "certificate %s: %s", certificate->section,
-			 ERR_reason_error_string(ERR_peek_last_error()));
+		certificate_complain(complaint, "certificate %s: %s", certificate->section,
+				     ERR_reason_error_string(ERR_peek_last_error()));
 		goto fail;
 	}
 	return context;
@@ -285,7 +287,7 @@ tls_server_open(const struct tls_settings *settings, char *error, size_t error_c
 	struct complaint complaint = { error, error_cap };
 	struct tls_server *server = calloc(1, sizeof(*server));
 	size_t count = settings->certificate_count;
-	complain(&complaint, "out of memory");
+	certificate_complain(&complaint, "out of memory");
 	if (server == NULL)
 		return NULL;
 	server->references = 1;
@@ -299,7 +301,8 @@ tls_server_open(const struct tls_settings *settings, char *error, size_t error_c
 	if (server->certificates == NULL || server->contexts == NULL)
 		goto fail;
 	if (count == 0) {
-		complain(&complaint, "a tls listener needs a certificate section with chain and "
+		certificate_complain(&complaint,
+				     "a tls listener needs a certificate section with chain and "
 				     "key");
 		goto fail;
 	}

@@ -1,0 +1,187 @@
+# test and lint: every check leaves lines "pass|fail|skip<TAB>where<TAB>test" in .dev/test/results, and the last line counts them.
+
+T=$DEV/test
+RESULTS=$T/results
+
+verb_test() {
+	long=
+	[ "${1:-}" != --long ] || { long=yes; shift; }
+	names=$*
+	mkdir -p "$T"
+	: >"$RESULTS"
+	export ROLLCALL_TEST_LONG=$long
+	# shellcheck disable=SC2086
+	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST
+	test_build_step 2/3
+	test_database_step 3/3
+	trap test_database_stop EXIT
+	trap 'exit 130' INT TERM
+	echo
+	test_layers
+	test_units
+	test_fuzz_corpora
+	test_lint
+	test_scenarios
+	test_rows
+	test_summary
+}
+
+# wanted NAME…: no names were given, or one of these was.
+wanted() {
+	[ -n "$names" ] || return 0
+	for name in "$@"; do
+		case " $names " in *" $name "*) return 0 ;; esac
+	done
+	return 1
+}
+
+# record pass|fail|skip WHERE TEST
+record() {
+	printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$RESULTS"
+	printf '%s %s: %s\n' "$1" "$2" "$3"
+}
+# check WHERE TEST COMMAND…: passes when the command does; prints its output when it does not.
+check() {
+	where=$1 test=$2
+	shift 2
+	if "$@" >"$T/output" 2>&1 </dev/null; then
+		record pass "$where" "$test"
+	else
+		record fail "$where" "$test"
+		sed 's/^/  | /' "$T/output"
+	fi
+}
+
+test_build_step() {
+	step "$1" build "gcc with ASan and UBSan, and clang; both with -Werror"
+	quietly build_tested || fail "gcc does not build it without warnings" "read the first error above"
+	quietly build_clang || fail "clang does not build it without warnings" "read the first error above"
+	step_done
+}
+
+# --- database: a cluster of the tests' own, beside that of a running ./dev up ---
+
+test_database_up() {
+	sockets=$(socket_directory "$T/sockets")
+	"$ROOT/dev.d/cluster" remove "$T/database"
+	"$ROOT/dev.d/cluster" create "$T/database"
+	"$ROOT/dev.d/cluster" start "$T/database" "$sockets/pg"
+	test_environment
+	psql -X -q -v ON_ERROR_STOP=1 -c 'create database rollcall_template' -c 'create database rollcall_unit' \
+		-c "create role rollcall login password 'rollcall-of-the-tests'" "$ROLLCALL_TEST_SUPERUSER/postgres"
+	for database in rollcall_template rollcall_unit; do
+		"$DEV/build-test/rollcallctl" db migrate --url "$ROLLCALL_TEST_SUPERUSER/$database"
+	done
+	psql -X -q -c 'grant rollcall_daemon to rollcall' "$ROLLCALL_TEST_SUPERUSER/postgres"
+}
+# What unit tests and scenarios are told. libpq takes the rest (socket, password) from its own variables.
+test_environment() {
+	export PGHOST="$(cat "$T/sockets")/pg" PGUSER=postgres
+	PGPASSWORD=$(cat "$T/database/superuser.password")
+	export PGPASSWORD
+	export ROLLCALL_TEST_SUPERUSER="postgresql://postgres:$PGPASSWORD@"
+	export ROLLCALL_TEST_DATABASE="postgresql://postgres:$PGPASSWORD@/rollcall_unit?host=$PGHOST"
+	export ROLLCALL_TEST_BUILD="$DEV/build-test" ROLLCALL_TEST_STATE="$T" ROLLCALL_TEST_RESULTS="$RESULTS"
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+}
+test_database_step() {
+	step "$1" database "a cluster of the tests' own, migrated"
+	quietly test_database_up || fail "PostgreSQL did not start or the migration failed" "see the lines above"
+	test_environment
+	step_done
+}
+test_database_stop() { "$ROOT/dev.d/cluster" remove "$T/database" >/dev/null 2>&1 || true; }
+
+# --- the checks ---
+
+test_layers() { ! wanted layers || check tests/layers "who includes whom" "$ROOT/tests/layers"; }
+
+# Check prints "file:line:P:case:test:0: Passed" for each test; a binary that dies names no test, so it fails as a whole.
+test_units() {
+	for binary in "$DEV"/build-test/tests/*_test; do
+		module=$(basename "$binary" _test)
+		[ -x "$binary" ] && wanted unit "$module" || continue
+		status=0
+		(cd "$ROOT" && "$binary") >"$T/$module.log" 2>&1 </dev/null || status=$?
+		test_unit_results "$module" >"$T/$module.results"
+		cat "$T/$module.results" >>"$RESULTS"
+		if [ $status -ne 0 ] && ! grep -q '^fail' "$T/$module.results"; then
+			record fail "tests/$module" "ended with status $status"
+		elif grep -Eq 'AddressSanitizer|LeakSanitizer|runtime error:' "$T/$module.log"; then
+			record fail "tests/$module" "sanitizer report"
+		fi
+		passed=$(grep -c '^pass' "$T/$module.results" || true)
+		failed=$(grep -c '^fail' "$T/$module.results" || true)
+		echo "unit $module: $passed passed, $failed failed"
+		[ "$status$failed" = 00 ] || grep -vE ':P:' "$T/$module.log" | tail -n 60 | sed 's/^/  | /'
+	done
+}
+# The line names the place of the last assertion, which may be a helper; the file of the suite is the one that we want.
+test_unit_results() {
+	sed -nE 's/^[^ ]*:[0-9]+:([PFE]):([^:]*):([^:]*(: [^:]*)*):[0-9]+: .*/\1 \2 \3/p' "$T/$1.log" |
+		while read -r letter suite test; do
+			verdict=fail
+			[ "$letter" != P ] || verdict=pass
+			printf '%s\t%s\t%s\n' "$verdict" "$(test_unit_file "$1" "$suite")" "$test"
+		done
+}
+test_unit_file() {
+	case $2 in
+	*.case) echo "tests/cases/$2" ;;
+	*) (cd "$ROOT" && grep -lE "^SUITE\($2," "tests/$1"/*_test.c || echo "tests/$1") | head -n 1 ;;
+	esac
+}
+
+test_fuzz_corpora() {
+	for target in $(fuzz_targets); do
+		! wanted fuzz "$target" || check "tests/fuzz/${target}_fuzz.c" "corpus replay" test_fuzz_one "$target"
+	done
+}
+test_fuzz_one() {
+	"$DEV/build-test/tests/$1_fuzz" "$ROOT/tests/fuzz/corpus/$1"
+	[ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30
+}
+
+test_lint() {
+	wanted lint || return 0
+	check tests/lint "clang-format" lint_format
+	check tests/lint "clang-tidy" lint_tidy
+}
+sources() { cd "$ROOT" && find src include tests -name '*.[ch]' | sort; }
+lint_format() { sources | tr '\n' '\0' | xargs -0 clang-format --dry-run -Werror; }
+# Two at a time; what was clean stays so until the file, a header or the rules change.
+lint_tidy() {
+	build_configure "$DEV/build-clang" -DCMAKE_C_COMPILER=clang -DROLLCALL_WERROR=ON && ninja -C "$DEV/build-clang" sql_embed &&
+		"$ROOT/tests/tidy" "$DEV/build-clang" "$DEV/tidy"
+}
+verb_lint() {
+	lint_format && lint_tidy && echo "lint is clean"
+}
+
+test_scenarios() {
+	scenarios=
+	for file in "$ROOT"/tests/scenarios/test_*.py; do
+		scenario=$(basename "$file" .py)
+		! wanted scenarios "$scenario" "${scenario#test_}" || scenarios="$scenarios $scenario"
+	done
+	# shellcheck disable=SC2086
+	[ -z "$scenarios" ] || "$ROOT/tests/scenarios/run" $scenarios </dev/null || true
+}
+
+# Only a whole run can say that every row is proved.
+test_rows() {
+	[ -n "$names" ] || check tests/rfc/check "every row of docs/rfc.md is proved by a test of this run" \
+		"$ROOT/tests/rfc/check" "$RESULTS"
+}
+
+test_summary() {
+	passed=$(grep -c '^pass' "$RESULTS" || true)
+	failed=$(grep -c '^fail' "$RESULTS" || true)
+	skipped=$(grep -c '^skip' "$RESULTS" || true)
+	echo
+	[ "$failed" -eq 0 ] || { echo "failed:"; sed -n 's/^fail\t\([^\t]*\)\t/  \1: /p' "$RESULTS"; }
+	[ "$skipped" -eq 0 ] && skipped= || skipped=", $skipped skipped"
+	[ "$((passed + failed))" -gt 0 ] || { echo "no test has such a name" >&2; exit 2; }
+	echo "$passed passed, $failed failed$skipped"
+	[ "$failed" -eq 0 ]
+}

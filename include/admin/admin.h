@@ -1,0 +1,33 @@
+/*
+ * The HTTP side: admin API on the Unix socket and on loopback TCP, probes on the health listeners.
+ * Three libmicrohttpd daemons without threads, driven by the loop of the admin process.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/node.h"
+#include "config/config.h"
+#include "net/loop.h"
+#include "store/store.h"
+
+struct admin;
+
+struct admin_settings {
+	const struct config *config; /* lives until admin_configure() gave another one */
+	struct store *store;
+	const struct node_memory *memory;
+	int socket_fd; /* bound and listening Unix socket, -1: none */
+	int listen_fd; /* TCP on loopback, -1: none */
+	const int *health_fds;
+	size_t health_count;
+};
+
+/* NULL with a sentence in error. The descriptors stay the caller's. */
+struct admin *admin_open(struct loop *loop, const struct admin_settings *settings, char *error,
+			 size_t error_cap);
+/* A reload: tokens are read again, limits and policies follow. */
+void admin_configure(struct admin *admin, const struct config *config);
+/* After store_close(), which completes what requests are waiting for. */
+void admin_close(struct admin *admin);

@@ -1,0 +1,33 @@
+/* What the processes of one node know of each other, in shared memory: written by the master, read
+ * by all. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/stats.h"
+
+#define NODE_WORKERS_MAX 64
+
+struct node {
+	char name[64];
+	int64_t started_ms; /* real time */
+	int64_t loaded_ms;  /* real time of the last good configuration */
+	int32_t master_pid;
+	int32_t worker_pids[NODE_WORKERS_MAX]; /* 0: none just now */
+	uint32_t worker_count;
+	uint32_t worker_deaths;
+	bool serving;  /* the listeners are open and the first start is finished */
+	bool stopping; /* readiness is off */
+};
+
+/* A node and the counter pages of its processes: pages[0] to [worker_count - 1] of the workers, the
+ * next of the admin. */
+struct node_memory {
+	struct node *node;
+	struct stats *pages;
+	size_t page_count;
+};
+/* False when memory is out. */
+bool node_memory_map(struct node_memory *memory, uint32_t workers);

@@ -1,0 +1,14 @@
+-- $1 aor, $2 json object with the columns to change and no others
+update account set
+	enabled = case when $2::jsonb ? 'enabled' then ($2::jsonb ->> 'enabled')::boolean else enabled end,
+	display_name = case when $2::jsonb ? 'display_name' then $2::jsonb ->> 'display_name' else display_name end,
+	max_contacts = case when $2::jsonb ? 'max_contacts' then ($2::jsonb ->> 'max_contacts')::integer else max_contacts end,
+	may_register = case when $2::jsonb ? 'may_register'
+		then (select array_agg(value) from jsonb_array_elements_text(nullif($2::jsonb -> 'may_register', 'null'::jsonb)))
+		else may_register end,
+	ha1_md5 = case when $2::jsonb ? 'ha1_md5' then $2::jsonb ->> 'ha1_md5' else ha1_md5 end,
+	ha1_sha256 = case when $2::jsonb ? 'ha1_sha256' then $2::jsonb ->> 'ha1_sha256' else ha1_sha256 end,
+	ha1_sha512_256 = case when $2::jsonb ? 'ha1_sha512_256' then $2::jsonb ->> 'ha1_sha512_256' else ha1_sha512_256 end,
+	changed_at = now()
+where aor = $1
+returning aor

@@ -1,0 +1,34 @@
+-- Accounts by the batch. $1 json array of objects with the columns, $2 what to do with an address that exists:
+-- 'fail' and 'skip' leave it, 'update' replaces hashes and what else is given. One row back for each that was written:
+-- its address and whether it is new. A row whose login belongs to another address of the domain is left out too.
+with given as (
+	select g.*
+	from jsonb_to_recordset($1::jsonb) as g(aor text, domain text, username text, login text, enabled boolean,
+		display_name text, max_contacts integer, may_register text[], ha1_md5 text, ha1_sha256 text, ha1_sha512_256 text)
+	where not exists (select from account o where o.domain = g.domain and o.login = g.login and o.aor <> g.aor)
+), updated as (
+	update account a set
+		enabled = coalesce(g.enabled, a.enabled),
+		display_name = coalesce(g.display_name, a.display_name),
+		max_contacts = coalesce(g.max_contacts, a.max_contacts),
+		may_register = coalesce(g.may_register, a.may_register),
+		ha1_md5 = g.ha1_md5,
+		ha1_sha256 = g.ha1_sha256,
+		ha1_sha512_256 = g.ha1_sha512_256,
+		changed_at = now()
+	from given g
+	where $2 = 'update' and a.aor = g.aor
+	returning a.aor
+), added as (
+	insert into account (aor, domain, username, login, enabled, display_name, max_contacts, may_register, ha1_md5, ha1_sha256,
+		ha1_sha512_256)
+	select aor, domain, username, login, coalesce(enabled, true), display_name, max_contacts, may_register, ha1_md5, ha1_sha256,
+		ha1_sha512_256
+	from given g
+	where not exists (select from account o where o.aor = g.aor)
+	on conflict do nothing
+	returning aor
+)
+select aor, true from added
+union all
+select aor, false from updated

@@ -1,0 +1,20 @@
+-- The records of many look-ups at once, one row each, in any order.
+-- $1 addresses-of-record, $2 domains, $3 logins: text[] of equal length.
+select
+	i.n,
+	a.version,
+	a.format,
+	a.bindings,
+	a.marks,
+	own.max_contacts,
+	login.aor,
+	login.enabled,
+	login.ha1_md5,
+	login.ha1_sha256,
+	login.ha1_sha512_256,
+	to_json(login.may_register) as may_register,
+	(extract(epoch from clock_timestamp()) * 1000)::bigint as clock_ms
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i (aor, domain, login, n)
+left join aor a on a.aor = i.aor
+left join account own on own.aor = i.aor
+left join account login on login.domain = i.domain and login.login = i.login

@@ -1,0 +1,203 @@
+/*
+ * Probes: answered from state that is there already, never by a call to the database. Liveness asks
+ * whether the loops turn, readiness whether a phone would be served.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "admin_internal.h"
+#include "base/clock.h"
+
+#define STUCK_MS 5000u
+
+struct checks {
+	bool loops;
+	bool listeners;
+	bool database;
+	bool workers;
+	bool running; /* not stopping */
+	bool started;
+	char database_text[256];
+	char loops_text[64];
+};
+
+static bool
+loops_turn(const struct admin *admin, char *text, size_t cap)
+{
+	uint64_t now = clock_monotonic_ms();
+	const struct node_memory *memory = admin->memory;
+	for (size_t i = 0; i < memory->node->worker_count; i++) {
+		uint64_t turned = memory->pages[i].loop_turn_ms;
+		if (turned != 0 && now > turned + STUCK_MS) {
+			snprintf(text, cap, "worker %zu has not turned for %ju s", i,
+				 (uintmax_t)(now - turned) / 1000);
+			return false;
+		}
+	}
+	snprintf(text, cap, "ok");
+	return true;
+}
+
+static bool
+database_good(const struct admin *admin, bool *started, char *text, size_t cap)
+{
+	enum store_state state = store_state(admin->store);
+	uint64_t down = store_down_ms(admin->store);
+	*started = state != STORE_CONNECTING;
+	if (state == STORE_UP) {
+		snprintf(text, cap, "ok");
+		return true;
+	}
+	const char *trouble = store_trouble(admin->store);
+	snprintf(text, cap, "%s for %ju s%s%s",
+		 state == STORE_SILENT ? "no answer" : "not connected", (uintmax_t)down / 1000,
+		 *trouble == '\0' ? "" : ": ", trouble);
+	if (!admin->config->health.fail_on_database) {
+		*started = true;
+		return true;
+	}
+	return *started && down < admin->config->health.db_grace;
+}
+
+/* At least one worker would serve a phone, by its own word: it has connections of its own. */
+static bool
+worker_ready(const struct admin *admin)
+{
+	for (size_t i = 0; i < admin->memory->node->worker_count; i++)
+		if (admin->memory->pages[i].ready != 0)
+			return true;
+	return false;
+}
+
+static struct checks
+look(const struct admin *admin)
+{
+	struct checks checks = { .listeners = admin->memory->node->serving ||
+					      admin->memory->node->stopping,
+				 .running = !admin->memory->node->stopping };
+	checks.workers = worker_ready(admin);
+	checks.loops = loops_turn(admin, checks.loops_text, sizeof(checks.loops_text));
+	checks.database = database_good(admin, &checks.started, checks.database_text,
+					sizeof(checks.database_text));
+	return checks;
+}
+
+static bool
+all_good(const struct checks *checks)
+{
+	return checks->loops && checks->listeners && checks->workers && checks->database &&
+	       checks->running;
+}
+
+static const char *
+state_word(const struct checks *checks)
+{
+	if (!checks->running)
+		return "stopping";
+	if (!checks->listeners || !checks->started)
+		return "starting";
+	if (!all_good(checks))
+		return "not_ready";
+	return strcmp(checks->database_text, "ok") == 0 ? "ready" : "degraded";
+}
+
+static void
+add_check(json_t *list, const char *name, bool good, const char *text)
+{
+	json_array_append_new(list,
+			      json_pack("{s:s,s:b,s:s}", "name", name, "ok", good, "detail", text));
+}
+
+static json_t *
+check_list(const struct checks *checks)
+{
+	json_t *list = json_array();
+	add_check(list, "loops", checks->loops, checks->loops_text);
+	add_check(list, "listeners", checks->listeners,
+		  checks->listeners ? "ok" : "the first start is not finished");
+	add_check(list, "workers", checks->workers,
+		  checks->workers ? "ok" : "none would serve a phone now");
+	add_check(list, "database", checks->database, checks->database_text);
+	add_check(list, "stopping", checks->running,
+		  checks->running ? "ok" : "the node is being stopped");
+	return list;
+}
+
+json_t *
+health_checks(const struct admin *admin, bool *ready, const char **state)
+{
+	struct checks checks = look(admin);
+	*ready = all_good(&checks);
+	*state = state_word(&checks);
+	return check_list(&checks);
+}
+
+static void
+send_text(struct exchange *x, unsigned status, const char *text)
+{
+	x->response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+						      MHD_RESPMEM_MUST_COPY);
+	if (x->response != NULL)
+		MHD_add_response_header(x->response, "Content-Type", "text/plain; charset=utf-8");
+	x->status = status;
+	exchange_answer(x, status, NULL);
+}
+
+/* "[+]listeners ok" a line, or the first that fails. */
+static void
+send_words(struct exchange *x, bool good, json_t *list)
+{
+	char text[2048];
+	struct writer w = writer_on(text, sizeof(text) - 1);
+	bool verbose = MHD_lookup_connection_value_n(x->connection, MHD_GET_ARGUMENT_KIND,
+						     "verbose", 7, NULL, NULL) == MHD_YES;
+	size_t index;
+	json_t *check;
+	json_array_foreach(list, index, check)
+	{
+		bool ok = json_is_true(json_object_get(check, "ok"));
+		const char *name = json_string_value(json_object_get(check, "name"));
+		const char *detail = json_string_value(json_object_get(check, "detail"));
+		if (verbose)
+			writer_printf(&w, "[%c]%s%s %s\n", ok ? '+' : '-', name, ok ? "" : ":",
+				      detail);
+		else if (!ok && w.len == 0)
+			writer_printf(&w, "%s: %s\n", name, detail);
+	}
+	if (w.len == 0)
+		writer_text_z(&w, "ok\n");
+	text[w.len] = '\0';
+	send_text(x, good ? 200 : 503, text);
+}
+
+void
+health_answer(struct exchange *x)
+{
+	const char *path = x->segments[0].p;
+	struct checks checks = look(x->admin);
+	bool good;
+	if (strcmp(path, "/livez") == 0)
+		good = checks.loops;
+	else if (strcmp(path, "/startupz") == 0)
+		good = checks.listeners && checks.started;
+	else if (strcmp(path, "/readyz") == 0 || strcmp(path, "/healthz") == 0 ||
+		 strcmp(path, "/") == 0)
+		good = all_good(&checks);
+	else {
+		send_text(x, 404, "not found; try /livez, /readyz or /startupz\n");
+		return;
+	}
+	json_t *list = check_list(&checks);
+	const char *accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept");
+	if (strcmp(path, "/livez") == 0)
+		for (size_t i = json_array_size(list); i-- > 1;)
+			json_array_remove(list, i);
+	if (accept != NULL && strstr(accept, "application/json") != NULL) {
+		exchange_answer(
+			x, good ? 200 : 503,
+			json_pack("{s:s,s:o}", "state", state_word(&checks), "checks", list));
+		return;
+	}
+	send_words(x, good, list);
+	json_decref(list);
+}

@@ -1,0 +1,273 @@
+/*
+ * What "auto" means on this machine, and the rules that no single key can tell: domains, pairs of
+ * keys, files that belong together.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "quantity.h"
+
+/* Descriptors of a worker that are not connections: listeners, database, log, and room to spare. */
+#define DESCRIPTORS_KEPT 512
+#define DESCRIPTORS_MAX (1u << 20) /* what fs.nr_open is by default; stands for "unlimited" */
+
+struct section *
+section_of_kind(struct section *from, enum config_section kind)
+{
+	while (from != NULL && from->kind != kind)
+		from = from->next;
+	return from;
+}
+
+/* --- auto --- */
+
+static uint32_t
+cores(void)
+{
+	cpu_set_t set;
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	unsigned count = (unsigned)CPU_COUNT(&set);
+	return count > 64 ? 64 : count;
+}
+
+/* The hard limit: the master raises the soft one to it. */
+static uint32_t
+descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1024;
+	return limit.rlim_max > DESCRIPTORS_MAX ? DESCRIPTORS_MAX : (uint32_t)limit.rlim_max;
+}
+
+static void
+resolve_connections(struct loader *loader)
+{
+	struct config *config = loader->config;
+	uint32_t descriptors = descriptor_limit();
+	uint32_t each = descriptors > 2 * DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT
+							   : descriptors / 2;
+	if (config->server.max_connections == 0)
+		config->server.max_connections = config->server.workers * each;
+	else if (config->server.max_connections > (uint64_t)config->server.workers * descriptors)
+		warn(loader, section_place(loader->once[CONFIG_SECTION_server], "max_connections"),
+		     "max_connections %u but the process may open %u files; set LimitNOFILE=",
+		     config->server.max_connections, descriptors);
+}
+
+void
+values_resolve(struct loader *loader)
+{
+	struct config *config = loader->config;
+	const struct section *server = loader->once[CONFIG_SECTION_server];
+	char host[256] = "";
+	if (config->server.workers == 0)
+		config->server.workers = cores();
+	resolve_connections(loader);
+	if (config->server.max_body_size > config->server.max_message_size &&
+	    section_setting(server, "max_body_size") == NULL)
+		config->server.max_body_size = config->server.max_message_size;
+	if (server->sound && config->server.name[0] == '\0') {
+		gethostname(host, sizeof(host) - 1);
+		host[63] = '\0';
+		config->server.name =
+			loader_copy(loader, str_of(host[0] == '\0' ? "rollcall" : host));
+	}
+	config->admin.listen_on = config->admin.listen.port != 0;
+}
+
+/* --- pairs --- */
+
+static const char *
+origin(struct loader *loader, const struct setting *setting, struct place seen_from)
+{
+	if (setting == NULL)
+		return ", the default";
+	if (setting->place.line == 0)
+		return loader_printf(loader, ", %s", setting->place.file);
+	if (setting->place.rank == seen_from.rank)
+		return loader_printf(loader, ", line %u", setting->place.line);
+	return loader_printf(loader, ", %s:%u", setting->place.file, setting->place.line);
+}
+
+/* True, after a complaint at whichever of both is set, when low is over high. */
+static bool
+exceeds(struct loader *loader, enum config_section kind, const char *low_name, uint64_t low,
+	const char *high_name, uint64_t high)
+{
+	const struct section *section = loader->once[kind];
+	if (!section->sound || low <= high)
+		return false;
+	const struct config_key *low_key = key_find(kind, str_of(low_name));
+	const struct config_key *high_key = key_find(kind, str_of(high_name));
+	const struct setting *low_set = section_setting(section, low_name);
+	const struct setting *high_set = section_setting(section, high_name);
+	struct place place = section_place(section, low_set != NULL ? low_name : high_name);
+	complain(loader, place, "%s (%s%s) is larger than %s (%s%s)", low_name,
+		 quantity_text(loader, low_key, low),
+		 low_set == NULL ? origin(loader, low_set, place) : "", high_name,
+		 quantity_text(loader, high_key, high),
+		 low_set == NULL ? "" : origin(loader, high_set, place));
+	return true;
+}
+
+static void
+check_registration(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	uint64_t least = config->registration.expires_min;
+	uint64_t standard = config->registration.expires_default;
+	uint64_t most = config->registration.expires_max;
+	enum config_section kind = CONFIG_SECTION_registration;
+	if (!exceeds(loader, kind, "expires_min", least, "expires_max", most) &&
+	    !exceeds(loader, kind, "expires_min", least, "expires_default", standard))
+		exceeds(loader, kind, "expires_default", standard, "expires_max", most);
+	/* RFC 3261 §10.3 step 7: 423 is for intervals below one hour. */
+	if (loader->once[kind]->sound && least > CONFIG_HOUR)
+		warn(loader, section_place(loader->once[kind], "expires_min"),
+		     "expires_min is over 1h; shorter intervals from 1h on are granted all the "
+		     "same (RFC 3261 section 10.3)");
+}
+
+static void
+check_pairs(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	check_registration(loader);
+	exceeds(loader, CONFIG_SECTION_server, "max_body_size", config->server.max_body_size,
+		"max_message_size", config->server.max_message_size);
+	/* A nonce outlives one rotation of its key, not two. */
+	exceeds(loader, CONFIG_SECTION_auth, "nonce_ttl", config->auth.nonce_ttl,
+		"nonce_key_rotation", config->auth.nonce_key_rotation);
+	exceeds(loader, CONFIG_SECTION_health, "drain_delay", config->health.drain_delay,
+		"drain_timeout", config->health.drain_timeout);
+	exceeds(loader, CONFIG_SECTION_health, "drain_spread", config->health.drain_spread,
+		"drain_timeout", config->health.drain_timeout);
+	const struct section *tls = loader->once[CONFIG_SECTION_tls];
+	if (tls->sound && config->tls.client_auth != CONFIG_CLIENT_AUTH_OFF &&
+	    config->tls.client_ca[0] == '\0')
+		complain(loader, section_place(tls, "client_auth"),
+			 "client_auth needs client_ca: the PEM file of those who may sign client "
+			 "certificates");
+}
+
+/* --- domains --- */
+
+static void
+check_twice(struct loader *loader, const struct section *section, const char *name, size_t index)
+{
+	const struct config *config = loader->config;
+	for (size_t i = 0; i <= index; i++) {
+		const struct config_domain *other = &config->domains[i];
+		bool twice = i < index && strcmp(other->name, name) == 0;
+		for (size_t j = 0; !twice && i < index && j < other->aliases.count; j++)
+			twice = strcmp(other->aliases.items[j], name) == 0;
+		if (twice)
+			complain(loader, section_place(section, "aliases"),
+				 "domain \"%s\": %s already belongs to domain \"%s\"",
+				 config->domains[index].name, name, other->name);
+	}
+}
+
+static void
+check_domain(struct loader *loader, const struct section *section, size_t index)
+{
+	struct config_domain *domain = &loader->config->domains[index];
+	const char *why;
+	char *name = host_parse(loader, str_of(section->title), &why);
+	if (name == NULL) {
+		complain(loader, section->place, "domain \"%s\" is not a host name; %s",
+			 section->title, why);
+		return;
+	}
+	domain->name = name;
+	check_twice(loader, section, name, index);
+	for (size_t i = 0; i < domain->aliases.count; i++) {
+		if (strcmp(domain->aliases.items[i], name) == 0)
+			complain(loader, section_place(section, "aliases"),
+				 "domain \"%s\": its alias %s is its own name", name, name);
+		else
+			check_twice(loader, section, domain->aliases.items[i], index);
+	}
+}
+
+static bool
+has_tls(const struct config *config)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (config->listeners[i].tls)
+			return true;
+	return false;
+}
+
+static void
+check_domains(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	size_t index = 0;
+	bool tls = has_tls(config) || loader->broken;
+	for (const struct section *s = section_of_kind(loader->titled, CONFIG_SECTION_domain);
+	     s != NULL; s = section_of_kind(s->next, CONFIG_SECTION_domain), index++) {
+		const struct config_domain *domain = &config->domains[index];
+		check_domain(loader, s, index);
+		if (!tls && (domain->require_tls || domain->schemes == CONFIG_SCHEMES_SIPS))
+			warn(loader,
+			     section_place(s, domain->require_tls ? "require_tls" : "schemes"),
+			     "domain \"%s\" is served over TLS only, and no listener speaks TLS",
+			     domain->name);
+	}
+}
+
+/* --- admin and database --- */
+
+static void
+check_admin(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	const struct section *admin = loader->once[CONFIG_SECTION_admin];
+	char text[64];
+	struct writer w = writer_on(text, sizeof(text));
+	endpoint_write(&w, &config->admin.listen);
+	if (config->admin.listen_on && !ip_loopback(&config->admin.listen.ip))
+		complain(loader, section_place(admin, "listen"),
+			 "admin.listen %.*s is not loopback; use 127.0.0.1 and put a TLS proxy in "
+			 "front (docs/operations.md)",
+			 STR_ARG(writer_text(&w)));
+}
+
+static void
+check_database(struct loader *loader)
+{
+	const struct section *database = loader->once[CONFIG_SECTION_database];
+	if (!database->sound)
+		return;
+	struct place place = section_place(database, "url");
+	switch (database_url_judge(str_of(loader->config->database.url))) {
+	case DATABASE_URL_GOOD:
+		return;
+	case DATABASE_URL_UNKNOWN:
+		complain(loader, place,
+			 "database.url is neither postgresql://user@host/name nor host=... "
+			 "dbname=...");
+		return;
+	case DATABASE_URL_PASSWORD:
+		complain(loader, place,
+			 "database.url contains a password; write it into a file of its own and "
+			 "name that in database.password_file, or use the systemd credential "
+			 "\"db-password\"");
+		return;
+	}
+}
+
+void
+whole_check(struct loader *loader)
+{
+	check_pairs(loader);
+	check_domains(loader);
+	check_admin(loader);
+	check_database(loader);
+}

@@ -1,0 +1,143 @@
+/*
+ * A configuration from its sources: defaults, files, environment, command line; then each section
+ * into its struct, then the checks of the whole. Complaints are collected on the way and printed at
+ * the end, so that one run shows all of them.
+ */
+#include "config/config.h"
+
+#include <stdlib.h>
+
+#include "load.h"
+
+/* No limit in practice: what is read is bounded in source.c, and values are in proportion to it. */
+#define MEMORY_MAX ((size_t)1 << 30)
+
+struct memory {
+	struct arena_pool pool;
+	struct arena arena;
+};
+
+static struct config *
+new_config(struct loader *loader)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	struct memory *memory = calloc(1, sizeof(*memory));
+	if (config == NULL || memory == NULL) {
+		free(config);
+		free(memory);
+		return NULL;
+	}
+	arena_pool_init(&memory->pool, MEMORY_MAX);
+	arena_init(&memory->arena, &memory->pool, MEMORY_MAX);
+	config->memory = memory;
+	*loader = (struct loader){ .config = config, .arena = &memory->arena };
+	for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++) {
+		loader->once[i] = loader_alloc(loader, sizeof(*loader->once[i]));
+		loader->once[i]->kind = (enum config_section)i;
+	}
+	return config;
+}
+
+void
+config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	struct memory *memory = config->memory;
+	arena_reset(&memory->arena);
+	arena_pool_clear(&memory->pool);
+	free(memory);
+	free(config);
+}
+
+static size_t
+count_titled(const struct loader *loader, enum config_section kind)
+{
+	size_t count = 0;
+	for (const struct section *s = section_of_kind(loader->titled, kind); s != NULL;
+	     s = section_of_kind(s->next, kind))
+		count++;
+	return count;
+}
+
+static void
+apply_domains(struct loader *loader)
+{
+	struct config *config = loader->config;
+	enum config_section kind = CONFIG_SECTION_domain;
+	config->domains =
+		loader_alloc(loader, count_titled(loader, kind) * sizeof(*config->domains));
+	for (struct section *s = section_of_kind(loader->titled, kind); s != NULL;
+	     s = section_of_kind(s->next, kind)) {
+		struct config_domain *domain = &config->domains[config->domain_count++];
+		domain->name = loader_copy(loader, str_of(s->title));
+		section_apply(loader, s, domain);
+	}
+}
+
+static void
+apply_certificates(struct loader *loader)
+{
+	struct config *config = loader->config;
+	enum config_section kind = CONFIG_SECTION_certificate;
+	config->certificates =
+		loader_alloc(loader, count_titled(loader, kind) * sizeof(*config->certificates));
+	for (struct section *s = section_of_kind(loader->titled, kind); s != NULL;
+	     s = section_of_kind(s->next, kind)) {
+		struct config_certificate *certificate =
+			&config->certificates[config->certificate_count++];
+		certificate->name = loader_copy(loader, str_of(s->title));
+		section_apply(loader, s, certificate);
+	}
+}
+
+/* NULL, with everything freed, when there was an error. */
+static struct config *
+finish(struct loader *loader, bool needs_domain, FILE *errors)
+{
+	struct config *config = loader->config;
+	for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
+		if (!config_sections[i].titled)
+			section_apply(loader, loader->once[i], config);
+	apply_domains(loader);
+	apply_certificates(loader);
+	values_resolve(loader);
+	if (needs_domain)
+		listeners_read(loader);
+	if (needs_domain && config->domain_count == 0 && !loader->broken)
+		complain(loader, NOWHERE,
+			 "no domain section; name at least one, e.g. domain \"example.com\" {}");
+	whole_check(loader);
+	complaints_print(loader, errors);
+	if (loader->error_count == 0)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+struct config *
+config_load(const char *path, const struct config_override *overrides, size_t override_count,
+	    FILE *errors)
+{
+	struct loader loader;
+	if (new_config(&loader) == NULL) {
+		fprintf(errors, "error: out of memory\n");
+		return NULL;
+	}
+	if (path != NULL)
+		source_read(&loader, path);
+	override_read(&loader, overrides, override_count);
+	return finish(&loader, path != NULL, errors);
+}
+
+struct config *
+config_load_text(struct str text, const char *name, FILE *errors)
+{
+	struct loader loader;
+	if (new_config(&loader) == NULL) {
+		fprintf(errors, "error: out of memory\n");
+		return NULL;
+	}
+	source_read_text(&loader, text, name);
+	return finish(&loader, true, errors);
+}

@@ -1,0 +1,178 @@
+/*
+ * Where SIP is heard. Sections become listeners with all their endpoints; without any section, and
+ * for an empty one, RFC 3261 §18.2.1 names the ports. Then the set is checked as a whole.
+ */
+#include "load.h"
+
+#define SIP_PORT 5060
+#define SIPS_PORT 5061
+
+static void
+bind_everywhere(struct loader *loader, struct config_listener *listener, uint16_t port)
+{
+	listener->binds = loader_alloc(loader, 2 * sizeof(*listener->binds));
+	listener->bind_count = 2;
+	listener->binds[0] = (struct endpoint){ .ip = { .family = 4 }, .port = port };
+	listener->binds[1] = (struct endpoint){ .ip = { .family = 6 }, .port = port };
+}
+
+static void
+add_standard(struct loader *loader, struct place place)
+{
+	struct config *config = loader->config;
+	struct config_listener *sip = &config->listeners[config->listener_count++];
+	*sip = (struct config_listener){ .name = loader_copy(loader, STR("sip")),
+					 .udp = true,
+					 .tcp = true };
+	bind_everywhere(loader, sip, SIP_PORT);
+	if (config->certificate_count == 0) {
+		warn(loader, place,
+		     "no certificate section: TLS is not served; add certificate \"main\" { chain "
+		     "= \"...\" key = \"...\" }");
+		return;
+	}
+	struct config_listener *tls = &config->listeners[config->listener_count++];
+	*tls = (struct config_listener){ .name = loader_copy(loader, STR("tls")), .tls = true };
+	bind_everywhere(loader, tls, SIPS_PORT);
+}
+
+static void
+check_section(struct loader *loader, const struct section *section,
+	      struct config_listener *listener)
+{
+	const struct config *config = loader->config;
+	if (!section->sound)
+		return;
+	if (listener->tls && (listener->tcp || listener->udp))
+		complain(loader, section_place(section, "transport"),
+			 "listener \"%s\": tls and %s cannot share a port; give tls a listener of "
+			 "its own",
+			 listener->name, listener->tcp ? "tcp" : "udp");
+	if (listener->tls && config->certificate_count == 0 && !loader->broken)
+		complain(loader, section_place(section, "transport"),
+			 "listener \"%s\": tls needs a certificate; add certificate \"main\" { "
+			 "chain = \"...\" key = \"...\" }",
+			 listener->name);
+	if (listener->bind_count == 0)
+		bind_everywhere(loader, listener, listener->tls ? SIPS_PORT : SIP_PORT);
+}
+
+static bool
+any_address(const struct ip *ip)
+{
+	static const uint8_t zero[16];
+	return memcmp(ip->octets, zero, ip->family == 4 ? 4 : 16) == 0;
+}
+
+/* What is heard on an address of that family counts for each of them. */
+static bool
+covers(const struct endpoint *wide, const struct endpoint *endpoint)
+{
+	return endpoint_equal(wide, endpoint) ||
+	       (wide->port == endpoint->port && wide->ip.family == endpoint->ip.family &&
+		any_address(&wide->ip));
+}
+
+static bool
+tcp_beside(const struct config *config, const struct endpoint *udp)
+{
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+		for (size_t j = 0; listener->tcp && j < listener->bind_count; j++)
+			if (covers(&listener->binds[j], udp))
+				return true;
+	}
+	return false;
+}
+
+static const char *
+endpoint_text(struct loader *loader, const struct endpoint *endpoint)
+{
+	char text[64];
+	struct writer w = writer_on(text, sizeof(text));
+	endpoint_write(&w, endpoint);
+	return loader_copy(loader, writer_text(&w));
+}
+
+static void
+check_twin(struct loader *loader, const struct config_listener *listener, struct place place)
+{
+	if (!listener->udp || listener->udp_only)
+		return;
+	for (size_t i = 0; i < listener->bind_count; i++) {
+		if (tcp_beside(loader->config, &listener->binds[i]))
+			continue;
+		complain(loader, place,
+			 "listener \"%s\": udp %s without tcp on the same port (RFC 3261 section "
+			 "18.2.1); add \"tcp\" to transport or set udp_only = yes",
+			 listener->name, endpoint_text(loader, &listener->binds[i]));
+	}
+}
+
+/* One port, one listener: TLS is TCP to the kernel. */
+static bool
+clash(const struct config_listener *a, const struct config_listener *b)
+{
+	return (a->udp && b->udp) || ((a->tcp || a->tls) && (b->tcp || b->tls));
+}
+
+static void
+check_clashes(struct loader *loader, size_t index, struct place place)
+{
+	const struct config *config = loader->config;
+	const struct config_listener *own = &config->listeners[index];
+	for (size_t i = 0; i < own->bind_count; i++) {
+		for (size_t j = 0; j <= index; j++) {
+			const struct config_listener *other = &config->listeners[j];
+			size_t end = j == index ? i : other->bind_count;
+			for (size_t k = 0; clash(own, other) && k < end; k++)
+				if (endpoint_equal(&own->binds[i], &other->binds[k]))
+					complain(loader, place,
+						 "listener \"%s\": %s already belongs to listener "
+						 "\"%s\"",
+						 own->name, endpoint_text(loader, &own->binds[i]),
+						 other->name);
+		}
+	}
+}
+
+static bool
+left_empty(const struct section *section)
+{
+	return section->settings == NULL;
+}
+
+void
+listeners_read(struct loader *loader)
+{
+	struct config *config = loader->config;
+	struct section *first = section_of_kind(loader->titled, CONFIG_SECTION_listener);
+	bool standard = first == NULL;
+	size_t room = 2;
+	struct place standard_place = NOWHERE;
+	for (struct section *s = first; s != NULL; s = section_of_kind(s->next, s->kind))
+		room++;
+	struct place *places = loader_alloc(loader, room * sizeof(*places));
+	config->listeners = loader_alloc(loader, room * sizeof(*config->listeners));
+	for (struct section *s = first; s != NULL; s = section_of_kind(s->next, s->kind)) {
+		if (left_empty(s)) {
+			standard = true;
+			standard_place = s->place;
+			continue;
+		}
+		struct config_listener *listener = &config->listeners[config->listener_count];
+		places[config->listener_count++] = section_place(s, "bind");
+		listener->name = loader_copy(loader, str_of(s->title));
+		section_apply(loader, s, listener);
+		check_section(loader, s, listener);
+	}
+	size_t named = config->listener_count;
+	if (standard && !loader->broken)
+		add_standard(loader, standard_place);
+	for (size_t i = named; i < config->listener_count; i++)
+		places[i] = standard_place;
+	for (size_t i = 0; i < config->listener_count; i++) {
+		check_twin(loader, &config->listeners[i], places[i]);
+		check_clashes(loader, i, places[i]);
+	}
+}

@@ -1,0 +1,92 @@
+/* What the commands of rollcallctl share: the options, the table of commands, exit codes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/str.h"
+
+enum ctl_exit {
+	CTL_DONE = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_NOT_FOUND = 3,
+	CTL_NOT_ALLOWED = 4,
+	CTL_UNREACHABLE = 5,
+	CTL_CONFLICT = 6,
+	CTL_UNHEALTHY = 7,
+};
+
+enum ctl_format { CTL_TABLE, CTL_JSON, CTL_NDJSON, CTL_CSV };
+
+struct ctl_options {
+	enum ctl_format format;
+	bool quiet;
+	bool yes;
+	const char *url; /* of the API (unix:PATH, http://…), of the database for db */
+	const char *token_file;
+	const char *config; /* file that names socket and database when --url does not */
+	const char *domain;
+	const char *user;
+	const char *transport;
+	const char *algorithm;
+	const char *limit;
+	const char *page_token;
+	const char *id;
+	const char *login;
+	const char *may_register;
+	const char *display_name;
+	const char *on_duplicate;
+	bool all;
+	bool password_stdin;
+	bool dry_run;
+	char **arguments; /* behind noun and verb */
+	int argument_count;
+};
+
+struct ctl_command {
+	const char *noun;
+	const char *verb; /* NULL: the noun is the whole command */
+	const char *usage;
+	const char *purpose;
+	const char *example;
+	int least, most; /* arguments */
+	enum ctl_exit (*run)(const struct ctl_options *options);
+};
+
+extern const struct ctl_command ctl_commands[]; /* ends with noun NULL */
+
+/* Everything from the command line on; the status to exit with. */
+int ctl_main(int argc, char **argv);
+
+/* "error: …" on stderr. */
+void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Words for people on stderr, unless quiet. */
+void ctl_say(const struct ctl_options *options, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Asks on the terminal, unless --yes; without a terminal the answer is no, and says how. */
+bool ctl_confirm(const struct ctl_options *options, const char *question);
+/* A password from stdin (first line) or, on a terminal, asked twice without echo. False, with an
+ * error, when there is none. */
+bool ctl_password(const struct ctl_options *options, const char *user, char *password, size_t cap);
+
+/* user.c, import.c, binding.c, status.c, database.c */
+enum ctl_exit ctl_user_add(const struct ctl_options *options);
+enum ctl_exit ctl_user_list(const struct ctl_options *options);
+enum ctl_exit ctl_user_show(const struct ctl_options *options);
+enum ctl_exit ctl_user_passwd(const struct ctl_options *options);
+enum ctl_exit ctl_user_enable(const struct ctl_options *options);
+enum ctl_exit ctl_user_disable(const struct ctl_options *options);
+enum ctl_exit ctl_user_delete(const struct ctl_options *options);
+enum ctl_exit ctl_user_import(const struct ctl_options *options);
+enum ctl_exit ctl_binding_list(const struct ctl_options *options);
+enum ctl_exit ctl_binding_show(const struct ctl_options *options);
+enum ctl_exit ctl_binding_remove(const struct ctl_options *options);
+enum ctl_exit ctl_status(const struct ctl_options *options);
+enum ctl_exit ctl_db_migrate(const struct ctl_options *options);
+enum ctl_exit ctl_db_status(const struct ctl_options *options);
+enum ctl_exit ctl_explain(const struct ctl_options *options);
+enum ctl_exit ctl_version(const struct ctl_options *options);

@@ -1,0 +1,154 @@
+/* status, explain, version */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reason.h"
+#include "client.h"
+#include "output.h"
+
+static json_int_t
+number(json_t *document, const char *group, const char *name)
+{
+	json_t *from = group == NULL ? document : json_object_get(document, group);
+	return json_integer_value(json_object_get(from, name));
+}
+
+static json_int_t
+outcome(json_t *document, const char *reason)
+{
+	json_int_t sum = 0;
+	const char *transport;
+	json_t *count;
+	json_object_foreach(json_object_get(json_object_get(document, "outcomes"), reason),
+			    transport, count) sum += json_integer_value(count);
+	return sum;
+}
+
+static void
+print_count(const char *label, json_t *count)
+{
+	if (json_is_integer(count))
+		printf("%s %lld", label, (long long)json_integer_value(count));
+	else
+		printf("%s ?", label);
+}
+
+/* The reasons that refused something, most frequent first, at most three. */
+static void
+print_attention(json_t *document)
+{
+	static const char *const quiet[] = { "registered", "refreshed",	 "removed",
+					     "fetched",	   "challenged", "nonce_stale" };
+	json_int_t below = INT64_MAX;
+	for (int line = 0; line < 3; line++) {
+		const char *worst = NULL, *reason;
+		json_int_t most = 0;
+		json_t *counts;
+		json_object_foreach(json_object_get(document, "outcomes"), reason, counts)
+		{
+			json_int_t count = outcome(document, reason);
+			bool skip = false;
+			for (size_t i = 0; i < sizeof(quiet) / sizeof(*quiet); i++)
+				skip = skip || strcmp(reason, quiet[i]) == 0;
+			if (!skip && count > most && count < below) {
+				most = count;
+				worst = reason;
+			}
+		}
+		if (worst == NULL)
+			return;
+		printf("attention  %s %lld times  → rollcallctl explain %s\n", worst,
+		       (long long)most, worst);
+		below = most;
+	}
+}
+
+static void
+print_checks(json_t *document)
+{
+	size_t index;
+	json_t *check;
+	json_array_foreach(json_object_get(document, "checks"), index,
+			   check) if (!json_is_true(json_object_get(check, "ok")))
+		printf("not ready  %s: %s\n", json_string_value(json_object_get(check, "name")),
+		       json_string_value(json_object_get(check, "detail")));
+}
+
+static void
+print_status(json_t *document)
+{
+	char up[32], age[32], state[32];
+	snprintf(state, sizeof(state), "%s", json_string_value(json_object_get(document, "state")));
+	for (char *c = state; *c != '\0'; c++)
+		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 32) : *c == '_' ? ' ' : *c;
+	output_duration(up, sizeof(up), number(document, NULL, "uptime"));
+	output_duration(age, sizeof(age), number(document, NULL, "config_age"));
+	printf("rollcall %s on %s   %s   up %s   %lld workers   config loaded %s ago\n",
+	       json_string_value(json_object_get(document, "version")),
+	       json_string_value(json_object_get(document, "node")), state, up,
+	       (long long)number(document, NULL, "workers"), age);
+	print_checks(document);
+	print_count("bindings  ", json_object_get(document, "bindings"));
+	print_count("   users with bindings", json_object_get(document, "users_with_bindings"));
+	print_count(" of", json_object_get(document, "users"));
+	printf("\nREGISTER   registered %lld   refreshed %lld   removed %lld   fetched %lld   "
+	       "challenged %lld\n",
+	       (long long)outcome(document, "registered"),
+	       (long long)outcome(document, "refreshed"), (long long)outcome(document, "removed"),
+	       (long long)outcome(document, "fetched"), (long long)outcome(document, "challenged"));
+	printf("SIPS       strict refused %lld, would refuse %lld\n",
+	       (long long)number(document, "counters", "sips_strict_refused"),
+	       (long long)number(document, "counters", "sips_strict_would_refuse"));
+	printf("database   %lld connections   lookups %lld   commits %lld   conflicts %lld   "
+	       "errors %lld\n",
+	       (long long)number(document, "counters", "db_up"),
+	       (long long)number(document, "counters", "db_lookups"),
+	       (long long)number(document, "counters", "db_commits"),
+	       (long long)number(document, "counters", "db_conflicts"),
+	       (long long)number(document, "counters", "db_errors"));
+	printf("network    connections %lld   transactions %lld   keep-alives %lld   probes %lld\n",
+	       (long long)number(document, "counters", "connections_live"),
+	       (long long)number(document, "counters", "transactions_live"),
+	       (long long)number(document, "counters", "keepalives"),
+	       (long long)number(document, "counters", "probes"));
+	print_attention(document);
+}
+
+enum ctl_exit
+ctl_status(const struct ctl_options *options)
+{
+	json_t *answer;
+	enum ctl_exit code = client_call(options, "GET", "stats", NULL, &answer);
+	if (code != CTL_DONE)
+		return code;
+	if (options->format == CTL_TABLE)
+		print_status(answer);
+	else
+		output_json(answer);
+	if (!json_is_true(json_object_get(answer, "ready")))
+		code = CTL_UNHEALTHY;
+	json_decref(answer);
+	return code;
+}
+
+enum ctl_exit
+ctl_explain(const struct ctl_options *options)
+{
+	enum reason reason = reason_from_word(str_of(options->arguments[0]));
+	if (reason != REASON_NONE) {
+		printf("%s\n%s\n", reason_word(reason), reason_text(reason));
+		return CTL_DONE;
+	}
+	ctl_error("there is no reason \"%s\"; these exist:", options->arguments[0]);
+	for (unsigned i = 1; i < REASON_COUNT; i++)
+		fprintf(stderr, "  %s\n", reason_word((enum reason)i));
+	return CTL_NOT_FOUND;
+}
+
+enum ctl_exit
+ctl_version(const struct ctl_options *options)
+{
+	(void)options;
+	puts("rollcallctl " ROLLCALL_VERSION);
+	return CTL_DONE;
+}

@@ -1,0 +1,246 @@
+/*
+ * RFC 3261 §10.3, top to bottom. Steps 1 and 2, the domain and Require, were judged by
+ * inspect_request(). Deciding has no side effects: what is to change lies in r->after, so that a
+ * lost race is decided again from the look-up, as if nothing had been.
+ */
+#include "registrar/register.h"
+
+#include "auth/digest.h"
+#include "marks.h"
+#include "plan.h"
+#include "repetition.h"
+
+static enum register_next
+reject(struct registration *r, int status, const char *phrase, enum reason reason)
+{
+	r->answer = (struct answer){ .status = status, .phrase = phrase, .reason = reason };
+	return REGISTER_REPLY;
+}
+
+static enum register_next
+unavailable(struct registration *r, enum reason reason)
+{
+	uint32_t random;
+	memcpy(&random, r->random + RANDOM_RETRY, sizeof(random));
+	r->answer = (struct answer){ 0 };
+	answer_unavailable(&r->answer, reason, r->policy, random);
+	return REGISTER_REPLY;
+}
+
+/* 401 with a fresh nonce; stale tells the client that its password was not the matter (D-09). */
+static enum register_next
+challenge(struct registration *r, enum reason reason, bool stale)
+{
+	const struct domain *domain = r->inspection.domain;
+	r->answer = (struct answer){
+		.status = 401, .reason = reason, .challenge = domain, .stale = stale
+	};
+	if (!nonce_mint(r->nonce_keys, domain->name, r->aor.key, r->now_ms,
+			r->random + RANDOM_NONCE, r->answer.nonce))
+		return unavailable(r, REASON_DATABASE_UNAVAILABLE); /* no key was read yet */
+	return REGISTER_REPLY;
+}
+
+/*
+ * The address-of-record that To names. One of another domain, or none, has an empty key, under
+ * which nothing is ever stored: the answer is 404, but only to who has proved a password (D-13).
+ */
+static void
+find_aor(struct registration *r)
+{
+	const struct domain *domain = r->inspection.domain;
+	const struct sip_uri *to = &r->request->to.uri;
+	if (policy_domain(r->policy, &to->host) != domain ||
+	    !aor_from_uri(&r->aor, to, domain, r->arena))
+		r->aor = (struct aor){ .domain = domain->name };
+}
+
+/* D-38: the digest-uri need not be the Request-URI, but must name something that is served here. */
+static bool
+names_served_domain(const struct registration *r, struct str digest_uri)
+{
+	struct sip_uri uri;
+	return sip_uri_parse(&uri, digest_uri) && policy_domain(r->policy, &uri.host) != NULL;
+}
+
+enum register_next
+register_begin(struct registration *r)
+{
+	const struct domain *domain = r->inspection.domain;
+	find_aor(r); /* 5. its form, no more */
+	switch (credentials_find(&r->credentials, r->request, domain->name, &domain->offer,
+				 r->arena)) { /* 3. authenticate, first half */
+	case CREDENTIALS_FOUND:
+		break;
+	case CREDENTIALS_NONE:
+	case CREDENTIALS_NOT_OFFERED:
+		return challenge(r, REASON_CHALLENGED, false);
+	case CREDENTIALS_OTHER_REALM:
+		return challenge(r, REASON_REALM_MISMATCH, false);
+	case CREDENTIALS_MALFORMED:
+		return reject(r, 400, "Malformed Authorization header field", REASON_MALFORMED);
+	}
+	if (!names_served_domain(r, r->credentials.uri))
+		return reject(r, 400, "Digest uri Names No Served Domain", REASON_URI_MISMATCH);
+	switch (nonce_judge(r->nonce_keys, r->credentials.nonce, domain->name, r->aor.key,
+			    r->now_ms, r->policy->nonce_ttl_s, &r->nonce)) {
+	case NONCE_GOOD:
+		break;
+	case NONCE_EXPIRED:
+		return challenge(r, REASON_NONCE_STALE, true);
+	case NONCE_FORGED:
+		return challenge(r, REASON_NONCE_INVALID, true);
+	}
+	if (!arena_ok(r->arena))
+		return reject(r, 500, NULL, REASON_INTERNAL);
+	return REGISTER_LOOKUP;
+}
+
+/* Why the log-in fails; REASON_NONE when it is right. The same work is done in every case (D-08).
+ */
+static enum reason
+login_fault(const struct registration *r, const struct account *account)
+{
+	bool usable = account->found && account->enabled;
+	struct str ha1 = usable ? account->ha1[r->credentials.algorithm] : STR("");
+	if (digest_verify(&r->credentials, r->request->method_text, ha1))
+		return REASON_NONE;
+	if (!account->found)
+		return REASON_UNKNOWN_USER;
+	if (!account->enabled)
+		return REASON_USER_DISABLED;
+	return str_empty(ha1) ? REASON_ALGORITHM_MISMATCH : REASON_BAD_PASSWORD;
+}
+
+static enum register_next
+refuse_login(struct registration *r, enum reason reason)
+{
+	enum register_next next = challenge(r, reason, false);
+	r->answer.failed_login = true;
+	return next;
+}
+
+/* MAY_REGISTER_DOMAIN: the account was looked up in the domain of the address. */
+static bool
+may_register(const struct account *account, struct str aor)
+{
+	switch (account->may_register) {
+	case MAY_REGISTER_OWN:
+		return str_eq(account->aor, aor);
+	case MAY_REGISTER_LIST:
+		for (uint32_t i = 0; i < account->allowed_count; i++)
+			if (str_eq(account->allowed[i], aor))
+				return true;
+		return false;
+	case MAY_REGISTER_DOMAIN:
+		return true;
+	}
+	return false;
+}
+
+static void
+count_outcome(const struct registration *r)
+{
+	stats->repetitions += r->repetition && r->answer.status == 200;
+	stats->sips_strict_would_refuse += r->strict_would_refuse && r->answer.status == 200;
+	stats->sips_strict_refused += r->answer.reason == REASON_SIPS_MISMATCH &&
+				      r->inspection.domain->contacts == DOMAIN_CONTACTS_STRICT;
+}
+
+/* The answer stands as it was decided. */
+static enum register_next
+conclude(const struct registration *r)
+{
+	count_outcome(r);
+	return REGISTER_REPLY;
+}
+
+static enum register_next
+without_record(struct registration *r, enum lookup_result result)
+{
+	if (r->recheck) /* perhaps stored: another node must not be asked to do it again (D-27) */
+		return reject(r, 500, NULL, REASON_DATABASE_UNAVAILABLE);
+	return unavailable(r, result == LOOKUP_TIMEOUT ? REASON_DATABASE_TIMEOUT
+						       : REASON_DATABASE_UNAVAILABLE);
+}
+
+/*
+ * Steps 6 and 7 for a request that may change the address. Whatever they say, the nonce count is
+ * stored with it, so that nobody can use it again with another Contact (D-03).
+ */
+static enum register_next
+decide_bindings(struct registration *r, const struct record *record)
+{
+	r->version = record->version;
+	r->after = *record;
+	r->strict_would_refuse = false;
+	bool raised = marks_raise(&r->after, record, &r->nonce, marks_count(&r->credentials),
+				  r->now_ms, r->policy->nonce_ttl_s, r->arena);
+	if (r->repetition || r->inspection.contacts.values == 0)
+		plan_nothing(r, record); /* 6. a fetch */
+	else
+		plan_bindings(r, record); /* 6, 7. all or nothing */
+	if (!raised || !arena_ok(r->arena))
+		return reject(r, 500, NULL, REASON_INTERNAL);
+	return REGISTER_COMMIT;
+}
+
+enum register_next
+register_decide(struct registration *r, enum lookup_result result, const struct record *record)
+{
+	if (result != LOOKUP_FOUND)
+		return without_record(r, result);
+	if (r->recheck && repetition_has_landed(r, record))
+		return conclude(r);
+	if (r->recheck && r->attempts > r->retries)
+		return reject(r, 500, NULL, REASON_INTERNAL);
+	r->recheck = false;
+
+	enum reason fault = login_fault(r, &record->account); /* 3. authenticate, second half */
+	if (fault != REASON_NONE)
+		return refuse_login(r, fault);
+	enum mark_verdict mark = marks_judge(record, &r->nonce, marks_count(&r->credentials));
+	r->repetition = mark != MARK_USED && repetition_is_stored(r, record);
+	if (mark == MARK_USED || (mark == MARK_EQUAL && !r->repetition))
+		return challenge(r, REASON_NONCE_REPLAYED, true);
+
+	if (str_empty(r->aor.key)) /* 5. an address of this domain */
+		return reject(r, 404, NULL, REASON_AOR_UNKNOWN);
+	if (!may_register(&record->account, r->aor.key)) /* 4. authorize */
+		return reject(r, 403, NULL, REASON_IDENTITY_MISMATCH);
+	if (!record->exists) /* 5. that exists */
+		return reject(r, 404, NULL, REASON_AOR_UNKNOWN);
+
+	enum register_next next = decide_bindings(r, record); /* 6, 7. */
+	if (next == REGISTER_COMMIT && mark == MARK_EQUAL)    /* a repetition: all is stored */
+		return conclude(r);
+	return next;
+}
+
+static enum register_next
+again(struct registration *r)
+{
+	if (r->attempts++ < r->retries)
+		return REGISTER_LOOKUP;
+	return reject(r, 500, NULL, REASON_INTERNAL);
+}
+
+enum register_next
+register_finish(struct registration *r, enum commit_result result)
+{
+	switch (result) {
+	case COMMIT_DONE:
+		return conclude(r); /* 8. */
+	case COMMIT_CONFLICT:
+		return again(r);
+	case COMMIT_UNKNOWN:
+		r->recheck = true;
+		r->attempts++;
+		return REGISTER_LOOKUP;
+	case COMMIT_UNAVAILABLE:
+		return unavailable(r, REASON_DATABASE_UNAVAILABLE);
+	case COMMIT_FAILED:
+		break;
+	}
+	return reject(r, 500, NULL, REASON_INTERNAL);
+}

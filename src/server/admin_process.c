@@ -1,0 +1,121 @@
+/* The admin process: HTTP beside the workers, a store of its own, and the sweep of expired
+ * bindings. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "auth/digest.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "process.h"
+#include "settings.h"
+
+#define TICK_MS 500u
+#define SWEEP_MS 5000u
+#define SWEEP_AGAIN_MS 50u
+#define CONNECTIONS 2u
+
+struct admin_process {
+	const struct launch *launch;
+	struct loop *loop;
+	struct store *store;
+	struct admin *admin;
+	struct config *config;
+	struct control_watch control;
+	struct timer tick;
+};
+
+static _Noreturn void
+fail(const char *why)
+{
+	log_message(LOG_LEVEL_ERROR, "start", "admin: %s", why);
+	exit(EXIT_FAILURE);
+}
+
+static void
+tick(struct timer *timer)
+{
+	struct admin_process *process = container_of(timer, struct admin_process, tick);
+	timer_start(process->loop, &process->tick, TICK_MS, tick);
+}
+
+static void
+reload(struct admin_process *process, int fd)
+{
+	struct config *fresh = process_read_config(fd, process->launch);
+	if (fresh == NULL)
+		return;
+	admin_configure(process->admin, fresh);
+	config_free(process->config);
+	process->config = fresh;
+	process_log_setup(fresh);
+}
+
+static void
+on_control(struct control_watch *control, const struct control_message *message, int fd)
+{
+	struct admin_process *process = container_of(control, struct admin_process, control);
+	if (message->verb == CONTROL_RELOAD)
+		reload(process, fd);
+	else if (message->verb == CONTROL_STOP || message->verb == CONTROL_STOP_NOW)
+		loop_stop(process->loop);
+}
+
+static void
+on_master_gone(struct control_watch *control)
+{
+	loop_stop(container_of(control, struct admin_process, control)->loop);
+}
+
+static void
+open_store(struct admin_process *process)
+{
+	struct store_settings settings;
+	char password[256], application[96], error[512];
+	if (!settings_store(&settings, process->config, CONNECTIONS, password, sizeof(password),
+			    application, sizeof(application), error, sizeof(error)))
+		fail(error);
+	process->store = store_open(process->loop, &settings);
+	explicit_bzero(password, sizeof(password));
+	if (process->store == NULL)
+		fail("out of memory");
+	store_sweep_every(process->store, SWEEP_MS, SWEEP_AGAIN_MS);
+}
+
+void
+admin_main(const struct birth *birth)
+{
+	static struct admin_process process;
+	char error[512];
+	stats_use(&birth->memory->pages[birth->memory->page_count - 1]);
+	table_seed();
+	process.launch = birth->launch;
+	process.config = birth->config;
+	process.control.message = on_control;
+	process.control.closed = on_master_gone;
+	process.loop = loop_open();
+	if (process.loop == NULL || !digest_init() ||
+	    !control_watch_open(&process.control, process.loop, birth->control))
+		fail("cannot start its loop");
+	open_store(&process);
+	struct admin_settings settings = {
+		.config = process.config,
+		.store = process.store,
+		.memory = birth->memory,
+		.socket_fd = birth->socket_fd,
+		.listen_fd = birth->listen_fd,
+		.health_fds = birth->health_fds,
+		.health_count = birth->health_count,
+	};
+	process.admin = admin_open(process.loop, &settings, error, sizeof(error));
+	if (process.admin == NULL)
+		fail(error);
+	tick(&process.tick);
+	loop_run(process.loop);
+	store_close(process.store);
+	admin_close(process.admin);
+	config_free(process.config);
+	loop_close(process.loop);
+	digest_clear();
+	exit(EXIT_SUCCESS);
+}

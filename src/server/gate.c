@@ -1,0 +1,183 @@
+/*
+ * A seat for each address-of-record that is being worked on, found by its key; behind the one who
+ * sits, a line for each source that waits, and the lines take turns. Seats and lines come from
+ * pools made at start, one for each possible request, so entering allocates nothing.
+ */
+#include "server/gate.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/table.h"
+
+struct line {
+	struct list link; /* in its seat, next turn first; or in the pool */
+	struct ip source;
+	unsigned count;
+	struct list waiting; /* passes, oldest first */
+};
+
+struct seat {
+	struct list link; /* in its chain; or in the pool */
+	struct str key;	  /* that of the pass inside */
+	struct gate_pass *inside;
+	struct list lines;
+	bool letting_in;
+};
+
+struct gate {
+	struct list *chains;
+	size_t chain_mask;
+	struct seat *seats;
+	struct line *lines;
+	struct list free_seats;
+	struct list free_lines;
+};
+
+struct gate *
+gate_open(size_t capacity)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+	if (gate == NULL)
+		return NULL;
+	size_t chains = 16;
+	while (chains < capacity)
+		chains *= 2;
+	gate->chains = calloc(chains, sizeof(*gate->chains));
+	gate->seats = calloc(capacity, sizeof(*gate->seats));
+	gate->lines = calloc(capacity, sizeof(*gate->lines));
+	if (gate->chains == NULL || gate->seats == NULL || gate->lines == NULL) {
+		gate_close(gate);
+		return NULL;
+	}
+	gate->chain_mask = chains - 1;
+	for (size_t i = 0; i < chains; i++)
+		list_init(&gate->chains[i]);
+	list_init(&gate->free_seats);
+	list_init(&gate->free_lines);
+	for (size_t i = 0; i < capacity; i++) {
+		list_append(&gate->free_seats, &gate->seats[i].link);
+		list_append(&gate->free_lines, &gate->lines[i].link);
+	}
+	return gate;
+}
+
+void
+gate_close(struct gate *gate)
+{
+	free(gate->lines);
+	free(gate->seats);
+	free(gate->chains);
+	free(gate);
+}
+
+static struct list *
+chain_of(const struct gate *gate, struct str key)
+{
+	return &gate->chains[table_hash(key.p, key.len) & gate->chain_mask];
+}
+
+static struct seat *
+find_seat(const struct gate *gate, struct str key)
+{
+	list_each (node, chain_of(gate, key)) {
+		struct seat *seat = container_of(node, struct seat, link);
+		if (str_eq(seat->key, key))
+			return seat;
+	}
+	return NULL;
+}
+
+static enum gate_answer
+sit_down(struct gate *gate, struct gate_pass *pass)
+{
+	struct list *node = list_first(&gate->free_seats);
+	if (node == NULL)
+		return GATE_FULL;
+	list_remove(node);
+	struct seat *seat = container_of(node, struct seat, link);
+	seat->key = pass->key;
+	seat->inside = pass;
+	seat->letting_in = false;
+	list_init(&seat->lines);
+	list_append(chain_of(gate, pass->key), &seat->link);
+	pass->seat = seat;
+	return GATE_ENTERED;
+}
+
+/* The line of the source at this seat, a new one at the end if need be. NULL when the pool is
+ * empty. */
+static struct line *
+line_of(struct gate *gate, struct seat *seat, const struct ip *source)
+{
+	list_each (node, &seat->lines) {
+		struct line *line = container_of(node, struct line, link);
+		if (ip_equal(&line->source, source))
+			return line;
+	}
+	struct list *node = list_first(&gate->free_lines);
+	if (node == NULL)
+		return NULL;
+	list_remove(node);
+	struct line *line = container_of(node, struct line, link);
+	line->source = *source;
+	line->count = 0;
+	list_init(&line->waiting);
+	list_append(&seat->lines, &line->link);
+	return line;
+}
+
+enum gate_answer
+gate_enter(struct gate *gate, struct gate_pass *pass)
+{
+	struct seat *seat = find_seat(gate, pass->key);
+	if (seat == NULL)
+		return sit_down(gate, pass);
+	struct line *line = line_of(gate, seat, &pass->source);
+	if (line == NULL || (line->count >= GATE_WAITING_PER_SOURCE && !pass->exempt))
+		return GATE_FULL;
+	line->count++;
+	pass->seat = seat;
+	list_append(&line->waiting, &pass->link);
+	return GATE_WAIT;
+}
+
+/* The oldest pass of the line whose turn it is; the line goes to the end, or away when empty. */
+static struct gate_pass *
+next_pass(struct gate *gate, struct seat *seat)
+{
+	struct list *first = list_first(&seat->lines);
+	if (first == NULL)
+		return NULL;
+	struct line *line = container_of(first, struct line, link);
+	struct list *oldest = list_first(&line->waiting);
+	list_remove(oldest);
+	list_remove(&line->link);
+	if (--line->count > 0)
+		list_append(&seat->lines, &line->link);
+	else
+		list_append(&gate->free_lines, &line->link);
+	return container_of(oldest, struct gate_pass, link);
+}
+
+void
+gate_leave(struct gate *gate, struct gate_pass *pass)
+{
+	struct seat *seat = pass->seat;
+	assert(seat->inside == pass);
+	seat->inside = NULL;
+	if (seat->letting_in)
+		return; /* the loop below, which called enter(), goes on */
+	seat->letting_in = true;
+	struct gate_pass *next;
+	while (seat->inside == NULL && (next = next_pass(gate, seat)) != NULL) {
+		seat->inside = next;
+		seat->key = next->key;
+		next->enter(next);
+	}
+	seat->letting_in = false;
+	if (seat->inside == NULL) {
+		list_remove(&seat->link);
+		list_append(&gate->free_seats, &seat->link);
+	}
+}

@@ -1,0 +1,254 @@
+/*
+ * Token buckets as one number each (GCRA): the time at which the bucket would be full again. A
+ * request is within the rate when that time is less than a burst ahead. Entries lie in tables of
+ * fixed size; when one is full, the entry that was seen longest ago is used again, which forgets a
+ * source that was idle, or, in a flood from more sources than entries, makes the limit milder.
+ */
+#include "server/limits.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/table.h"
+
+struct entry_key {
+	struct ip source;
+	unsigned aor; /* keyed hash; two addresses that share one share an allowance, no more */
+};
+
+struct entry {
+	struct list chain; /* of equal hash */
+	struct list seen;  /* least recently seen first; or free */
+	struct entry_key key;
+	double full_ms; /* when the bucket is full again */
+	uint32_t connections;
+};
+
+struct table {
+	struct list *chains;
+	size_t chain_mask;
+	struct entry *entries;
+	struct list seen;
+};
+
+struct limits {
+	struct limits_settings settings;
+	struct ip_prefix *exempt;
+	struct table sources;
+	struct table aors;
+	struct table connections;
+};
+
+static bool
+table_open(struct table *table, size_t entries)
+{
+	size_t chains = 16;
+	while (chains < entries)
+		chains *= 2;
+	list_init(&table->seen);
+	table->chains = calloc(chains, sizeof(*table->chains));
+	table->entries = calloc(entries, sizeof(*table->entries));
+	if (table->chains == NULL || table->entries == NULL)
+		return false;
+	table->chain_mask = chains - 1;
+	for (size_t i = 0; i < chains; i++)
+		list_init(&table->chains[i]);
+	for (size_t i = 0; i < entries; i++) {
+		list_init(&table->entries[i].chain);
+		list_append(&table->seen, &table->entries[i].seen);
+	}
+	return true;
+}
+
+static void
+table_close(struct table *table)
+{
+	free(table->entries);
+	free(table->chains);
+}
+
+/* struct ip has octets that mean nothing for IPv4: hash those that do. */
+static struct list *
+chain_of(const struct table *table, const struct entry_key *key)
+{
+	struct {
+		unsigned aor;
+		uint8_t octets[16];
+	} hashed = { .aor = key->aor };
+	memcpy(hashed.octets, key->source.octets, key->source.family == 4 ? 4 : 16);
+	return &table->chains[table_hash(&hashed, sizeof(hashed)) & table->chain_mask];
+}
+
+static struct entry *
+table_find(const struct table *table, const struct entry_key *key)
+{
+	list_each (node, chain_of(table, key)) {
+		struct entry *entry = container_of(node, struct entry, chain);
+		if (entry->key.aor == key->aor && ip_equal(&entry->key.source, &key->source))
+			return entry;
+	}
+	return NULL;
+}
+
+/* The entry of the key, that of another one emptied for it if need be. */
+static struct entry *
+table_get(struct table *table, const struct entry_key *key)
+{
+	struct entry *entry = table_find(table, key);
+	if (entry == NULL) {
+		entry = container_of(list_first(&table->seen), struct entry, seen);
+		list_remove(&entry->chain);
+		entry->key = *key;
+		entry->full_ms = 0;
+		entry->connections = 0;
+		list_append(chain_of(table, key), &entry->chain);
+	}
+	list_remove(&entry->seen);
+	list_append(&table->seen, &entry->seen);
+	return entry;
+}
+
+static void
+table_empty(struct table *table)
+{
+	list_each (node, &table->seen) {
+		struct entry *entry = container_of(node, struct entry, seen);
+		list_remove(&entry->chain);
+		entry->connections = 0;
+	}
+}
+
+static void
+copy_exempt(struct limits *limits, const struct limits_settings *settings)
+{
+	struct ip_prefix *copy = calloc(settings->exempt_count + 1, sizeof(*copy));
+	if (copy == NULL)
+		return;
+	if (settings->exempt_count > 0)
+		memcpy(copy, settings->exempt, settings->exempt_count * sizeof(*copy));
+	free(limits->exempt);
+	limits->exempt = copy;
+	limits->settings.exempt_count = settings->exempt_count;
+}
+
+struct limits *
+limits_open(const struct limits_settings *settings)
+{
+	struct limits *limits = calloc(1, sizeof(*limits));
+	if (limits == NULL)
+		return NULL;
+	size_t entries = settings->table_entries == 0 ? 1 : settings->table_entries;
+	bool ok = table_open(&limits->sources, entries);
+	ok = table_open(&limits->aors, entries) && ok;
+	ok = table_open(&limits->connections, entries) && ok;
+	if (!ok) {
+		limits_close(limits);
+		return NULL;
+	}
+	limits->settings.ipv6_prefix = settings->ipv6_prefix;
+	limits_configure(limits, settings);
+	return limits;
+}
+
+void
+limits_configure(struct limits *limits, const struct limits_settings *settings)
+{
+	/* Counts under another prefix length would never be found again: they start anew. */
+	if (limits->settings.ipv6_prefix != settings->ipv6_prefix)
+		table_empty(&limits->connections);
+	limits->settings.ip_per_second = settings->ip_per_second;
+	limits->settings.ip_burst = settings->ip_burst;
+	limits->settings.aor_per_second = settings->aor_per_second;
+	limits->settings.connections_per_ip = settings->connections_per_ip;
+	limits->settings.ipv6_prefix = settings->ipv6_prefix;
+	copy_exempt(limits, settings);
+}
+
+void
+limits_close(struct limits *limits)
+{
+	table_close(&limits->connections);
+	table_close(&limits->aors);
+	table_close(&limits->sources);
+	free(limits->exempt);
+	free(limits);
+}
+
+bool
+limits_exempt(const struct limits *limits, const struct ip *source)
+{
+	struct ip ip = ip_unmapped(*source);
+	for (size_t i = 0; i < limits->settings.exempt_count; i++)
+		if (ip_prefix_contains(&limits->exempt[i], &ip))
+			return true;
+	return false;
+}
+
+struct ip
+limits_source(const struct limits *limits, const struct ip *source)
+{
+	struct ip ip = ip_unmapped(*source);
+	return ip.family == 6 ? ip_masked(ip, limits->settings.ipv6_prefix) : ip;
+}
+
+/* Takes one token: the bucket will be full one interval later. */
+static bool
+take(struct entry *entry, double per_second, double burst, double now_ms)
+{
+	double interval_ms = 1000 / per_second;
+	double full_ms = entry->full_ms > now_ms ? entry->full_ms : now_ms;
+	if (full_ms + interval_ms > now_ms + burst * interval_ms)
+		return false;
+	entry->full_ms = full_ms + interval_ms;
+	return true;
+}
+
+bool
+limits_request(struct limits *limits, const struct ip *source, uint64_t now_ms)
+{
+	double rate = limits->settings.ip_per_second;
+	if (rate <= 0 || limits_exempt(limits, source))
+		return true;
+	struct entry_key key = { .source = limits_source(limits, source) };
+	double burst = limits->settings.ip_burst < 1 ? 1 : limits->settings.ip_burst;
+	return take(table_get(&limits->sources, &key), rate, burst, (double)now_ms);
+}
+
+bool
+limits_aor(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms)
+{
+	double rate = limits->settings.aor_per_second;
+	if (rate <= 0 || limits_exempt(limits, source))
+		return true;
+	struct entry_key key = { .source = limits_source(limits, source),
+				 .aor = table_hash(aor.p, aor.len) };
+	double burst = rate * LIMITS_AOR_BURST_S;
+	if (burst < LIMITS_AOR_BURST_MIN)
+		burst = LIMITS_AOR_BURST_MIN;
+	return take(table_get(&limits->aors, &key), rate, burst, (double)now_ms);
+}
+
+bool
+limits_connection(struct limits *limits, const struct ip *source)
+{
+	uint32_t most = limits->settings.connections_per_ip;
+	if (most == 0 || limits_exempt(limits, source))
+		return true;
+	struct entry_key key = { .source = limits_source(limits, source) };
+	struct entry *entry = table_get(&limits->connections, &key);
+	if (entry->connections >= most)
+		return false;
+	entry->connections++;
+	return true;
+}
+
+/* A connection that was not counted (exempt, or its entry was used again) finds nothing to give
+ * back. */
+void
+limits_connection_closed(struct limits *limits, const struct ip *source)
+{
+	struct entry_key key = { .source = limits_source(limits, source) };
+	struct entry *entry = table_find(&limits->connections, &key);
+	if (entry != NULL && entry->connections > 0)
+		entry->connections--;
+}

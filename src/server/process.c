@@ -1,0 +1,125 @@
+/* The small things that every process of the daemon does the same way. */
+#include "process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEBUG_PERIOD_MS (10u * 60 * 1000)
+
+/* systemd names device and inode of the journal's socket; stderr may have been sent elsewhere
+ * since. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat entry;
+	char name[64];
+	if (stream == NULL || fstat(STDERR_FILENO, &entry) != 0)
+		return false;
+	snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)entry.st_dev, (uintmax_t)entry.st_ino);
+	return strcmp(stream, name) == 0;
+}
+
+static enum log_format
+log_format_of(enum config_log_format word)
+{
+	switch (word) {
+	case CONFIG_LOG_TEXT:
+		return LOG_FORMAT_TEXT;
+	case CONFIG_LOG_JOURNAL:
+		return LOG_FORMAT_JOURNAL;
+	case CONFIG_LOG_JSON:
+		return LOG_FORMAT_JSON;
+	case CONFIG_LOG_AUTO:
+		break;
+	}
+	if (stderr_is_journal())
+		return LOG_FORMAT_JOURNAL;
+	return isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+}
+
+void
+process_log_setup(const struct config *config)
+{
+	log_setup(config->log.level, log_format_of(config->log.format), config->server.name);
+}
+
+struct config *
+process_read_config(int fd, const struct launch *launch)
+{
+	char path[64];
+	char *errors = NULL;
+	size_t len = 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	FILE *sink = open_memstream(&errors, &len);
+	if (sink == NULL) {
+		close(fd);
+		return NULL;
+	}
+	struct config *config = config_load(path, launch->overrides, launch->override_count, sink);
+	fclose(sink);
+	if (config == NULL)
+		log_message(LOG_LEVEL_ERROR, "reload", "%s", errors);
+	free(errors);
+	close(fd);
+	return config;
+}
+
+static void
+end_debug(struct timer *timer)
+{
+	struct control_watch *watch = container_of(timer, struct control_watch, debug_end);
+	log_set_level(watch->level_before);
+	watch->debugging = false;
+}
+
+static void
+toggle_debug(struct control_watch *watch)
+{
+	if (watch->debugging) {
+		timer_stop(&watch->debug_end);
+		end_debug(&watch->debug_end);
+		return;
+	}
+	watch->level_before = log_get_level();
+	watch->debugging = true;
+	log_set_level(LOG_LEVEL_DEBUG);
+	timer_start(watch->loop, &watch->debug_end, DEBUG_PERIOD_MS, end_debug);
+}
+
+static void
+control_ready(struct watch *base, bool readable, bool writable)
+{
+	struct control_watch *watch = container_of(base, struct control_watch, watch);
+	(void)readable;
+	(void)writable;
+	for (;;) {
+		struct control_message message;
+		int fd;
+		switch (control_receive(watch->watch.fd, &message, &fd)) {
+		case CONTROL_NOTHING:
+			return;
+		case CONTROL_CLOSED:
+			loop_unwatch(watch->loop, &watch->watch);
+			watch->closed(watch);
+			return;
+		case CONTROL_MESSAGE:
+			if (message.verb == CONTROL_DEBUG)
+				toggle_debug(watch);
+			else
+				watch->message(watch, &message, fd);
+			break;
+		}
+	}
+}
+
+bool
+control_watch_open(struct control_watch *watch, struct loop *loop, int fd)
+{
+	watch->loop = loop;
+	watch->watch.ready = control_ready;
+	return loop_watch(loop, &watch->watch, fd, true, false);
+}

@@ -1,0 +1,63 @@
+/* What master, workers and admin process share: how they were started, and the fork itself. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/node.h"
+#include "config/config.h"
+#include "control.h"
+#include "net/loop.h"
+#include "net/timer.h"
+#include "sockets.h"
+
+/* The command line, kept for reloads. */
+struct launch {
+	const char *config_path; /* NULL: defaults */
+	struct config_override overrides[64];
+	size_t override_count;
+};
+
+/* What a child is born with. The configuration becomes its own; descriptors are those it may use.
+ */
+struct birth {
+	const struct launch *launch;
+	struct config *config;
+	const struct node_memory *memory;
+	int control;
+	/* of a worker */
+	uint32_t index;
+	const struct sockets *sockets;
+	/* of the admin process */
+	int socket_fd;
+	int listen_fd;
+	const int *health_fds;
+	size_t health_count;
+};
+
+/* Sets log level and format from the configuration; format auto looks at stderr and JOURNAL_STREAM.
+ */
+void process_log_setup(const struct config *config);
+/* The configuration in a descriptor that the master sent, or NULL with the errors logged. Closes
+ * fd. */
+struct config *process_read_config(int fd, const struct launch *launch);
+
+/* The child's end of the control channel, watched by its loop. */
+struct control_watch {
+	struct watch watch;
+	struct loop *loop;
+	struct timer debug_end;
+	enum log_level level_before;
+	bool debugging;
+	/* Every message but CONTROL_DEBUG, which is done here; closed when the master is gone. fd
+	 * as in control_receive(). */
+	void (*message)(struct control_watch *watch, const struct control_message *message, int fd);
+	void (*closed)(struct control_watch *watch);
+};
+bool control_watch_open(struct control_watch *watch, struct loop *loop, int fd);
+
+/* Never return. */
+_Noreturn void worker_main(const struct birth *birth);
+_Noreturn void admin_main(const struct birth *birth);
+/* The exit status of the program. config becomes the master's own. */
+int master_main(const struct launch *launch, struct config *config);

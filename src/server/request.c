@@ -1,0 +1,483 @@
+/*
+ * The life of one request, read downwards: start, absorb, inspect, register, and then one switch
+ * that turns what the registrar needs next into a wait. Answers that need no wait leave at once and
+ * keep nothing; only a REGISTER with a genuine nonce is held, in its own arena, until its answer.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "readiness.h"
+#include "requests.h"
+
+/* --- taking and giving back ---------------------------------------------------------------- */
+
+static struct request *
+take(struct requests *all, const struct peer *peer, size_t size_bytes)
+{
+	struct list *node = list_first(&all->free);
+	assert(node != NULL);
+	list_remove(node);
+	struct request *rq = container_of(node, struct request, link);
+	*rq = (struct request){ .all = all,
+				.peer = *peer,
+				.size_bytes = size_bytes,
+				.arrived_ms = loop_now_ms(all->loop) };
+	list_init(&rq->link);
+	arena_init(&rq->arena, &all->memory, REQUEST_ARENA_LIMIT);
+	return rq;
+}
+
+/* From here on the request waits for something: it counts as live and its timers run. */
+static void
+hold(struct request *rq)
+{
+	struct requests *all = rq->all;
+	assert(all->live + 1 < all->pool_size);
+	rq->held = true;
+	stats->requests_live = ++all->live;
+	stream_enter(all, &rq->peer);
+	fifo_start(&all->trying, &rq->trying);
+	fifo_start(&all->failures, &rq->failure);
+}
+
+/* The one end of every request. Leaving the gate may start and even end others. */
+static void
+finish(struct request *rq)
+{
+	struct requests *all = rq->all;
+	if (rq->inside)
+		gate_leave(all->gate, &rq->pass);
+	if (rq->held) {
+		fifo_stop(&rq->trying);
+		fifo_stop(&rq->failure);
+		stats->requests_live = --all->live;
+		stream_leave(all, &rq->peer);
+	}
+	rq->held = false;
+	arena_reset(&rq->arena);
+	list_append(&all->free, &rq->link);
+}
+
+/* --- answering ----------------------------------------------------------------------------- */
+
+static void
+deliver(struct request *rq)
+{
+	struct requests *all = rq->all;
+	struct str response = reply_send(rq);
+	if (rq->transaction != NULL)
+		transaction_answered(all->transactions, rq->transaction, response,
+				     rq->peer.transport != TRANSPORT_UDP);
+	finish(rq);
+}
+
+/* A refused log-in leaves failure_delay after arrival, whatever the look-up took (D-08). */
+static void
+reply(struct request *rq)
+{
+	const struct answer *answer = &rq->registration.answer;
+	if (!answer->failed_login || rq->delay_over || rq->all->settings.failure_delay_ms == 0) {
+		deliver(rq);
+		return;
+	}
+	rq->delayed = true;
+	if (!rq->held)
+		hold(rq);
+}
+
+static void
+failure_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	(void)fifo;
+	struct request *rq = container_of(entry, struct request, failure);
+	rq->delay_over = true;
+	if (rq->delayed)
+		deliver(rq);
+}
+
+static void
+trying_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	(void)fifo;
+	reply_trying(container_of(entry, struct request, trying));
+}
+
+/* 503 with Retry-After, spread so that clients do not come back as one wave (D-27). */
+static void
+refuse_for_now(struct request *rq, enum reason reason)
+{
+	uint32_t random;
+	random_bytes(&random, sizeof(random));
+	rq->registration.answer = (struct answer){ 0 };
+	answer_unavailable(&rq->registration.answer, reason, rq->all->settings.policy, random);
+	reply(rq);
+}
+
+static void
+drop(struct request *rq, enum reason reason)
+{
+	report_silence(&rq->peer, reason);
+	finish(rq);
+}
+
+/* --- waiting ------------------------------------------------------------------------------- */
+
+static void advance(struct request *rq, enum register_next next);
+
+static bool
+late(const struct request *rq)
+{
+	uint64_t deadline_ms = rq->all->settings.deadline_ms;
+	return deadline_ms != 0 && loop_now_ms(rq->all->loop) - rq->arrived_ms >= deadline_ms;
+}
+
+static void
+on_lookup(struct store_op *op)
+{
+	struct request *rq = container_of(op, struct request, op);
+	list_remove(&rq->link);
+	enum register_next next =
+		register_decide(&rq->registration, op->looked_up,
+				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
+	rq->recognized = op->looked_up == LOOKUP_FOUND && !rq->registration.answer.failed_login;
+	advance(rq, next);
+}
+
+static void
+on_commit(struct store_op *op)
+{
+	struct request *rq = container_of(op, struct request, op);
+	list_remove(&rq->link);
+	advance(rq, register_finish(&rq->registration, op->committed));
+}
+
+static void
+prepare(struct request *rq, void (*done)(struct store_op *))
+{
+	rq->op = (struct store_op){ .aor = rq->registration.aor.key,
+				    .arena = &rq->arena,
+				    .done = done };
+	rq->asked_ms = loop_now_ms(rq->all->loop);
+	list_append(&rq->all->in_store, &rq->link);
+}
+
+static void
+look_up(struct request *rq)
+{
+	prepare(rq, on_lookup);
+	rq->op.domain = rq->registration.aor.domain;
+	rq->op.login = rq->registration.credentials.username;
+	store_lookup(rq->all->store, &rq->op);
+}
+
+static void
+commit(struct request *rq)
+{
+	prepare(rq, on_commit);
+	rq->op.version = rq->registration.version;
+	rq->op.after = &rq->registration.after;
+	store_commit(rq->all->store, &rq->op);
+}
+
+/* A request for which there is no time left is told so by a look-up that timed out. */
+static enum register_next
+decide_late(struct request *rq)
+{
+	return register_decide(&rq->registration, LOOKUP_TIMEOUT, NULL);
+}
+
+static void
+on_enter(struct gate_pass *pass)
+{
+	struct request *rq = container_of(pass, struct request, pass);
+	rq->inside = true;
+	advance(rq, REGISTER_LOOKUP);
+}
+
+/* The first look-up: from here on the request has state (ORD-35). */
+static void
+admit(struct request *rq)
+{
+	struct requests *all = rq->all;
+	const struct ip *source = &rq->peer.source.ip;
+	if (!limits_aor(all->limits, rq->registration.aor.key, source, rq->arrived_ms)) {
+		refuse_for_now(rq, REASON_RATE_LIMITED);
+		return;
+	}
+	rq->transaction =
+		transaction_open(all->transactions, &rq->message, source, str_of(rq->to_tag));
+	if (rq->transaction == NULL) {
+		refuse_for_now(rq, REASON_OVERLOADED);
+		return;
+	}
+	hold(rq);
+	rq->pass = (struct gate_pass){ .key = rq->registration.aor.key,
+				       .source = limits_source(all->limits, source),
+				       .exempt = limits_exempt(all->limits, source),
+				       .enter = on_enter };
+	switch (gate_enter(all->gate, &rq->pass)) {
+	case GATE_ENTERED:
+		on_enter(&rq->pass);
+		return;
+	case GATE_WAIT:
+		return;
+	case GATE_FULL:
+		refuse_for_now(rq, REASON_RATE_LIMITED);
+		return;
+	}
+}
+
+static void
+advance(struct request *rq, enum register_next next)
+{
+	if (next == REGISTER_LOOKUP && late(rq))
+		next = decide_late(rq);
+	switch (next) {
+	case REGISTER_LOOKUP:
+		if (rq->transaction == NULL)
+			admit(rq);
+		else
+			look_up(rq);
+		return;
+	case REGISTER_COMMIT:
+		commit(rq);
+		return;
+	case REGISTER_REPLY:
+		reply(rq);
+		return;
+	}
+}
+
+/* --- starting ------------------------------------------------------------------------------ */
+
+static void
+start_register(struct request *rq)
+{
+	struct requests *all = rq->all;
+	struct registration *r = &rq->registration;
+	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
+	if (now_ms > all->latest_ms)
+		all->latest_ms = now_ms;
+	r->nonce_keys = store_nonce_keys(all->store);
+	r->now_ms = all->latest_ms;
+	r->retries = all->settings.retries;
+	random_bytes(r->random, sizeof(r->random));
+	advance(rq, register_begin(r));
+}
+
+static void
+serve(struct request *rq)
+{
+	struct requests *all = rq->all;
+	struct registration *r = &rq->registration;
+	r->policy = all->settings.policy;
+	r->request = &rq->message;
+	r->arena = &rq->arena;
+	r->origin = (struct origin){ .transport = rq->peer.transport,
+				     .secure = rq->peer.transport == TRANSPORT_TLS,
+				     .source = rq->peer.source };
+	struct readiness readiness = readiness_now(all);
+	bool merged = transaction_merged(all->transactions, &rq->message);
+	if (!inspect_request(&r->inspection, &r->answer, r->policy, r->request, &r->origin,
+			     &readiness, merged, r->arena)) {
+		reply(rq);
+	} else if (rq->message.method == SIP_METHOD_OPTIONS) {
+		options_answer(&r->answer, &r->inspection);
+		reply(rq);
+	} else {
+		start_register(rq);
+	}
+}
+
+/* ORD-16, ORD-17. True when that was all there was to do. */
+static bool
+absorb(struct request *rq)
+{
+	struct transaction *found;
+	struct str response;
+	if (rq->message.method == SIP_METHOD_ACK) {
+		drop(rq, REASON_NONE);
+		return true;
+	}
+	enum transaction_match match = transaction_find(rq->all->transactions, &rq->message,
+							&rq->peer.source.ip, &found, &response);
+	if (rq->message.method == SIP_METHOD_CANCEL) {
+		reply_cancel(rq, found);
+		finish(rq);
+		return true;
+	}
+	if (match == TRANSACTION_NEW)
+		return false;
+	stats->retransmissions++;
+	if (match == TRANSACTION_ANSWERED)
+		reply_again(rq, response);
+	finish(rq);
+	return true;
+}
+
+static bool
+from_scanner(const struct request *rq)
+{
+	const struct requests_settings *settings = &rq->all->settings;
+	bool found;
+	struct str agent = sip_message_value(&rq->message, SIP_HEADER_USER_AGENT, &found);
+	for (size_t i = 0; found && i < settings->drop_agent_count; i++)
+		if (str_istarts(agent, str_of(settings->drop_agents[i])))
+			return true;
+	return false;
+}
+
+/* False when a stream is to be closed behind it (ORD-05 to ORD-08, ORD-12, ORD-13). */
+static bool
+refuse_fault(struct request *rq, enum sip_fault fault)
+{
+	stats->parse_errors++;
+	stats->stray_responses += fault == SIP_FAULT_RESPONSE;
+	if (sip_fault_status(fault) == 0 || rq->message.method == SIP_METHOD_ACK) {
+		drop(rq, sip_fault_reason(fault));
+	} else {
+		answer_fault(&rq->registration.answer, fault);
+		rq->registration.policy = rq->all->settings.policy;
+		reply(rq);
+	}
+	return !sip_fault_closes(fault);
+}
+
+/* Copies the octets, because the parser unfolds lines in place, and parses them. False when there
+ * is no memory for them. */
+static bool
+read_message(struct request *rq, struct str octets, enum sip_fault *fault)
+{
+	const struct sip_limits *limits = &rq->all->settings.policy->limits;
+	size_t lines = sip_message_lines(octets);
+	struct sip_header *headers = arena_array(&rq->arena, lines, sizeof(*headers));
+	struct str copy = arena_copy(&rq->arena, octets);
+	if (!arena_ok(&rq->arena))
+		return false;
+	enum sip_framing framing = rq->peer.transport == TRANSPORT_UDP ? SIP_DATAGRAM : SIP_STREAM;
+	*fault = sip_message_parse(&rq->message, (char *)(uintptr_t)copy.p, copy.len, framing,
+				   limits, headers, lines);
+	return true;
+}
+
+bool
+request_start(struct requests *all, const struct peer *peer, struct str octets)
+{
+	struct request *rq = take(all, peer, octets.len);
+	enum sip_fault fault;
+	if (!read_message(rq, octets, &fault)) {
+		drop(rq, REASON_OVERLOADED);
+		return false;
+	}
+	tag_write(&all->tags, &rq->message, rq->to_tag);
+	if (fault != SIP_FAULT_NONE)
+		return refuse_fault(rq, fault);
+	stats->requests++;
+	if (from_scanner(rq)) {
+		drop(rq, REASON_SCANNER);
+		return false;
+	}
+	if (!absorb(rq))
+		serve(rq);
+	return true;
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
+static void
+make_pool(struct requests *all)
+{
+	for (uint32_t i = 0; i < all->pool_size; i++)
+		list_append(&all->free, &all->pool[i].link);
+}
+
+struct requests *
+requests_open(struct loop *loop, struct store *store, struct limits *limits,
+	      const struct requests_settings *settings)
+{
+	struct requests *all = calloc(1, sizeof(*all));
+	if (all == NULL)
+		return NULL;
+	all->loop = loop;
+	all->store = store;
+	all->limits = limits;
+	all->user = stream_user;
+	all->settings = *settings;
+	all->pool_size = settings->max_requests + 1;
+	list_init(&all->free);
+	list_init(&all->in_store);
+	arena_pool_init(&all->memory, settings->request_memory);
+	tag_secret_draw(&all->tags);
+	fifo_open(&all->trying, loop, TRYING_AFTER_MS, trying_due);
+	fifo_open(&all->failures, loop, settings->failure_delay_ms, failure_due);
+	all->pool = calloc(all->pool_size, sizeof(*all->pool));
+	all->gate = gate_open(all->pool_size);
+	all->transactions = transactions_open(loop, settings->transaction_memory);
+	if (all->pool == NULL || all->gate == NULL || all->transactions == NULL ||
+	    !streams_open(all)) {
+		requests_close(all);
+		return NULL;
+	}
+	make_pool(all);
+	return all;
+}
+
+void
+requests_set_net(struct requests *requests, struct net *net)
+{
+	requests->net = net;
+}
+
+struct net_user *
+requests_net_user(struct requests *requests)
+{
+	return &requests->user;
+}
+
+void
+requests_configure(struct requests *requests, const struct requests_settings *settings)
+{
+	requests->settings = *settings;
+	if (settings->max_requests > requests->pool_size - 1)
+		requests->settings.max_requests = requests->pool_size - 1;
+	requests->failures.duration_ms = settings->failure_delay_ms;
+	transactions_configure(requests->transactions, settings->transaction_memory);
+}
+
+void
+requests_drain(struct requests *requests)
+{
+	requests->draining = true;
+}
+
+uint32_t
+requests_live(const struct requests *requests)
+{
+	return requests->live;
+}
+
+uint64_t
+requests_transactions(const struct requests *requests)
+{
+	return transactions_count(requests->transactions);
+}
+
+void
+requests_close(struct requests *requests)
+{
+	for (uint32_t i = 0; requests->pool != NULL && i < requests->pool_size; i++)
+		if (requests->pool[i].held)
+			arena_reset(&requests->pool[i].arena);
+	fifo_close(&requests->failures);
+	fifo_close(&requests->trying);
+	if (requests->transactions != NULL)
+		transactions_close(requests->transactions);
+	if (requests->gate != NULL)
+		gate_close(requests->gate);
+	streams_close(requests);
+	arena_pool_clear(&requests->memory);
+	free(requests->pool);
+	free(requests);
+}

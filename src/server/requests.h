@@ -1,0 +1,130 @@
+/* What request.c, reply.c, report.c and stream.c share: all requests of a worker, and one of them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "net/loop.h"
+#include "net/net.h"
+#include "net/timer.h"
+#include "registrar/register.h"
+#include "server/gate.h"
+#include "server/request.h"
+#include "server/transaction.h"
+#include "store/store.h"
+#include "tag.h"
+
+#define REQUEST_ARENA_LIMIT (512u * 1024) /* the largest message with all that is made of it */
+#define REPLY_STREAM_MAX (192u * 1024)
+#define REPLY_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
+#define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
+#define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
+#define FAILURE_SLOTS 1024u	  /* sources and reasons whose log lines are held back */
+
+/* Requests in flight on one connection; a connection without any has none. */
+struct flow {
+	struct list link; /* in its chain; or free */
+	uint32_t slot;
+	uint32_t generation;
+	uint32_t in_flight;
+	bool paused;
+};
+
+/* When a failure of this source and reason was last logged, and how many came since. */
+struct failure_slot {
+	struct ip source;
+	enum reason reason;
+	int64_t second;
+	uint32_t held_back;
+};
+
+struct requests {
+	struct loop *loop;
+	struct store *store;
+	struct limits *limits;
+	struct net *net;
+	struct net_user user;
+	struct requests_settings settings;
+	struct transactions *transactions;
+	struct gate *gate;
+	struct tag_secret tags;
+	struct arena_pool memory;
+
+	struct request *pool; /* one more than may be held: it answers what needs no waiting */
+	uint32_t pool_size;
+	struct list free;
+	uint32_t live;
+	struct fifo trying;	  /* 3.5 s after arrival */
+	struct fifo failures;	  /* auth.failure_delay after arrival */
+	struct list in_store;	  /* waiting for the store, longest first */
+	struct list *flow_chains; /* by slot */
+	struct flow *flows;
+	uint32_t flow_mask;
+	struct list free_flows;
+
+	bool draining;
+	bool overloaded;
+	int64_t latest_ms; /* the latest time given to a registration: time never goes back */
+	struct failure_slot failure_slots[FAILURE_SLOTS];
+	char scratch[REPLY_STREAM_MAX]; /* the response being built */
+};
+
+struct request {
+	struct list link; /* free; or in requests.in_store */
+	struct requests *all;
+	struct arena arena;
+	struct peer peer;
+	uint64_t arrived_ms;
+	size_t size_bytes; /* as received */
+	struct sip_message message;
+	struct registration registration; /* its answer is that of any request */
+	char to_tag[TAG_LEN + 1];
+
+	/* From here on only when it waits for something. */
+	bool held;
+	bool inside;  /* the gate */
+	bool delayed; /* its answer is ready and waits for failure_delay to be over */
+	bool delay_over;
+	bool recognized; /* a record was read and the digest was right */
+	struct transaction *transaction;
+	struct gate_pass pass;
+	struct store_op op;
+	uint64_t asked_ms; /* when the store was */
+	struct fifo_entry trying;
+	struct fifo_entry failure;
+};
+
+/* request.c: takes the octets of one message through all steps. False: nothing sensible can follow
+ * on this connection. */
+bool request_start(struct requests *all, const struct peer *peer, struct str octets);
+
+/* stream.c */
+extern const struct net_user stream_user;
+bool streams_open(struct requests *all);
+void streams_close(struct requests *all);
+/* A request from this connection waits, or waits no more: what limits.max_per_stream counts. */
+void stream_enter(struct requests *all, const struct peer *peer);
+void stream_leave(struct requests *all, const struct peer *peer);
+
+/* reply.c */
+/*
+ * Writes the answer into the scratch buffer, sends it where §18.2.2 says and reports the outcome.
+ * Returns what was sent, valid until the next answer; empty when it had to stay unsaid.
+ */
+struct str reply_send(struct request *rq);
+/* 200 or 481 to a CANCEL (§9.2). */
+void reply_cancel(struct request *rq, const struct transaction *cancelled);
+/* 100 for a request whose answer takes long (RFC 4320 §4.1). */
+void reply_trying(struct request *rq);
+/* A stored response once more. */
+void reply_again(struct request *rq, struct str response);
+/* Nobody is asked where it goes: over the connection, or to the source of the datagram. */
+bool reply_octets(struct request *rq, struct str octets);
+
+/* report.c: one event in the log and one count for each outcome. */
+void report_answer(struct requests *all, const struct request *rq, enum reason reason);
+/* For what is not answered. */
+void report_silence(const struct peer *peer, enum reason reason);

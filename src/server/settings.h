@@ -1,0 +1,32 @@
+/* The configuration turned into what each module wants to know. */
+#pragma once
+
+#include <stddef.h>
+
+#include "config/config.h"
+#include "net/net.h"
+#include "net/tls.h"
+#include "registrar/policy.h"
+#include "server/limits.h"
+#include "server/request.h"
+#include "store/store.h"
+
+/* A policy and the memory it points into; released as a whole once no request uses it any more. */
+struct settings_policy;
+/* NULL when memory is out. */
+struct settings_policy *settings_policy_make(const struct config *config);
+const struct policy *settings_policy_value(const struct settings_policy *made);
+void settings_policy_free(struct settings_policy *made);
+
+struct net_settings settings_net(const struct config *config);
+struct limits_settings settings_limits(const struct config *config);
+struct requests_settings settings_requests(const struct config *config,
+					   const struct policy *policy);
+/* password and application are the caller's buffers; an unreadable password file leaves a sentence
+ * in error. */
+bool settings_store(struct store_settings *settings, const struct config *config,
+		    uint32_t connections, char *password, size_t password_cap, char *application,
+		    size_t application_cap, char *error, size_t error_cap);
+/* Builds the TLS side; NULL without certificates, or with a sentence in error. */
+struct tls_server *settings_tls(const struct config *config, char *error, size_t error_cap,
+				void (*warn)(const char *sentence, void *arg), void *arg);

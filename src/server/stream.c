@@ -1,0 +1,225 @@
+/*
+ * What the net calls: datagrams one by one, streams cut into messages by sip_frame(). A connection
+ * may have a bounded number of requests in flight; then it is not read from until one of them has
+ * its answer. That count is kept in a pool of flows, one for each possible request.
+ */
+#include <stdlib.h>
+
+#include "base/stats.h"
+#include "requests.h"
+#include "sip/frame.h"
+
+/* --- requests in flight on one connection -------------------------------------------------- */
+
+bool
+streams_open(struct requests *all)
+{
+	uint32_t chains = 16;
+	while (chains < all->pool_size)
+		chains *= 2;
+	all->flow_mask = chains - 1;
+	list_init(&all->free_flows);
+	all->flow_chains = calloc(chains, sizeof(*all->flow_chains));
+	all->flows = calloc(all->pool_size, sizeof(*all->flows));
+	if (all->flow_chains == NULL || all->flows == NULL)
+		return false;
+	for (uint32_t i = 0; i < chains; i++)
+		list_init(&all->flow_chains[i]);
+	for (uint32_t i = 0; i < all->pool_size; i++)
+		list_append(&all->free_flows, &all->flows[i].link);
+	return true;
+}
+
+void
+streams_close(struct requests *all)
+{
+	free(all->flows);
+	free(all->flow_chains);
+}
+
+static struct flow *
+find_flow(const struct requests *all, const struct peer *peer)
+{
+	list_each (node, &all->flow_chains[peer->slot & all->flow_mask]) {
+		struct flow *flow = container_of(node, struct flow, link);
+		if (flow->slot == peer->slot && flow->generation == peer->generation)
+			return flow;
+	}
+	return NULL;
+}
+
+void
+stream_enter(struct requests *all, const struct peer *peer)
+{
+	if (peer->transport == TRANSPORT_UDP)
+		return;
+	struct flow *flow = find_flow(all, peer);
+	if (flow == NULL) {
+		flow = container_of(list_first(&all->free_flows), struct flow, link);
+		list_remove(&flow->link);
+		*flow = (struct flow){ .slot = peer->slot, .generation = peer->generation };
+		list_append(&all->flow_chains[peer->slot & all->flow_mask], &flow->link);
+	}
+	peer_owes(all->net, peer, 1);
+	if (++flow->in_flight >= all->settings.max_per_stream && !flow->paused) {
+		flow->paused = true;
+		peer_pause(all->net, peer, true);
+	}
+}
+
+void
+stream_leave(struct requests *all, const struct peer *peer)
+{
+	if (peer->transport == TRANSPORT_UDP)
+		return;
+	struct flow *flow = find_flow(all, peer);
+	flow->in_flight--;
+	if (all->net != NULL) {
+		peer_owes(all->net, peer, -1);
+		if (flow->paused && flow->in_flight < all->settings.max_per_stream)
+			peer_pause(all->net, peer, false);
+	}
+	if (flow->in_flight < all->settings.max_per_stream)
+		flow->paused = false;
+	if (flow->in_flight == 0) {
+		list_remove(&flow->link);
+		list_append(&all->free_flows, &flow->link);
+	}
+}
+
+static bool
+stream_full(const struct requests *all, const struct peer *peer)
+{
+	const struct flow *flow = find_flow(all, peer);
+	return flow != NULL && flow->paused;
+}
+
+/* --- datagrams ----------------------------------------------------------------------------- */
+
+/* Phones keep the mappings of their NATs open so (ORD-03). */
+static bool
+is_keepalive(const char *octets, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (octets[i] != '\r' && octets[i] != '\n' && octets[i] != '\0' && octets[i] != ' ')
+			return false;
+	return true;
+}
+
+/* ORD-01. */
+static bool
+over_rate(struct requests *all, const struct peer *peer)
+{
+	if (limits_request(all->limits, &peer->source.ip, loop_now_ms(all->loop)))
+		return false;
+	report_silence(peer, REASON_RATE_LIMITED);
+	return true;
+}
+
+static void
+on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t len)
+{
+	struct requests *all = container_of(user, struct requests, user);
+	if (is_keepalive(octets, len)) {
+		stats->keepalives++;
+		return;
+	}
+	if (!over_rate(all, peer))
+		request_start(all, peer, (struct str){ octets, len });
+}
+
+/* --- streams ------------------------------------------------------------------------------- */
+
+static void
+hang_up(struct requests *all, const struct peer *peer)
+{
+	peer_close(all->net, peer, CLOSE_PROTOCOL);
+}
+
+static void
+pong(struct requests *all, const struct peer *peer)
+{
+	stats->keepalives++;
+	peer_saw_keepalive(all->net, peer);
+	peer_send(all->net, peer, NULL, STR("\r\n"));
+}
+
+/* False when the connection is to be closed. */
+static bool
+start_message(struct requests *all, const struct peer *peer, struct str octets)
+{
+	peer_saw_message(all->net, peer);
+	return !over_rate(all, peer) && request_start(all, peer, octets);
+}
+
+/* One step over what is at the front of octets. False: nothing more can be taken now. */
+static bool
+take_frame(struct requests *all, const struct peer *peer, struct str octets,
+	   const struct sip_frame *frame)
+{
+	struct str message = str_slice(octets, 0, frame->used);
+	switch (frame->status) {
+	case SIP_FRAME_MORE:
+		return false;
+	case SIP_FRAME_SKIP:
+		return true;
+	case SIP_FRAME_PING:
+		pong(all, peer);
+		return true;
+	case SIP_FRAME_MESSAGE:
+		if (start_message(all, peer, message))
+			return !stream_full(all, peer);
+		break;
+	case SIP_FRAME_BROKEN:
+	case SIP_FRAME_TOO_LARGE:
+		start_message(all, peer, message);
+		break;
+	case SIP_FRAME_GARBAGE:
+		stats->parse_errors++;
+		break;
+	}
+	hang_up(all, peer);
+	return false;
+}
+
+static size_t
+on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
+	  size_t *wanted)
+{
+	struct requests *all = container_of(user, struct requests, user);
+	size_t taken = 0;
+	bool more = true;
+	while (more && taken < len) {
+		struct str rest = { octets + taken, len - taken };
+		struct sip_frame frame = sip_frame(rest, &all->settings.policy->limits);
+		more = take_frame(all, peer, rest, &frame);
+		taken += frame.used;
+		*wanted = frame.expected;
+	}
+	return taken;
+}
+
+/* --- connections --------------------------------------------------------------------------- */
+
+static bool
+on_accept(struct net_user *user, enum transport transport, const struct endpoint *source)
+{
+	(void)transport;
+	return limits_connection(container_of(user, struct requests, user)->limits, &source->ip);
+}
+
+/* A request that came over it goes on (TRN-18-3); its answer will find nobody. */
+static void
+on_closed(struct net_user *user, const struct peer *peer, enum close_cause cause)
+{
+	(void)cause;
+	limits_connection_closed(container_of(user, struct requests, user)->limits,
+				 &peer->source.ip);
+}
+
+const struct net_user stream_user = {
+	.datagram = on_datagram,
+	.stream = on_stream,
+	.accept = on_accept,
+	.closed = on_closed,
+};

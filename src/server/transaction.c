@@ -1,0 +1,351 @@
+/*
+ * Server transactions in two hash tables of fixed size: by branch, as RFC 3261 §17.2.3 matches, and
+ * by From tag, Call-ID and CSeq, which finds merged requests (§8.2.2.2) and those of RFC 2543.
+ * A transaction is one block with copies of what it compares. All of them live 64*T1 after their
+ * answer, so one FIFO ends them, and its head is what goes first when memory is short.
+ */
+#include "server/transaction.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/stats.h"
+#include "base/table.h"
+#include "net/timer.h"
+
+/* The tables never grow: one chain for each so many octets of the limit keeps chains short. */
+#define BYTES_PER_CHAIN 2048u
+#define CHAINS_MIN 64u
+#define CHAINS_MAX (1u << 20)
+
+struct transactions {
+	struct fifo completed;
+	struct list *by_branch;
+	struct list *by_identity;
+	unsigned chain_mask;
+	uint64_t count;
+	uint64_t used_bytes;
+	uint64_t limit_bytes;
+};
+
+struct transaction {
+	struct list branch_link;
+	struct list identity_link;
+	struct fifo_entry kept; /* once answered */
+	bool has_cookie;
+	struct ip source;
+	uint32_t cseq;
+	struct str branch;
+	struct str sent_by;
+	struct str method;
+	struct str from_tag;
+	struct str call_id;
+	struct str uri; /* this and the next two for RFC 2543 matching only */
+	struct str via;
+	struct str request_to_tag;
+	struct str to_tag;
+	struct str response; /* a block of its own */
+	size_t size;	     /* of this block */
+	char text[];
+};
+
+static void
+forget(struct transactions *table, struct transaction *transaction)
+{
+	list_remove(&transaction->branch_link);
+	list_remove(&transaction->identity_link);
+	fifo_stop(&transaction->kept);
+	table->used_bytes -= transaction->size + transaction->response.len;
+	table->count--;
+	stats->transactions_live = table->count;
+	/* The caller may still be sending the response of a TRANSACTION_ANSWERED: turn's end. */
+	loop_release(table->completed.loop, (void *)(uintptr_t)transaction->response.p);
+	loop_release(table->completed.loop, transaction);
+}
+
+static void
+keep_over(struct fifo *fifo, struct fifo_entry *entry)
+{
+	forget(container_of(fifo, struct transactions, completed),
+	       container_of(entry, struct transaction, kept));
+}
+
+static struct list *
+chains_make(unsigned count)
+{
+	struct list *chains = calloc(count, sizeof(*chains));
+	for (unsigned i = 0; chains != NULL && i < count; i++)
+		list_init(&chains[i]);
+	return chains;
+}
+
+struct transactions *
+transactions_open(struct loop *loop, uint64_t memory_bytes)
+{
+	unsigned chains = CHAINS_MIN;
+	while (chains < CHAINS_MAX && chains < memory_bytes / BYTES_PER_CHAIN)
+		chains *= 2;
+	struct transactions *table = calloc(1, sizeof(*table));
+	if (table == NULL)
+		return NULL;
+	table->limit_bytes = memory_bytes;
+	table->chain_mask = chains - 1;
+	table->by_branch = chains_make(chains);
+	table->by_identity = chains_make(chains);
+	if (table->by_branch == NULL || table->by_identity == NULL) {
+		free(table->by_identity);
+		free(table->by_branch);
+		free(table);
+		return NULL;
+	}
+	fifo_open(&table->completed, loop, TRANSACTION_KEEP_MS, keep_over);
+	return table;
+}
+
+void
+transactions_configure(struct transactions *table, uint64_t memory_bytes)
+{
+	table->limit_bytes = memory_bytes;
+}
+
+void
+transactions_close(struct transactions *table)
+{
+	for (unsigned i = 0; i <= table->chain_mask; i++)
+		while (!list_empty(&table->by_identity[i]))
+			forget(table, container_of(list_first(&table->by_identity[i]),
+						   struct transaction, identity_link));
+	fifo_close(&table->completed);
+	free(table->by_identity);
+	free(table->by_branch);
+	free(table);
+}
+
+/* Hash of text that compares without case, block by block so that no length is special. */
+static unsigned
+hash_folded(unsigned seed, struct str text)
+{
+	struct {
+		unsigned before;
+		char text[124];
+	} block = { .before = seed };
+	for (size_t done = 0; done < text.len;) {
+		size_t n = 0;
+		while (n < sizeof(block.text) && done < text.len)
+			block.text[n++] = ascii_lower(text.p[done++]);
+		block.before = table_hash(&block, sizeof(block.before) + n);
+	}
+	return block.before;
+}
+
+static struct list *
+branch_chain(const struct transactions *table, struct str branch, struct str sent_by)
+{
+	return &table->by_branch[hash_folded(hash_folded(0, branch), sent_by) & table->chain_mask];
+}
+
+static struct list *
+identity_chain(const struct transactions *table, const struct sip_message *request)
+{
+	unsigned call_id = table_hash(request->call_id.p, request->call_id.len);
+	unsigned hash = hash_folded(call_id ^ request->cseq, request->from_tag);
+	return &table->by_identity[hash & table->chain_mask];
+}
+
+/* A CANCEL is matched as if its method were that of the other request (§9.2). */
+static bool
+same_method(const struct transaction *transaction, const struct sip_message *request)
+{
+	return request->method == SIP_METHOD_CANCEL ||
+	       str_eq(transaction->method, request->method_text);
+}
+
+static bool
+same_identity(const struct transaction *transaction, const struct sip_message *request)
+{
+	return transaction->cseq == request->cseq &&
+	       str_eq(transaction->call_id, request->call_id) &&
+	       str_ieq(transaction->from_tag, request->from_tag) &&
+	       same_method(transaction, request);
+}
+
+static bool
+same_uri(struct str a, struct str b)
+{
+	struct sip_uri left, right;
+	if (str_eq(a, b))
+		return true;
+	return sip_uri_parse(&left, a) && sip_uri_parse(&right, b) && sip_uri_equal(&left, &right);
+}
+
+static struct transaction *
+find_by_branch(const struct transactions *table, const struct sip_message *request)
+{
+	const struct sip_via *via = &request->via;
+	list_each (node, branch_chain(table, via->branch, via->sent_by)) {
+		struct transaction *t = container_of(node, struct transaction, branch_link);
+		if (str_ieq(t->branch, via->branch) && str_ieq(t->sent_by, via->sent_by) &&
+		    same_method(t, request))
+			return t;
+	}
+	return NULL;
+}
+
+/* Without the cookie of RFC 3261 a branch need not be unique (§17.2.3). */
+static struct transaction *
+find_as_rfc2543(const struct transactions *table, const struct sip_message *request)
+{
+	list_each (node, identity_chain(table, request)) {
+		struct transaction *t = container_of(node, struct transaction, identity_link);
+		if (!t->has_cookie && same_identity(t, request) &&
+		    str_ieq(t->via, request->via.text) &&
+		    str_ieq(t->request_to_tag, request->to_tag) &&
+		    same_uri(t->uri, request->uri_text))
+			return t;
+	}
+	return NULL;
+}
+
+enum transaction_match
+transaction_find(struct transactions *table, const struct sip_message *request,
+		 const struct ip *source, struct transaction **found, struct str *response)
+{
+	struct transaction *t = sip_via_has_cookie(&request->via) ? find_by_branch(table, request)
+								  : find_as_rfc2543(table, request);
+	*found = t;
+	if (t == NULL)
+		return TRANSACTION_NEW;
+	if (str_empty(t->response) || !ip_equal(&t->source, source))
+		return TRANSACTION_PENDING;
+	*response = t->response;
+	return TRANSACTION_ANSWERED;
+}
+
+bool
+transaction_merged(const struct transactions *table, const struct sip_message *request)
+{
+	if (!str_empty(request->to_tag))
+		return false;
+	list_each (node, identity_chain(table, request))
+		if (same_identity(container_of(node, struct transaction, identity_link), request))
+			return true;
+	return false;
+}
+
+/* Evicts completed transactions, oldest first, until so many octets more are within the limit. */
+static bool
+make_room(struct transactions *table, size_t bytes)
+{
+	while (table->used_bytes + bytes > table->limit_bytes) {
+		struct list *oldest = list_first(&table->completed.entries);
+		if (oldest == NULL)
+			return false;
+		struct fifo_entry *entry = container_of(oldest, struct fifo_entry, link);
+		forget(table, container_of(entry, struct transaction, kept));
+		stats->transactions_evicted++;
+	}
+	return true;
+}
+
+/* Moves a copy of s to the end of the text that is filled so far. */
+static void
+put(struct transaction *transaction, size_t *filled, struct str *place, struct str s)
+{
+	if (s.len > 0)
+		memcpy(transaction->text + *filled, s.p, s.len);
+	*place = (struct str){ transaction->text + *filled, s.len };
+	*filled += s.len;
+}
+
+struct transaction *
+transaction_open(struct transactions *table, const struct sip_message *request,
+		 const struct ip *source, struct str to_tag)
+{
+	bool has_cookie = sip_via_has_cookie(&request->via);
+	size_t text = request->via.branch.len + request->via.sent_by.len +
+		      request->method_text.len + request->from_tag.len + request->call_id.len +
+		      to_tag.len;
+	if (!has_cookie)
+		text += request->uri_text.len + request->via.text.len + request->to_tag.len;
+	size_t size = sizeof(struct transaction) + text;
+	struct transaction *t = make_room(table, size) ? calloc(1, size) : NULL;
+	if (t == NULL)
+		return NULL;
+
+	size_t filled = 0;
+	put(t, &filled, &t->branch, request->via.branch);
+	put(t, &filled, &t->sent_by, request->via.sent_by);
+	put(t, &filled, &t->method, request->method_text);
+	put(t, &filled, &t->from_tag, request->from_tag);
+	put(t, &filled, &t->call_id, request->call_id);
+	put(t, &filled, &t->to_tag, to_tag);
+	if (!has_cookie) {
+		put(t, &filled, &t->uri, request->uri_text);
+		put(t, &filled, &t->via, request->via.text);
+		put(t, &filled, &t->request_to_tag, request->to_tag);
+	}
+	t->has_cookie = has_cookie;
+	t->source = *source;
+	t->cseq = request->cseq;
+	t->size = size;
+	list_init(&t->branch_link);
+	if (has_cookie)
+		list_append(branch_chain(table, t->branch, t->sent_by), &t->branch_link);
+	list_append(identity_chain(table, request), &t->identity_link);
+	table->used_bytes += size;
+	table->count++;
+	stats->transactions_live = table->count;
+	return t;
+}
+
+static bool
+keep_response(struct transactions *table, struct transaction *transaction, struct str response)
+{
+	table->used_bytes -= transaction->response.len;
+	loop_release(table->completed.loop, (void *)(uintptr_t)transaction->response.p);
+	transaction->response = (struct str){ 0 };
+	char *copy = make_room(table, response.len) ? malloc(response.len) : NULL;
+	if (copy == NULL)
+		return false;
+	memcpy(copy, response.p, response.len);
+	transaction->response = (struct str){ copy, response.len };
+	table->used_bytes += response.len;
+	return true;
+}
+
+void
+transaction_proceeding(struct transactions *table, struct transaction *transaction,
+		       struct str response)
+{
+	/* Without room for it the next retransmission is absorbed instead: harmless. */
+	bool kept = keep_response(table, transaction, response);
+	(void)kept;
+}
+
+void
+transaction_answered(struct transactions *table, struct transaction *transaction,
+		     struct str response, bool reliable)
+{
+	if (reliable || str_empty(response) || !keep_response(table, transaction, response))
+		forget(table, transaction);
+	else
+		fifo_start(&table->completed, &transaction->kept);
+}
+
+struct str
+transaction_to_tag(const struct transaction *transaction)
+{
+	return transaction->to_tag;
+}
+
+uint64_t
+transactions_count(const struct transactions *table)
+{
+	return table->count;
+}
+
+uint64_t
+transactions_bytes(const struct transactions *table)
+{
+	return table->used_bytes;
+}

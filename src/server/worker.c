@@ -1,0 +1,393 @@
+/*
+ * A worker: one loop, one net, one store, sharing nothing. This file puts them together, follows
+ * the master's commands and ends in order; what happens to a request is in request.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/digest.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "process.h"
+#include "server/request.h"
+#include "settings.h"
+
+#define TICK_MS 100u /* how long the loop may turn without an event */
+#define TICK_STARTING_MS 10u
+#define STOP_CHECK_MS 20u
+#define STOP_REQUESTS_MS 6000u /* for requests that wait for the database */
+#define STOP_OUTPUT_MS 2000u   /* for answers and close_notify on their way out */
+#define RETIRE_MS 120000u      /* far beyond the life of any request */
+#define SERVED_MAX 256
+
+struct served {
+	enum transport transport;
+	struct endpoint bound;
+	int fd;
+	int slot;
+};
+
+/* A policy that was replaced, with the configuration it came from; freed when no request can use it
+ * any more. */
+struct retired {
+	struct timer timer;
+	struct settings_policy *policy;
+	struct config *config;
+};
+
+struct worker {
+	const struct launch *launch;
+	struct loop *loop;
+	struct store *store;
+	struct limits *limits;
+	struct requests *requests;
+	struct net *net;
+	struct config *config;
+	struct settings_policy *policy;
+	struct tls_server *tls;
+	struct control_watch control;
+	struct served served[SERVED_MAX];
+	size_t served_count;
+	struct timer tick;
+	struct timer stop;
+	uint64_t stop_deadline_ms;
+	bool started; /* was ready once */
+	bool shutting_down;
+	uint64_t certificates_read_ms;
+	int64_t certificates_changed; /* newest modification time of the files, seconds */
+	bool first;		      /* worker 0 speaks for all */
+};
+
+static _Noreturn void
+fail(const char *what, const char *why)
+{
+	log_message(LOG_LEVEL_ERROR, "start", "%s: %s", what, why);
+	exit(EXIT_FAILURE);
+}
+
+/* --- certificates
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int64_t
+newest_change(const struct config *config)
+{
+	int64_t newest = 0;
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		const char *files[] = { config->certificates[i].chain,
+					config->certificates[i].key };
+		for (unsigned k = 0; k < 2; k++) {
+			struct stat entry;
+			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
+				newest = entry.st_mtim.tv_sec;
+		}
+	}
+	return newest;
+}
+
+static void
+warn(const char *sentence, void *arg)
+{
+	struct worker *worker = arg;
+	if (worker->first)
+		log_message(LOG_LEVEL_WARNING, "tls.certificate", "%s", sentence);
+}
+
+/*
+ * A bad new pair is refused with the reason and the old one stays. At start and on a reload the
+ * master has looked at the files already and told what it saw.
+ */
+static bool
+load_certificates(struct worker *worker, bool told)
+{
+	char error[512];
+	struct tls_server *fresh =
+		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
+	worker->certificates_read_ms = loop_now_ms(worker->loop);
+	worker->certificates_changed = newest_change(worker->config);
+	if (fresh == NULL && error[0] != '\0') {
+		if (worker->first || told)
+			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
+		return false;
+	}
+	if (worker->tls != NULL)
+		tls_server_release(worker->tls);
+	worker->tls = fresh;
+	return true;
+}
+
+/* A first start is waited for; later a look now and then is enough. */
+static void
+tick(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, tick);
+	const uint8_t *secret = store_ticket_secret(worker->store);
+	stats->ready = requests_ready(worker->requests);
+	worker->started = worker->started || stats->ready != 0;
+	uint64_t interval = worker->config->tls.reload_interval;
+	if (worker->tls != NULL &&
+	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
+		worker->certificates_read_ms = loop_now_ms(worker->loop);
+		if (newest_change(worker->config) != worker->certificates_changed)
+			load_certificates(worker, false);
+	}
+	if (worker->tls != NULL && secret != NULL)
+		tls_server_ticket_secret(worker->tls, secret);
+	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
+		    tick);
+}
+
+/* --- sockets
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static void
+serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
+{
+	if (worker->served_count == SERVED_MAX) {
+		log_message(LOG_LEVEL_ERROR, "reload", "more than %d listening sockets",
+			    SERVED_MAX);
+		close(fd);
+		return;
+	}
+	int slot = net_serve(worker->net, fd, transport, bound,
+			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
+	if (slot < 0) {
+		log_message(LOG_LEVEL_ERROR, "start", "cannot watch a listening socket");
+		close(fd);
+		return;
+	}
+	worker->served[worker->served_count++] =
+		(struct served){ .transport = transport, .bound = *bound, .fd = fd, .slot = slot };
+}
+
+static void
+unserve(struct worker *worker, enum transport transport, const struct endpoint *bound)
+{
+	for (size_t i = 0; i < worker->served_count; i++) {
+		struct served *served = &worker->served[i];
+		if (served->transport != transport || !endpoint_equal(&served->bound, bound))
+			continue;
+		net_unserve(worker->net, served->slot);
+		close(served->fd);
+		*served = worker->served[--worker->served_count];
+		return;
+	}
+}
+
+/* --- stopping
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void
+check_stopped(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, stop);
+	bool late = loop_now_ms(worker->loop) >= worker->stop_deadline_ms;
+	if (!worker->shutting_down && (late || requests_live(worker->requests) == 0)) {
+		net_shutdown(worker->net);
+		worker->shutting_down = true;
+		worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_OUTPUT_MS;
+		late = false;
+	}
+	if (worker->shutting_down && (late || net_connections(worker->net) == 0)) {
+		loop_stop(worker->loop);
+		return;
+	}
+	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
+}
+
+/* No new requests; those begun are answered, then connections get their goodbye (RFC 5923 §8.3). */
+static void
+begin_stop(struct worker *worker)
+{
+	if (worker->stop_deadline_ms != 0)
+		return;
+	requests_drain(worker->requests);
+	while (worker->served_count > 0)
+		unserve(worker, worker->served[0].transport, &worker->served[0].bound);
+	worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_REQUESTS_MS;
+	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
+}
+
+/* --- reload
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static void
+free_retired(struct timer *timer)
+{
+	struct retired *retired = container_of(timer, struct retired, timer);
+	settings_policy_free(retired->policy);
+	config_free(retired->config);
+	free(retired);
+}
+
+static void
+retire(struct worker *worker, struct settings_policy *policy, struct config *config)
+{
+	struct retired *retired = calloc(1, sizeof(*retired));
+	if (retired == NULL)
+		return; /* leaking one policy is better than freeing it too early */
+	retired->policy = policy;
+	retired->config = config;
+	timer_start(worker->loop, &retired->timer, RETIRE_MS, free_retired);
+}
+
+static void
+reload(struct worker *worker, int fd)
+{
+	struct config *fresh = process_read_config(fd, worker->launch);
+	struct settings_policy *policy = fresh == NULL ? NULL : settings_policy_make(fresh);
+	if (policy == NULL) {
+		if (fresh != NULL)
+			config_free(fresh);
+		return;
+	}
+	retire(worker, worker->policy, worker->config);
+	worker->config = fresh;
+	worker->policy = policy;
+	struct net_settings net = settings_net(fresh);
+	struct limits_settings limits = settings_limits(fresh);
+	struct requests_settings requests = settings_requests(fresh, settings_policy_value(policy));
+	net_configure(worker->net, &net);
+	limits_configure(worker->limits, &limits);
+	requests_configure(worker->requests, &requests);
+	load_certificates(worker, true);
+	process_log_setup(fresh);
+}
+
+static void
+on_control(struct control_watch *control, const struct control_message *message, int fd)
+{
+	struct worker *worker = container_of(control, struct worker, control);
+	switch (message->verb) {
+	case CONTROL_STOP:
+		begin_stop(worker);
+		break;
+	case CONTROL_STOP_NOW:
+		loop_stop(worker->loop);
+		break;
+	case CONTROL_RELOAD:
+		reload(worker, fd);
+		break;
+	case CONTROL_SERVE:
+		serve(worker, message->transport, &message->bound, fd);
+		break;
+	case CONTROL_UNSERVE:
+		unserve(worker, message->transport, &message->bound);
+		break;
+	case CONTROL_DEBUG:
+		break;
+	}
+}
+
+static void
+on_master_gone(struct control_watch *control)
+{
+	begin_stop(container_of(control, struct worker, control));
+}
+
+/* --- life
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void
+open_store(struct worker *worker)
+{
+	struct store_settings settings;
+	char password[256], application[96], error[512];
+	if (!settings_store(&settings, worker->config,
+			    worker->config->database.connections_per_worker, password,
+			    sizeof(password), application, sizeof(application), error,
+			    sizeof(error)))
+		fail("database", error);
+	worker->store = store_open(worker->loop, &settings);
+	explicit_bzero(password, sizeof(password));
+	if (worker->store == NULL)
+		fail("database", "out of memory");
+}
+
+static void
+open_parts(struct worker *worker)
+{
+	struct net_settings net = settings_net(worker->config);
+	struct limits_settings limits = settings_limits(worker->config);
+	worker->policy = settings_policy_make(worker->config);
+	if (worker->policy == NULL)
+		fail("worker", "out of memory");
+	struct requests_settings requests =
+		settings_requests(worker->config, settings_policy_value(worker->policy));
+	worker->limits = limits_open(&limits);
+	worker->requests = worker->limits == NULL ? NULL
+						  : requests_open(worker->loop, worker->store,
+								  worker->limits, &requests);
+	if (worker->requests == NULL)
+		fail("worker", "out of memory");
+	worker->net = net_open(worker->loop, requests_net_user(worker->requests), &net);
+	if (worker->net == NULL)
+		fail("worker", "out of memory");
+	requests_set_net(worker->requests, worker->net);
+}
+
+/* A worker that replaces a dead one goes on counting on its page, but nothing is live yet. */
+static void
+use_page(const struct birth *birth)
+{
+	struct stats *page = &birth->memory->pages[birth->index];
+	page->requests_live = page->transactions_live = page->connections_live = 0;
+	page->db_up = page->ready = 0;
+	page->loop_turn_ms = clock_monotonic_ms();
+	stats_use(page);
+}
+
+static void
+close_parts(struct worker *worker)
+{
+	requests_set_net(worker->requests,
+			 NULL); /* what the store still completes is answered to nobody */
+	net_close(worker->net);
+	store_close(worker->store);
+	requests_close(worker->requests);
+	limits_close(worker->limits);
+	settings_policy_free(worker->policy);
+	if (worker->tls != NULL)
+		tls_server_release(worker->tls);
+	config_free(worker->config);
+	loop_close(worker->loop);
+	digest_clear();
+}
+
+void
+worker_main(const struct birth *birth)
+{
+	static struct worker worker;
+	use_page(birth);
+	table_seed();
+	worker.launch = birth->launch;
+	worker.config = birth->config;
+	worker.first = birth->index == 0;
+	worker.control.message = on_control;
+	worker.control.closed = on_master_gone;
+	worker.loop = loop_open();
+	if (worker.loop == NULL || !digest_init() ||
+	    !control_watch_open(&worker.control, worker.loop, birth->control))
+		fail("worker", "cannot start its loop");
+	open_store(&worker);
+	open_parts(&worker);
+	if (!load_certificates(&worker, true))
+		fail("worker", "no usable certificate");
+	for (size_t i = 0; i < birth->sockets->count; i++) {
+		const struct listening *item = &birth->sockets->items[i];
+		if (item->open)
+			serve(&worker, item->transport, &item->bound, item->fds[birth->index]);
+	}
+	tick(&worker.tick);
+	loop_run(worker.loop);
+	close_parts(&worker);
+	exit(EXIT_SUCCESS);
+}

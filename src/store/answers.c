@@ -1,0 +1,359 @@
+/*
+ * Results come in the order sent, so the oldest statement in flight owns the next one. It is
+ * complete only when its sync comes back: before that nothing is committed. What a batch could not
+ * do together its operations try again alone, so that only the culprit fails.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stats.h"
+#include "inside.h"
+
+#define CLOCK_TRIP_MAX_MS 200 /* a slower answer says little about the clock of the database */
+#define ERROR_LOG_MS 1000
+
+static const char *
+error_field(const PGresult *error, int field)
+{
+	const char *text = PQresultErrorField(error, field);
+	return text == NULL ? "" : text;
+}
+
+static const char *
+sqlstate_of(const PGresult *error)
+{
+	return error_field(error, PG_DIAG_SQLSTATE);
+}
+
+static bool
+state_in(const char *sqlstate, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strncmp(sqlstate, *list, strlen(*list)) == 0)
+			return true;
+	return false;
+}
+
+/* Nothing was changed, and the same may succeed the next time: serialization failure, deadlock,
+ * lock timeout. */
+static bool
+transient(const char *sqlstate)
+{
+	static const char *const list[] = { "40001", "40P01", "55P03", NULL };
+	return state_in(sqlstate, list);
+}
+
+/* Nothing was changed, and a new connection may do: read-only after a failover, a prepared
+ * statement that is lost, twice there or out of date, a failed transaction that is not ours. */
+static bool
+spoils_lane(const char *sqlstate)
+{
+	static const char *const list[] = { "25006", "26000", "42P05", "0A000",
+					    "25P02", "08",    "57P",   NULL };
+	return state_in(sqlstate, list);
+}
+
+/* At most one line a second; the counter tells the rest. */
+static void
+log_error(struct lane *lane, const struct batch *batch)
+{
+	struct store *store = lane->store;
+	uint64_t now_ms = loop_now_ms(store->loop);
+	struct log_line line;
+	stats->db_errors++;
+	if (now_ms - store->error_logged_ms < ERROR_LOG_MS && store->error_logged_ms != 0)
+		return;
+	store->error_logged_ms = now_ms;
+	if (!log_begin(&line, LOG_LEVEL_WARNING, "db.error"))
+		return;
+	log_word(&line, "host", lane->host);
+	log_word(&line, "statement",
+		 batch->kind == BATCH_QUERY ? batch->query->name
+					    : statement_name(batch->statement));
+	log_word(&line, "sqlstate", sqlstate_of(batch->error));
+	log_text(&line, "message", str_of(error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY)));
+	log_end(&line);
+}
+
+/* --- look-ups and commits */
+
+/* The answer was written in the middle of the trip, as far as anybody knows. */
+static void
+learn_clock(struct store *store, const struct batch *batch)
+{
+	int64_t now_ms = loop_real_ms(store->loop);
+	int64_t trip_ms = now_ms - batch->sent_real_ms;
+	if (PQntuples(batch->rows) == 0 || trip_ms < 0 || trip_ms > CLOCK_TRIP_MAX_MS)
+		return;
+	store->clock_offset_ms =
+		record_clock_ms(batch->rows, 0) - (batch->sent_real_ms + trip_ms / 2);
+}
+
+static void
+complete_lookups(struct lane *lane, struct batch *batch)
+{
+	struct store *store = lane->store;
+	learn_clock(store, batch);
+	for (int row = 0; row < PQntuples(batch->rows); row++) {
+		int64_t place = record_place(batch->rows, row, batch->count);
+		struct store_op *op = place < 0 ? NULL : batch->ops[place];
+		if (op == NULL)
+			continue;
+		batch->ops[place] = NULL;
+		if (!record_read(op, batch->rows, row)) {
+			store_lookup_fail(store, op, LOOKUP_FAILED);
+			continue;
+		}
+		stats->db_lookups++;
+		op->record->clock_offset_ms = store->clock_offset_ms;
+		op->looked_up = LOOKUP_FOUND;
+		store_op_finish(store, op);
+	}
+	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
+}
+
+static void
+complete_commits(struct lane *lane, struct batch *batch)
+{
+	struct store *store = lane->store;
+	for (int row = 0; row < PQntuples(batch->rows); row++) {
+		int64_t place = record_place(batch->rows, row, batch->count);
+		struct store_op *op = place < 0 ? NULL : batch->ops[place];
+		if (op == NULL)
+			continue;
+		batch->ops[place] = NULL;
+		store_commit_end(store, op, COMMIT_DONE);
+	}
+	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
+}
+
+/* The statement failed as a whole, so nothing of it was done. */
+static void
+try_apart(struct lane *lane, struct batch *batch)
+{
+	struct store *store = lane->store;
+	const char *sqlstate = sqlstate_of(batch->error);
+	bool again = transient(sqlstate) || spoils_lane(sqlstate);
+	if (batch->count > 1) {
+		for (uint32_t i = 0; i < batch->count; i++) {
+			batch->ops[i]->alone = true;
+			list_append(&store->alone, &batch->ops[i]->link);
+			stats->db_retries++;
+		}
+		loop_wake(store->loop);
+	} else if (!again || !store_op_again(store, batch->ops[0])) {
+		bool late = strcmp(sqlstate, "57014") == 0; /* statement_timeout */
+		batch_fail_ops(store, batch, late ? LOOKUP_TIMEOUT : LOOKUP_FAILED, COMMIT_FAILED);
+	}
+}
+
+/* --- the other kinds */
+
+static void
+complete_query(struct lane *lane, struct batch *batch)
+{
+	struct store *store = lane->store;
+	struct store_query *query = batch->query;
+	if (batch->error == NULL) {
+		store_query_finish(query, QUERY_DONE, batch->rows);
+		return;
+	}
+	const char *sqlstate = sqlstate_of(batch->error);
+	if (transient(sqlstate) && query->tries < store->settings.retries) {
+		query->tries++;
+		stats->db_retries++;
+		store_query_add(store, query);
+		return;
+	}
+	str_copy(query->sqlstate, sizeof(query->sqlstate), str_of(sqlstate));
+	store_query_finish(query, QUERY_FAILED, NULL);
+}
+
+/* A server that was demoted under us answers, but takes no commit any more. */
+static bool
+complete_ping(struct lane *lane, const struct batch *batch)
+{
+	bool writable = batch->rows != NULL && PQntuples(batch->rows) == 1 &&
+			PQgetvalue(batch->rows, 0, 0)[0] == 'f';
+	if (!writable)
+		store_trouble_set(lane->store, "%s is read-only", lane->host);
+	return writable;
+}
+
+static bool
+complete_setup(struct lane *lane, const struct batch *batch)
+{
+	if (!setup_judge(lane, batch))
+		return false;
+	if (lane->in_flight == 0)
+		lane_ready(lane);
+	return true;
+}
+
+static void
+explain_spoilt_lane(struct lane *lane, const struct batch *batch)
+{
+	const char *sqlstate = sqlstate_of(batch->error);
+	if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0)
+		store_trouble_set(lane->store,
+				  "prepared statement lost: a transaction pooler is in between; "
+				  "set database.statements = unnamed");
+	else
+		store_trouble_set(lane->store, "%s: %s", lane->host,
+				  error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));
+}
+
+static bool
+complete_by_kind(struct lane *lane, struct batch *batch)
+{
+	switch (batch->kind) {
+	case BATCH_SETUP:
+		return complete_setup(lane, batch);
+	case BATCH_PING:
+		return complete_ping(lane, batch);
+	case BATCH_QUERY:
+		complete_query(lane, batch);
+		break;
+	case BATCH_LOOKUP:
+	case BATCH_COMMIT:
+		if (batch->error != NULL || batch->rows == NULL)
+			try_apart(lane, batch);
+		else if (batch->kind == BATCH_LOOKUP)
+			complete_lookups(lane, batch);
+		else
+			complete_commits(lane, batch);
+		break;
+	}
+	return true;
+}
+
+static void
+give_back(struct lane *lane, struct batch *batch)
+{
+	PQclear(batch->rows);
+	PQclear(batch->error);
+	batch->rows = batch->error = NULL;
+	list_append(&lane->spare, &batch->link);
+}
+
+/* The sync of the oldest came back. */
+static bool
+complete(struct lane *lane, struct batch *batch)
+{
+	bool spoilt = false;
+	list_remove(&batch->link);
+	lane->in_flight--;
+	if (batch->error != NULL && batch->kind != BATCH_SETUP) {
+		log_error(lane, batch);
+		spoilt = spoils_lane(sqlstate_of(batch->error));
+		if (spoilt)
+			explain_spoilt_lane(lane, batch);
+	}
+	bool good = complete_by_kind(lane, batch) && !spoilt;
+	give_back(lane, batch);
+	return good;
+}
+
+/* --- reading */
+
+/* The server ends the connection, and the outcome of what was in flight is unknown. */
+static bool
+ends_connection(const PGresult *error)
+{
+	const char *severity = error_field(error, PG_DIAG_SEVERITY_NONLOCALIZED);
+	return sqlstate_of(error)[0] == '\0' || strcmp(severity, "FATAL") == 0 ||
+	       strcmp(severity, "PANIC") == 0;
+}
+
+static void
+keep_first(PGresult **kept, PGresult *result)
+{
+	if (*kept == NULL)
+		*kept = result;
+	else
+		PQclear(result);
+}
+
+static bool
+take(struct lane *lane, PGresult *result)
+{
+	struct batch *batch = container_of(lane->flight.next, struct batch, link);
+	lane->heard_ms = loop_now_ms(lane->store->loop);
+	switch (PQresultStatus(result)) {
+	case PGRES_PIPELINE_SYNC:
+		PQclear(result);
+		return complete(lane, batch);
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		keep_first(&batch->rows, result);
+		return true;
+	case PGRES_PIPELINE_ABORTED:
+		PQclear(result);
+		return true;
+	default:
+		break;
+	}
+	bool over = ends_connection(result);
+	if (over)
+		store_trouble_set(lane->store, "%s: %s", lane->host,
+				  sqlstate_of(result)[0] == '\0'
+					  ? "connection lost"
+					  : error_field(result, PG_DIAG_MESSAGE_PRIMARY));
+	keep_first(&batch->error, result);
+	return !over;
+}
+
+bool
+answers_read(struct lane *lane)
+{
+	bool alive = PQconsumeInput(lane->conn) == 1;
+	/* A NULL ends the results of a statement. Two of them: the connection has no more to say.
+	 */
+	int nulls = 0;
+	while (!list_empty(&lane->flight) && nulls < 2 && PQisBusy(lane->conn) == 0) {
+		PGresult *result = PQgetResult(lane->conn);
+		nulls = result == NULL ? nulls + 1 : 0;
+		if (result != NULL && !take(lane, result))
+			return false;
+	}
+	if (alive)
+		alive = PQstatus(lane->conn) == CONNECTION_OK;
+	if (!alive)
+		store_trouble_set(lane->store, "%s: connection lost", lane->host);
+	return alive;
+}
+
+/* A look-up may be asked again of another lane, once; what a commit did nobody knows. */
+static void
+lose_ops(struct store *store, struct batch *batch, bool timed_out)
+{
+	if (batch->kind == BATCH_LOOKUP && !timed_out && store_lanes_up(store) > 0) {
+		for (uint32_t i = batch->count; i-- > 0;) {
+			struct store_op *op = batch->ops[i];
+			if (op == NULL || op->tries > 0)
+				continue;
+			op->tries++;
+			batch->ops[i] = NULL;
+			stats->db_retries++;
+			list_append(op->alone ? store->alone.next : store->lookups.next, &op->link);
+		}
+		loop_wake(store->loop);
+	}
+	batch_fail_ops(store, batch, timed_out ? LOOKUP_TIMEOUT : LOOKUP_UNAVAILABLE,
+		       COMMIT_UNKNOWN);
+}
+
+void
+answers_lost(struct lane *lane, bool timed_out)
+{
+	while (!list_empty(&lane->flight)) {
+		struct batch *batch = container_of(lane->flight.next, struct batch, link);
+		list_remove(&batch->link);
+		lane->in_flight--;
+		if (batch->kind == BATCH_QUERY)
+			store_query_finish(batch->query, QUERY_UNAVAILABLE, NULL);
+		else if (batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT)
+			lose_ops(lane->store, batch, timed_out);
+		give_back(lane, batch);
+	}
+}

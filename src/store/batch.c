@@ -1,0 +1,229 @@
+/*
+ * Operations become one statement: an array a column, or plain values for one alone. Each statement
+ * gets a sync of its own, so that what one spoils does not touch the others.
+ */
+#include "base/stats.h"
+#include "inside.h"
+#include "store/rows.h"
+
+struct batch *
+batch_new(struct lane *lane, enum batch_kind kind, enum statement statement)
+{
+	struct list *node = list_first(&lane->spare);
+	if (node == NULL)
+		return NULL;
+	struct batch *batch = container_of(node, struct batch, link);
+	batch->kind = kind;
+	batch->statement = statement;
+	batch->count = 0;
+	batch->query = NULL;
+	batch->sent_ms = loop_now_ms(lane->store->loop);
+	batch->sent_real_ms = loop_real_ms(lane->store->loop);
+	return batch;
+}
+
+bool
+batch_post(struct lane *lane, struct batch *batch)
+{
+	if (lane->in_flight == 0)
+		lane->heard_ms = batch->sent_ms;
+	list_remove(&batch->link);
+	list_append(&lane->flight, &batch->link);
+	lane->in_flight++;
+	return PQpipelineSync(lane->conn) == 1;
+}
+
+static void
+put_text(struct params *params, struct str octets)
+{
+	wire_encode(&params->writer, octets);
+}
+
+static bool
+put_aor(struct params *params, const struct store_op *op)
+{
+	put_text(params, op->aor);
+	return true;
+}
+
+static bool
+put_domain(struct params *params, const struct store_op *op)
+{
+	put_text(params, op->domain);
+	return true;
+}
+
+static bool
+put_login(struct params *params, const struct store_op *op)
+{
+	put_text(params, op->login);
+	return true;
+}
+
+static bool
+put_version(struct params *params, const struct store_op *op)
+{
+	params_int8(params, op->version);
+	return true;
+}
+
+static bool
+put_bindings(struct params *params, const struct store_op *op)
+{
+	params_jsonb(params);
+	rows_bindings_write(&params->writer, op->after);
+	return true;
+}
+
+static bool
+put_marks(struct params *params, const struct store_op *op)
+{
+	params_jsonb(params);
+	rows_marks_write(&params->writer, op->after);
+	return true;
+}
+
+/* False without a binding: null. */
+static bool
+put_expires(struct params *params, const struct store_op *op)
+{
+	int64_t last_ms = INT64_MIN;
+	for (uint32_t i = 0; i < op->after->binding_count; i++)
+		if (op->after->bindings[i].expires_ms > last_ms)
+			last_ms = op->after->bindings[i].expires_ms;
+	if (op->after->binding_count > 0)
+		params_int8(params, last_ms);
+	return op->after->binding_count > 0;
+}
+
+/* One parameter: an array with an element for each operation, or the value of the only one. */
+static void
+put_column(struct params *params, const struct batch *batch, bool alone, enum element type,
+	   bool (*put)(struct params *params, const struct store_op *op))
+{
+	params_next(params);
+	if (alone) {
+		if (!put(params, batch->ops[0]))
+			params_null(params);
+		return;
+	}
+	params_array(params, type, batch->count);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		size_t begin = params_element_begin(params);
+		bool present = put(params, batch->ops[i]);
+		params_element_end(params, begin, !present);
+	}
+}
+
+static void
+put_columns(struct params *params, const struct store *store, const struct batch *batch, bool alone)
+{
+	params_begin(params);
+	put_column(params, batch, alone, ELEMENT_TEXT, put_aor);
+	if (batch->kind == BATCH_LOOKUP) {
+		put_column(params, batch, alone, ELEMENT_TEXT, put_domain);
+		put_column(params, batch, alone, ELEMENT_TEXT, put_login);
+		return;
+	}
+	put_column(params, batch, alone, ELEMENT_INT8, put_version);
+	put_column(params, batch, alone, ELEMENT_JSONB, put_bindings);
+	put_column(params, batch, alone, ELEMENT_JSONB, put_marks);
+	put_column(params, batch, alone, ELEMENT_INT8, put_expires);
+	params_next(params);
+	put_text(params, str_of(store->node));
+}
+
+static bool
+hand_over(struct lane *lane, const struct batch *batch)
+{
+	const struct params *p = &lane->store->params;
+	if (lane->store->settings.prepared)
+		return PQsendQueryPrepared(lane->conn, statement_name(batch->statement), p->count,
+					   p->values, p->lengths, p->formats, 0) == 1;
+	return PQsendQueryParams(lane->conn, statement_text(batch->statement), p->count, NULL,
+				 p->values, p->lengths, p->formats, 0) == 1;
+}
+
+static enum statement
+statement_for(enum batch_kind kind, bool alone)
+{
+	if (kind == BATCH_LOOKUP)
+		return alone ? STATEMENT_LOOKUP_ONE : STATEMENT_LOOKUP;
+	return alone ? STATEMENT_COMMIT_ONE : STATEMENT_COMMIT;
+}
+
+static void
+take_ops(struct batch *batch, struct list *queue, uint32_t most)
+{
+	while (batch->count < most && !list_empty(queue)) {
+		struct list *node = queue->next;
+		list_remove(node);
+		batch->ops[batch->count++] = container_of(node, struct store_op, link);
+	}
+}
+
+/* In their old order, at the head. */
+static void
+put_back(struct batch *batch, struct list *queue)
+{
+	while (batch->count > 0)
+		list_append(queue->next, &batch->ops[--batch->count]->link);
+}
+
+bool
+batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone)
+{
+	struct store *store = lane->store;
+	struct batch *batch = batch_new(lane, kind, statement_for(kind, alone));
+	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
+	do {
+		put_columns(&store->params, store, batch, alone);
+	} while (!params_finish(&store->params) && params_grow(&store->params));
+	if (!writer_ok(&store->params.writer)) {
+		batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
+		return true;
+	}
+	if (!hand_over(lane, batch)) {
+		put_back(batch, queue);
+		return false;
+	}
+	stats->db_batches++;
+	return batch_post(lane, batch);
+}
+
+bool
+batch_send_query(struct lane *lane, struct store_query *query)
+{
+	struct batch *batch = batch_new(lane, BATCH_QUERY, STATEMENT_COUNT);
+	if (PQsendQueryParams(lane->conn, statement_find(query->name), query->param_count, NULL,
+			      query->params, NULL, NULL, 0) != 1)
+		return false;
+	list_remove(&query->link);
+	batch->query = query;
+	return batch_post(lane, batch);
+}
+
+bool
+batch_send_ping(struct lane *lane)
+{
+	struct batch *batch = batch_new(lane, BATCH_PING, STATEMENT_PING);
+	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_PING), 0, NULL, NULL, NULL,
+				 NULL, 0) == 1 &&
+	       batch_post(lane, batch);
+}
+
+void
+batch_fail_ops(struct store *store, struct batch *batch, enum lookup_result lookup,
+	       enum commit_result commit)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct store_op *op = batch->ops[i];
+		if (op == NULL)
+			continue;
+		batch->ops[i] = NULL;
+		if (op->kind == OP_LOOKUP)
+			store_lookup_fail(store, op, lookup);
+		else
+			store_commit_end(store, op, commit);
+	}
+}

@@ -1,0 +1,194 @@
+/*
+ * What the files of this module share. The way of an operation: store.c queues it, batch.c sends it
+ * with its neighbours over a lane and reads the answer, lane.c and setup.c keep lanes connected.
+ */
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "net/timer.h"
+#include "params.h"
+#include "resolve.h"
+#include "statements.h"
+#include "store/store.h"
+
+#define LANE_SLOTS 32 /* statements in flight on one lane */
+#define LANE_BATCHES \
+	2 /* above so many only single rows are added: meanwhile the next batch grows */
+#define SILENT_MS 500
+#define DOUBT_MS 200 /* unanswered on one lane: the idle ones are asked whether they live */
+#define PING_MS 1000 /* of silence on an idle lane */
+
+enum op_kind { OP_LOOKUP, OP_COMMIT };
+
+enum batch_kind { BATCH_SETUP, BATCH_PING, BATCH_LOOKUP, BATCH_COMMIT, BATCH_QUERY };
+
+/* One statement and its sync: one implicit transaction. */
+struct batch {
+	struct list link; /* in lane->flight, oldest first, or lane->spare */
+	enum batch_kind kind;
+	enum statement statement;
+	uint64_t sent_ms;
+	int64_t sent_real_ms;
+	struct store_op **ops; /* room for batch_rows; NULL once completed */
+	uint32_t count;
+	struct store_query *query;
+	PGresult *rows;	 /* kept until the sync: only then is it committed */
+	PGresult *error; /* the first */
+};
+
+enum lane_state { LANE_DOWN, LANE_RESOLVING, LANE_CONNECTING, LANE_CHECKING, LANE_UP };
+
+struct lane {
+	struct store *store;
+	enum lane_state state;
+	struct watch watch;
+	PGconn *conn;
+	char host[280];	      /* "db1:5432", for people */
+	uint64_t deadline_ms; /* of connecting */
+	uint64_t up_ms;
+	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
+	bool silent;
+	struct list flight;
+	struct list spare;
+	uint32_t in_flight;
+	struct batch batches[LANE_SLOTS];
+};
+
+struct sweep {
+	struct store_query query;
+	struct timer timer;
+	uint64_t period_ms;
+	uint64_t pause_ms;
+	char cursor[8192];
+};
+
+struct keys {
+	struct store_query query;
+	bool asking;
+	uint64_t next_ms;
+	struct nonce_keys nonce;
+	bool has_ticket;
+	uint8_t ticket[32];
+	int64_t nonce_age_ms;
+	char id[4];
+	char secret[2 * 32 + 1];
+	char keep_ms[24];
+};
+
+struct store {
+	struct loop *loop;
+	struct store_settings settings; /* its strings are copies */
+	const char *node;
+	PQconninfoOption *options; /* of the URL; NULL when it is wrong */
+	enum store_state state;
+	bool was_up;
+	bool down_logged;
+	uint64_t down_since_ms;
+	char trouble[512];
+
+	struct lane *lanes;
+	struct store_op **op_slots; /* of all batches of all lanes */
+	struct lane *connecting;    /* one at a time */
+	struct timer connect;
+	bool doubt; /* a lane has not answered for DOUBT_MS */
+	uint64_t backoff_ms;
+	uint64_t retry_ms; /* until the next connect, for people */
+	uint32_t rotation; /* address to begin with */
+	struct resolve resolve;
+
+	struct list lookups; /* to be sent, oldest first */
+	struct list commits;
+	struct list alone; /* either, in one-row form */
+	struct list queries;
+	struct list waiting; /* to be sent again in a moment */
+	struct list refused; /* complete at the end of the turn */
+	struct list refused_queries;
+	uint32_t queued; /* accepted and not completed */
+	struct turn_end turn_end;
+	struct timer tick;
+	struct timer retry;
+	struct params params;
+	int64_t clock_offset_ms;
+	uint64_t error_logged_ms;
+	struct keys keys;
+	struct sweep sweep;
+};
+
+struct store_rows {
+	PGresult *result;
+};
+
+/* --- store.c */
+/* Remembers why; empty again when up. */
+void store_trouble_set(struct store *store, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Works out the state anew, logs its change, refuses what waits when the store is not up. */
+void store_review(struct store *store);
+/* Completes an operation. */
+void store_op_finish(struct store *store, struct store_op *op);
+void store_lookup_fail(struct store *store, struct store_op *op, enum lookup_result result);
+void store_commit_end(struct store *store, struct store_op *op, enum commit_result result);
+void store_query_finish(struct store_query *query, enum query_result result, PGresult *rows);
+/* Once more, alone, a moment later. False when it has had its tries or its time. */
+bool store_op_again(struct store *store, struct store_op *op);
+/* Lanes with room get what waits, the oldest first. */
+void store_dispatch(struct store *store);
+/* Sent with the others when a lane is free, even while the store is not up yet. */
+void store_query_add(struct store *store, struct store_query *query);
+
+/* --- lane.c */
+void lane_init(struct lane *lane, struct store *store, struct store_op **slots);
+/* Starts the next connect when one is due: none is under way and some lane is down. */
+void lane_connect_next(struct store *store, uint64_t delay_ms);
+/* Drops the connection; what was sent over it completes as timed_out or lost. */
+void lane_lose(struct lane *lane, bool timed_out);
+/* For how long something has waited for an answer on it; 0 when nothing does. */
+uint64_t lane_waited_ms(const struct lane *lane);
+/* Once a tick: deadlines, silence, heartbeat. */
+void lane_tick(struct lane *lane);
+/* After the last step of setup. */
+void lane_ready(struct lane *lane);
+void lane_flush(struct lane *lane);
+void lane_resolved(struct resolve *resolve);
+uint32_t store_lanes_up(const struct store *store);
+
+/* --- setup.c */
+/* Asks everything that must be known before a new connection may be used; false when sending
+ * failed. */
+bool setup_send(struct lane *lane);
+/* Judges one answer; false when the server must not be used, with trouble set. */
+bool setup_judge(struct lane *lane, const struct batch *batch);
+
+/* --- batch.c: sending. False when libpq refused: the lane must be dropped, and what could not be
+ * handed over is still in its queue. */
+/* A free slot; there must be one. */
+struct batch *batch_new(struct lane *lane, enum batch_kind kind, enum statement statement);
+/* Ends what was handed to libpq with a sync. From here on it may be carried out, whatever becomes
+ * of the connection. */
+bool batch_post(struct lane *lane, struct batch *batch);
+bool batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone);
+bool batch_send_query(struct lane *lane, struct store_query *query);
+bool batch_send_ping(struct lane *lane);
+/* Completes the operations that are left in it. */
+void batch_fail_ops(struct store *store, struct batch *batch, enum lookup_result lookup,
+		    enum commit_result commit);
+
+/* --- answers.c: receiving. */
+/* Reads what came; false when the connection is of no more use. */
+bool answers_read(struct lane *lane);
+/* Fails everything in flight after the connection was lost. */
+void answers_lost(struct lane *lane, bool timed_out);
+
+/* --- record.c */
+/* One row of a look-up into op->record; false when it is not understood or the arena is exhausted.
+ */
+bool record_read(struct store_op *op, const PGresult *rows, int row);
+int64_t record_clock_ms(const PGresult *rows, int row);
+/* The place of the operation that the row answers, from 0; -1 when it is out of bounds. */
+int64_t record_place(const PGresult *rows, int row, uint32_t count);
+
+/* --- keys.c */
+/* Reads the secrets when it is time, makes and drops them as needed. */
+void keys_tick(struct store *store);
+bool keys_known(const struct store *store);

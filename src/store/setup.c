@@ -1,0 +1,133 @@
+/*
+ * What a new connection must prove before it is used: writable, durable, the schema we know. All
+ * questions travel at once; the answers come in the order of this file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "inside.h"
+
+/* The server gives up a little before we do, so that the outcome is known. */
+#define STATEMENT_SHARE_PERCENT 90
+#define LOCK_TIMEOUT "200ms"
+
+static bool
+send_text(struct lane *lane, enum statement statement, int count, const char *const *values)
+{
+	struct batch *batch = batch_new(lane, BATCH_SETUP, statement);
+	return PQsendQueryParams(lane->conn, statement_text(statement), count, NULL, values, NULL,
+				 NULL, 0) == 1 &&
+	       batch_post(lane, batch);
+}
+
+static bool
+send_prepare(struct lane *lane, enum statement statement)
+{
+	struct batch *batch = batch_new(lane, BATCH_SETUP, statement);
+	return PQsendPrepare(lane->conn, statement_name(statement), statement_text(statement), 0,
+			     NULL) == 1 &&
+	       batch_post(lane, batch);
+}
+
+bool
+setup_send(struct lane *lane)
+{
+	const struct store_settings *settings = &lane->store->settings;
+	char timeout[24];
+	const char *const deadlines[] = { timeout, LOCK_TIMEOUT };
+	snprintf(timeout, sizeof(timeout), "%llums",
+		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
+	if (!send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
+	    !send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
+		return false;
+	if (!settings->prepared)
+		return true;
+	if (!send_text(lane, STATEMENT_SESSION, 2, deadlines))
+		return false;
+	for (int i = 0; i < STATEMENT_PREPARED_COUNT; i++)
+		if (!send_prepare(lane, (enum statement)i))
+			return false;
+	return true;
+}
+
+static bool
+is_true(const PGresult *rows, int column)
+{
+	return PQgetvalue(rows, 0, column)[0] == 't';
+}
+
+static bool
+judge_server(struct lane *lane, const PGresult *rows)
+{
+	struct store *store = lane->store;
+	enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS };
+	if (is_true(rows, READ_ONLY)) {
+		store_trouble_set(store,
+				  "%s is read-only; add target_session_attrs=read-write to "
+				  "database.url or list the primary",
+				  lane->host);
+		return false;
+	}
+	const char *off = !is_true(rows, FSYNC)		       ? "fsync"
+			  : !is_true(rows, SYNCHRONOUS_COMMIT) ? "synchronous_commit"
+							       : NULL;
+	if (store->settings.require_durable && off != NULL) {
+		store_trouble_set(store,
+				  "%s has %s = off: acknowledged registrations would not survive a "
+				  "crash; switch it on, or set database.durability = ignore",
+				  lane->host, off);
+		return false;
+	}
+	if (!store->was_up)
+		store->clock_offset_ms = strtoll(PQgetvalue(rows, 0, CLOCK_MS), NULL, 10) -
+					 loop_real_ms(store->loop);
+	return true;
+}
+
+static bool
+judge_schema(struct lane *lane, const char *found)
+{
+	int wanted = statement_schema_version();
+	long version = strtol(found, NULL, 10);
+	/* Migrations only add, so whoever runs already may go on until his own upgrade. */
+	if (version == wanted || (version > wanted && lane->store->was_up))
+		return true;
+	if (version < wanted)
+		store_trouble_set(lane->store,
+				  "database schema is %ld, this version needs %d; run: rollcallctl "
+				  "db migrate",
+				  version, wanted);
+	else
+		store_trouble_set(lane->store,
+				  "database schema is %ld, this version knows %d; install a newer "
+				  "rollcall",
+				  version, wanted);
+	return false;
+}
+
+bool
+setup_judge(struct lane *lane, const struct batch *batch)
+{
+	const char *sqlstate =
+		batch->error == NULL ? "" : PQresultErrorField(batch->error, PG_DIAG_SQLSTATE);
+	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
+	if (schema && sqlstate != NULL && strcmp(sqlstate, "42P01") == 0)
+		return judge_schema(lane, "0"); /* no such table: an empty database */
+	if (batch->error != NULL || batch->rows == NULL) {
+		const char *message =
+			batch->error == NULL
+				? NULL
+				: PQresultErrorField(batch->error, PG_DIAG_MESSAGE_PRIMARY);
+		store_trouble_set(lane->store, "%s: %s: %s", lane->host,
+				  statement_name(batch->statement),
+				  message == NULL ? "connection lost" : message);
+		return false;
+	}
+	bool asked = schema || batch->statement == STATEMENT_CHECK_SERVER;
+	if (asked && PQntuples(batch->rows) != 1)
+		return false;
+	if (schema)
+		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
+	return batch->statement != STATEMENT_CHECK_SERVER || judge_server(lane, batch->rows);
+}

@@ -1,0 +1,472 @@
+/*
+ * The front: takes operations, hands them to lanes at the end of each turn of the loop, and knows
+ * whether the database is there. A lane that is busy gets nothing, so the next batch grows by
+ * itself; an idle one sends at once. Nobody waits for a timer.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stats.h"
+#include "inside.h"
+
+#define TICK_MS 100
+#define RETRY_MS 20
+
+/* --- completing */
+
+void
+store_op_finish(struct store *store, struct store_op *op)
+{
+	store->queued--;
+	op->done(op);
+}
+
+void
+store_lookup_fail(struct store *store, struct store_op *op, enum lookup_result result)
+{
+	op->looked_up = result;
+	op->record = NULL;
+	store_op_finish(store, op);
+}
+
+void
+store_commit_end(struct store *store, struct store_op *op, enum commit_result result)
+{
+	stats->db_commits += result == COMMIT_DONE;
+	stats->db_conflicts += result == COMMIT_CONFLICT;
+	stats->db_unknown += result == COMMIT_UNKNOWN;
+	op->committed = result;
+	store_op_finish(store, op);
+}
+
+static void
+op_unavailable(struct store *store, struct store_op *op)
+{
+	if (op->kind == OP_LOOKUP)
+		store_lookup_fail(store, op, LOOKUP_UNAVAILABLE);
+	else
+		store_commit_end(store, op, COMMIT_UNAVAILABLE);
+}
+
+/* Only what is in the list now: done() may well start the next operation. */
+static void
+fail_list(struct store *store, struct list *list)
+{
+	struct list now;
+	list_init(&now);
+	while (!list_empty(list)) {
+		struct list *node = list->next;
+		list_remove(node);
+		list_append(&now, node);
+	}
+	while (!list_empty(&now)) {
+		struct list *node = now.next;
+		list_remove(node);
+		op_unavailable(store, container_of(node, struct store_op, link));
+	}
+}
+
+static void
+fail_queries(struct list *list)
+{
+	for (struct list *last = list->prev; !list_empty(list);) {
+		struct list *node = list->next;
+		list_remove(node);
+		store_query_finish(container_of(node, struct store_query, link), QUERY_UNAVAILABLE,
+				   NULL);
+		if (node == last)
+			break;
+	}
+}
+
+/* --- state */
+
+void
+store_trouble_set(struct store *store, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(store->trouble, sizeof(store->trouble), format, args);
+	va_end(args);
+}
+
+static enum store_state
+judge(const struct store *store)
+{
+	uint64_t now_ms = loop_now_ms(store->loop);
+	bool silent = false, proven = false;
+	if (store_lanes_up(store) == 0 || !keys_known(store))
+		return store->was_up ? STORE_DOWN : STORE_CONNECTING;
+	for (uint32_t i = 0; i < store->settings.connections; i++) {
+		const struct lane *lane = &store->lanes[i];
+		if (lane->state != LANE_UP)
+			continue;
+		silent = silent || lane->silent;
+		proven = proven || (!lane->silent && now_ms - lane->heard_ms < SILENT_MS);
+	}
+	return silent && !proven ? STORE_SILENT : STORE_UP;
+}
+
+static void
+log_state(struct store *store)
+{
+	bool up = store->state == STORE_UP;
+	if (up && (store->down_logged || !store->was_up)) {
+		const struct lane *lane = store->lanes;
+		while (lane->state != LANE_UP)
+			lane++;
+		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", lane->host);
+		store->down_logged = false;
+	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
+		char retry[40] = "";
+		if (store->state != STORE_SILENT)
+			snprintf(retry, sizeof(retry), "retrying in %llu ms; ",
+				 (unsigned long long)store->retry_ms);
+		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
+			    store->trouble, retry);
+		store->down_logged = true;
+	}
+}
+
+void
+store_review(struct store *store)
+{
+	enum store_state state = judge(store);
+	if (state == STORE_UP)
+		store->trouble[0] = '\0';
+	else if (store->state == STORE_UP)
+		store->down_since_ms = loop_now_ms(store->loop);
+	store->state = state;
+	log_state(store);
+	if (state == STORE_UP) {
+		store->was_up = true;
+		return;
+	}
+	fail_list(store, &store->lookups);
+	fail_list(store, &store->commits);
+	fail_list(store, &store->alone);
+	fail_list(store, &store->waiting);
+	if (store_lanes_up(store) == 0)
+		fail_queries(&store->queries);
+}
+
+enum store_state
+store_state(const struct store *store)
+{
+	return store->state;
+}
+
+uint64_t
+store_down_ms(const struct store *store)
+{
+	return store->state == STORE_UP ? 0 : loop_now_ms(store->loop) - store->down_since_ms;
+}
+
+const char *
+store_trouble(const struct store *store)
+{
+	return store->trouble;
+}
+
+uint32_t
+store_queue_length(const struct store *store)
+{
+	return store->queued;
+}
+
+const struct nonce_keys *
+store_nonce_keys(const struct store *store)
+{
+	return &store->keys.nonce;
+}
+
+const uint8_t *
+store_ticket_secret(const struct store *store)
+{
+	return store->keys.has_ticket ? store->keys.ticket : NULL;
+}
+
+int64_t
+store_clock_offset_ms(const struct store *store)
+{
+	return store->clock_offset_ms;
+}
+
+/* --- taking and handing on */
+
+static void
+take(struct store *store, struct store_op *op, enum op_kind kind, struct list *queue)
+{
+	op->kind = (uint8_t)kind;
+	op->tries = 0;
+	op->alone = false;
+	op->record = NULL;
+	op->started_ms = loop_now_ms(store->loop);
+	bool accepted = store->state == STORE_UP && store->queued < store->settings.queue_limit;
+	store->queued++;
+	list_append(accepted ? queue : &store->refused, &op->link);
+	loop_wake(store->loop);
+}
+
+void
+store_lookup(struct store *store, struct store_op *op)
+{
+	take(store, op, OP_LOOKUP, &store->lookups);
+}
+
+void
+store_commit(struct store *store, struct store_op *op)
+{
+	take(store, op, OP_COMMIT, &store->commits);
+}
+
+static void
+retry_due(struct timer *timer)
+{
+	struct store *store = container_of(timer, struct store, retry);
+	while (!list_empty(&store->waiting)) {
+		struct list *node = store->waiting.next;
+		list_remove(node);
+		list_append(&store->alone, node);
+	}
+	loop_wake(store->loop);
+}
+
+bool
+store_op_again(struct store *store, struct store_op *op)
+{
+	uint64_t age_ms = loop_now_ms(store->loop) - op->started_ms;
+	if (op->tries >= store->settings.retries || age_ms >= store->settings.query_timeout_ms)
+		return false;
+	op->tries++;
+	op->alone = true;
+	stats->db_retries++;
+	if (list_empty(&store->waiting)) {
+		timer_stop(&store->retry);
+		timer_start(store->loop, &store->retry, RETRY_MS, retry_due);
+	}
+	list_append(&store->waiting, &op->link);
+	return true;
+}
+
+/* The least busy lane that answers and has fewer than most statements in flight; NULL: none. */
+static struct lane *
+free_lane(const struct store *store, uint32_t most)
+{
+	struct lane *freest = NULL;
+	for (uint32_t i = 0; i < store->settings.connections; i++) {
+		struct lane *lane = &store->lanes[i];
+		if (lane->state == LANE_UP && !lane->silent && lane->in_flight < most &&
+		    (freest == NULL || lane->in_flight < freest->in_flight))
+			freest = lane;
+	}
+	return freest;
+}
+
+static void
+send_ops(struct store *store, struct list *queue, bool alone)
+{
+	struct lane *lane;
+	alone = alone || store->settings.batch_rows == 1;
+	while (!list_empty(queue) &&
+	       (lane = free_lane(store, alone ? LANE_SLOTS : LANE_BATCHES)) != NULL) {
+		const struct store_op *op = container_of(queue->next, struct store_op, link);
+		enum batch_kind kind = op->kind == OP_LOOKUP ? BATCH_LOOKUP : BATCH_COMMIT;
+		if (batch_send_ops(lane, queue, kind, alone))
+			lane_flush(lane);
+		else
+			lane_lose(lane, false);
+	}
+}
+
+static void
+send_queries(struct store *store)
+{
+	struct lane *lane;
+	while (!list_empty(&store->queries) && (lane = free_lane(store, LANE_SLOTS)) != NULL) {
+		struct list *node = store->queries.next;
+		if (batch_send_query(lane, container_of(node, struct store_query, link)))
+			lane_flush(lane);
+		else
+			lane_lose(lane, false);
+	}
+}
+
+/* Commits before look-ups: it is better to end work than to begin some. */
+void
+store_dispatch(struct store *store)
+{
+	send_ops(store, &store->alone, true);
+	send_ops(store, &store->commits, false);
+	send_ops(store, &store->lookups, false);
+	send_queries(store);
+}
+
+static void
+turn_ended(struct turn_end *end)
+{
+	struct store *store = container_of(end, struct store, turn_end);
+	fail_list(store, &store->refused);
+	fail_queries(&store->refused_queries);
+	store_dispatch(store);
+}
+
+/* What could not be sent within the deadline of a statement comes too late for anybody. */
+static void
+expire(struct store *store, struct list *queue)
+{
+	uint64_t now_ms = loop_now_ms(store->loop);
+	while (!list_empty(queue)) {
+		struct store_op *op = container_of(queue->next, struct store_op, link);
+		if (now_ms - op->started_ms < store->settings.query_timeout_ms)
+			break;
+		list_remove(&op->link);
+		if (op->kind == OP_LOOKUP)
+			store_lookup_fail(store, op, LOOKUP_TIMEOUT);
+		else
+			store_commit_end(store, op, COMMIT_UNAVAILABLE);
+	}
+}
+
+static void
+tick(struct timer *timer)
+{
+	struct store *store = container_of(timer, struct store, tick);
+	timer_start(store->loop, timer, TICK_MS, tick);
+	store->doubt = false;
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		if (lane_waited_ms(&store->lanes[i]) >= DOUBT_MS)
+			store->doubt = true;
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		lane_tick(&store->lanes[i]);
+	expire(store, &store->lookups);
+	expire(store, &store->commits);
+	expire(store, &store->alone);
+	keys_tick(store);
+	store_review(store);
+}
+
+/* --- opening and closing */
+
+static bool
+copy_text(const char **text)
+{
+	if (*text == NULL)
+		return true;
+	*text = strdup(*text);
+	return *text != NULL;
+}
+
+static bool
+copy_settings(struct store *store, const struct store_settings *settings)
+{
+	struct store_settings *own = &store->settings;
+	*own = *settings;
+	if (own->connections == 0)
+		own->connections = 1;
+	if (own->batch_rows == 0)
+		own->batch_rows = 1;
+	bool copied = copy_text(&own->url);
+	copied = copy_text(&own->password) && copied;
+	copied = copy_text(&own->application) && copied;
+	if (!copied)
+		return false;
+	const char *slash = strchr(own->application, '/');
+	store->node = slash == NULL ? own->application : slash + 1;
+	return true;
+}
+
+static bool
+make_lanes(struct store *store)
+{
+	const struct store_settings *settings = &store->settings;
+	size_t slots = (size_t)LANE_SLOTS * settings->batch_rows;
+	store->lanes = calloc(settings->connections, sizeof(*store->lanes));
+	store->op_slots = calloc(settings->connections * slots, sizeof(*store->op_slots));
+	if (store->lanes == NULL || store->op_slots == NULL || !params_grow(&store->params))
+		return false;
+	for (uint32_t i = 0; i < settings->connections; i++)
+		lane_init(&store->lanes[i], store, store->op_slots + i * slots);
+	return true;
+}
+
+static void
+parse_url(struct store *store)
+{
+	char *error = NULL;
+	store->options = PQconninfoParse(store->settings.url, &error);
+	if (store->options == NULL) {
+		const char *why = error == NULL ? "out of memory" : error;
+		store_trouble_set(store, "database.url: %.*s", (int)strcspn(why, "\n"), why);
+		log_message(LOG_LEVEL_ERROR, "db.down", "%s", store->trouble);
+		store->down_logged = true;
+	}
+	PQfreemem(error);
+}
+
+static void
+release(struct store *store)
+{
+	PQconninfoFree(store->options);
+	params_free(&store->params);
+	free(store->lanes);
+	free(store->op_slots);
+	free((char *)store->settings.url);
+	if (store->settings.password != NULL)
+		explicit_bzero((char *)store->settings.password, strlen(store->settings.password));
+	free((char *)store->settings.password);
+	free((char *)store->settings.application);
+	explicit_bzero(&store->keys, sizeof(store->keys));
+	free(store);
+}
+
+struct store *
+store_open(struct loop *loop, const struct store_settings *settings)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	if (store == NULL)
+		return NULL;
+	struct list *const lists[] = { &store->lookups,	       &store->commits, &store->alone,
+				       &store->queries,	       &store->waiting, &store->refused,
+				       &store->refused_queries };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		list_init(lists[i]);
+	store->loop = loop;
+	store->down_since_ms = loop_now_ms(loop);
+	if (!copy_settings(store, settings) || !make_lanes(store)) {
+		release(store);
+		return NULL;
+	}
+	parse_url(store);
+	resolve_init(&store->resolve, loop, lane_resolved);
+	store->turn_end.call = turn_ended;
+	loop_at_turn_end(loop, &store->turn_end);
+	timer_start(loop, &store->tick, TICK_MS, tick);
+	lane_connect_next(store, 0);
+	return store;
+}
+
+void
+store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	store->down_logged = true;
+	store->keys.has_ticket = false; /* so that the store is not up whatever is done below */
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		lane_lose(&store->lanes[i], false);
+	while (!list_empty(&store->refused))
+		fail_list(store, &store->refused);
+	fail_queries(&store->refused_queries);
+	timer_stop(&store->tick);
+	timer_stop(&store->retry);
+	timer_stop(&store->connect);
+	timer_stop(&store->sweep.timer);
+	loop_no_turn_end(&store->turn_end);
+	assert(store->queued == 0);
+	release(store);
+}

@@ -1,0 +1,163 @@
+/* The tables of base: reasons, counters, and hash tables that survive a lack of memory. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static long allocations_left = -1;
+
+static void *
+counted_malloc(size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	if (allocations_left > 0)
+		allocations_left--;
+	return malloc(size);
+}
+#define uthash_malloc(size) counted_malloc(size)
+
+#include "base/reason.h"
+#include "base/stats.h"
+#include "base/table.h"
+#include "support/check_main.h"
+
+START_TEST(reasons_have_words_and_texts)
+{
+	for (unsigned i = 0; i < REASON_COUNT; i++) {
+		struct str word = str_of(reason_word((enum reason)i));
+		ck_assert_uint_gt(word.len, 0);
+		ck_assert_uint_eq(reason_from_word(word), i);
+		ck_assert_uint_gt(strlen(reason_text((enum reason)i)), 10);
+		for (size_t c = 0; c < word.len; c++)
+			ck_assert(word.p[c] == '_' || (word.p[c] >= 'a' && word.p[c] <= 'z'));
+	}
+	ck_assert_uint_eq(reason_from_word(STR("no_such_reason")), REASON_NONE);
+	ck_assert_uint_eq(reason_from_word(STR("Registered")), REASON_NONE);
+	ck_assert_uint_eq(reason_from_word(STR("")), REASON_NONE);
+}
+END_TEST
+
+struct seen {
+	size_t count;
+	uint64_t sum;
+};
+
+static void
+see(const char *name, const char *help, uint64_t value, void *arg)
+{
+	struct seen *seen = arg;
+	ck_assert_uint_gt(strlen(name), 0);
+	ck_assert_uint_gt(strlen(help), 0);
+	seen->count++;
+	seen->sum += value;
+}
+
+START_TEST(counters_add_up)
+{
+	struct stats one = { 0 }, sum = { 0 };
+	one.requests = 3;
+	one.bindings_expired = 4;
+	one.outcomes[REASON_CONNECTION_LIMIT][TRANSPORT_TLS] = 5;
+	stats_add(&sum, &one);
+	stats_add(&sum, &one);
+	ck_assert_uint_eq(sum.requests, 6);
+	ck_assert_uint_eq(sum.outcomes[REASON_CONNECTION_LIMIT][TRANSPORT_TLS], 10);
+	struct seen seen = { 0 };
+	stats_each(&sum, see, &seen);
+	ck_assert_uint_eq(seen.sum, 14);
+	ck_assert_uint_eq(seen.count, offsetof(struct stats, outcomes) / sizeof(uint64_t));
+	ck_assert_str_eq(transport_word(TRANSPORT_UDP), "udp");
+	ck_assert_str_eq(transport_word(TRANSPORT_TCP), "tcp");
+	ck_assert_str_eq(transport_word(TRANSPORT_TLS), "tls");
+}
+END_TEST
+
+START_TEST(pages_are_shared_with_children)
+{
+	stats->requests++; /* the private page, before any was given */
+	struct stats *pages = stats_map(2);
+	ck_assert_ptr_nonnull(pages);
+	ck_assert_uint_eq(pages[1].requests, 0);
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		stats_use(&pages[1]);
+		stats->requests += 7;
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_uint_eq(pages[1].requests, 7);
+	ck_assert_uint_eq(pages[0].requests, 0);
+	ck_assert_int_eq(munmap(pages, 2 * sizeof(*pages)), 0);
+}
+END_TEST
+
+struct entry {
+	int key;
+	UT_hash_handle hh;
+};
+
+START_TEST(tables_find_what_they_hold)
+{
+	struct entry entries[1000], *table = NULL, *found;
+	table_seed();
+	for (int i = 0; i < 1000; i++) {
+		entries[i].key = i;
+		HASH_ADD_INT(table, key, &entries[i]);
+	}
+	for (int i = 0; i < 1000; i++) {
+		HASH_FIND_INT(table, &i, found);
+		ck_assert_ptr_eq(found, &entries[i]);
+	}
+	int absent = 1000;
+	HASH_FIND_INT(table, &absent, found);
+	ck_assert_ptr_null(found);
+	HASH_CLEAR(hh, table);
+}
+END_TEST
+
+START_TEST(the_secret_decides_the_hash)
+{
+	table_seed();
+	unsigned before = table_hash("alice", 5);
+	ck_assert_uint_eq(table_hash("alice", 5), before);
+	ck_assert_uint_ne(table_hash("alicf", 5), before);
+	/* 32 bits may meet once by chance, not three times. */
+	unsigned same = 0;
+	for (int i = 0; i < 3; i++) {
+		table_seed();
+		same += table_hash("alice", 5) == before;
+	}
+	ck_assert_uint_lt(same, 3);
+}
+END_TEST
+
+START_TEST(no_memory_leaves_the_element_out)
+{
+	struct entry entries[2000], *table = NULL;
+	unsigned refused = 0, held = 0;
+	table_seed();
+	for (long left = 0; left < 4; left++) {
+		table = NULL;
+		held = refused = 0;
+		allocations_left = left;
+		for (int i = 0; i < 2000; i++) {
+			entries[i].key = i;
+			HASH_ADD_INT(table, key, &entries[i]);
+			if (entries[i].hh.tbl == NULL)
+				refused++;
+			else
+				held++;
+		}
+		allocations_left = -1;
+		ck_assert_uint_eq(HASH_COUNT(table), held);
+		ck_assert_uint_eq(held + refused, 2000);
+		ck_assert(left >= 2 || refused == 2000);
+		HASH_CLEAR(hh, table);
+	}
+}
+END_TEST
+
+SUITE(tables, reasons_have_words_and_texts, counters_add_up, pages_are_shared_with_children,
+      tables_find_what_they_hold, the_secret_decides_the_hash, no_memory_leaves_the_element_out)

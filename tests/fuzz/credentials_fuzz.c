@@ -1,0 +1,134 @@
+/*
+ * Authorization rows, one a line of the input. Whatever they say, what is found has our realm, an
+ * algorithm that was offered, and everything that a digest needs; and the same row written plainly
+ * is found again with the same meaning.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "auth/credentials.h"
+#include "base/writer.h"
+
+#define ROWS_MAX 16
+#define REALM STR("example.com")
+
+static const struct digest_offer offer = { .algorithms = { DIGEST_SHA256, DIGEST_MD5 },
+					   .count = 2 };
+
+static void
+must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* Octets that can stand in a header value once it is unfolded. */
+static bool
+is_value(struct str row)
+{
+	return memchr(row.p, '\r', row.len) == NULL;
+}
+
+static void
+add_row(struct sip_message *message, struct str row)
+{
+	uint16_t at = message->header_count++;
+	message->headers[at] = (struct sip_header){ .id = SIP_HEADER_AUTHORIZATION,
+						    .name = STR("Authorization"),
+						    .value = str_trim(row),
+						    .next = SIP_NO_HEADER };
+	if (at == 0)
+		message->first[SIP_HEADER_AUTHORIZATION] = 0;
+	else
+		message->headers[at - 1].next = at;
+	message->rows[SIP_HEADER_AUTHORIZATION]++;
+}
+
+static void
+message_init(struct sip_message *message, struct sip_header *headers)
+{
+	*message = (struct sip_message){ .headers = headers };
+	for (size_t i = 0; i < SIP_HEADER_COUNT; i++)
+		message->first[i] = SIP_NO_HEADER;
+}
+
+static void
+write_param(struct writer *w, const char *name, struct str value)
+{
+	writer_text_z(w, name);
+	writer_quoted(w, value);
+}
+
+static struct str
+write_plainly(const struct credentials *c, struct arena *arena)
+{
+	size_t room = 2 * (c->username.len + c->nonce.len + c->uri.len + c->response.len +
+			   c->cnonce.len) +
+		      200;
+	char *buf = arena_alloc(arena, room);
+	must(buf != NULL);
+	struct writer w = writer_on(buf, room);
+	write_param(&w, "Digest realm=", c->realm);
+	write_param(&w, ", username=", c->username);
+	write_param(&w, ", nonce=", c->nonce);
+	write_param(&w, ", uri=", c->uri);
+	write_param(&w, ", response=", c->response);
+	writer_str(&w, STR(", algorithm="));
+	writer_str(&w, digest_algorithm_name(c->algorithm));
+	if (c->qop == DIGEST_QOP_AUTH) {
+		writer_printf(&w, ", qop=auth, nc=%.*s", STR_ARG(c->nc_text));
+		write_param(&w, ", cnonce=", c->cnonce);
+	}
+	must(writer_ok(&w));
+	return writer_text(&w);
+}
+
+static void
+check_found(const struct credentials *c, struct arena *arena)
+{
+	must(str_eq(c->realm, REALM));
+	must(c->algorithm == DIGEST_SHA256 || c->algorithm == DIGEST_MD5);
+	must(c->nc_text.len == (c->qop == DIGEST_QOP_AUTH ? 8 : 0));
+	must(!str_empty(c->nonce) && !str_empty(c->response));
+
+	struct sip_header header;
+	struct sip_message again;
+	message_init(&again, &header);
+	add_row(&again, write_plainly(c, arena));
+	struct credentials same;
+	must(credentials_find(&same, &again, REALM, &offer, arena) == CREDENTIALS_FOUND);
+	must(str_eq(same.username, c->username) && str_eq(same.nonce, c->nonce) &&
+	     str_eq(same.uri, c->uri) && str_eq(same.response, c->response) &&
+	     str_eq(same.cnonce, c->cnonce) && same.nc == c->nc && same.qop == c->qop &&
+	     same.algorithm == c->algorithm);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sip_header headers[ROWS_MAX];
+	struct sip_message message;
+	message_init(&message, headers);
+	struct str rest = { (const char *)data, size };
+	struct str row;
+	bool more = true;
+	while (more && message.header_count < ROWS_MAX) {
+		more = str_cut(rest, '\n', &row, &rest);
+		if (is_value(row))
+			add_row(&message, row);
+	}
+
+	struct arena_pool pool;
+	struct arena arena;
+	arena_pool_init(&pool, 1 << 22);
+	arena_init(&arena, &pool, 1 << 22);
+	struct credentials found;
+	enum credentials_status status = credentials_find(&found, &message, REALM, &offer, &arena);
+	if (arena_ok(&arena) && status == CREDENTIALS_FOUND)
+		check_found(&found, &arena);
+	arena_reset(&arena);
+	arena_pool_clear(&pool);
+	return 0;
+}

@@ -1,0 +1,123 @@
+"""PostgreSQL through psql: the cluster of this test run, or one of a test's own that it may stop and freeze."""
+import os
+import signal
+import subprocess
+import tempfile
+
+from harness.check import Failure
+from harness.digest import h
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+DAEMON_PASSWORD = "rollcall-of-the-tests"
+
+
+class Cluster:
+    """Where to connect as superuser; the base class is the cluster that ./dev test started."""
+
+    def __init__(self):
+        self.sockets, self.password = os.environ["PGHOST"], os.environ["PGPASSWORD"]
+
+    def psql(self, database, sql, *options):
+        done = subprocess.run(
+            ["psql", "-X", "-q", "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-U", "postgres",
+             "-d", database, *options],
+            input=sql, capture_output=True, text=True, timeout=60, env={**os.environ, "PGPASSWORD": self.password})
+        if done.returncode != 0:
+            raise Failure("psql: %s\n%s" % (done.stderr.strip(), sql))
+        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+    def database(self, name):
+        """A fresh copy of the migrated template."""
+        self.psql("postgres", 'drop database if exists "%s" with (force)' % name)
+        self.psql("postgres", 'create database "%s" template rollcall_template' % name)
+        return Database(self, name)
+
+
+class OwnCluster(Cluster):
+    """A cluster that a test may stop, start and freeze."""
+
+    def __init__(self, directory, migrate):
+        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, "dev.d", "cluster")
+        self.sockets = tempfile.mkdtemp(prefix="rollcall-own.", dir="/tmp")
+        os.chmod(self.sockets, 0o755)
+        self.run("create")
+        with open(os.path.join(self.home, "superuser.password")) as file:
+            self.password = file.read()
+        self.start()
+        self.psql("postgres", "create database rollcall_template")
+        self.psql("postgres", "create role rollcall login password '%s'" % DAEMON_PASSWORD)
+        migrate("postgresql://postgres:%s@/rollcall_template?host=%s" % (self.password, self.sockets))
+        self.psql("postgres", "grant rollcall_daemon to rollcall")
+
+    def run(self, verb, *arguments):
+        done = subprocess.run([self.tool, verb, self.home, *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=90)
+        if done.returncode != 0:
+            raise Failure("cluster %s: %s" % (verb, done.stderr))
+
+    def start(self):
+        self.run("start", self.sockets)
+
+    def stop(self):
+        self.run("stop")
+
+    def processes(self):
+        with open(os.path.join(self.home, "data", "postmaster.pid")) as file:
+            postmaster = int(file.readline())
+        with open("/proc/%d/task/%d/children" % (postmaster, postmaster)) as file:
+            return [postmaster] + [int(pid) for pid in file.read().split()]
+
+    def freeze(self):
+        """Every process of the cluster stands still; connections stay open and nothing answers."""
+        self.frozen = self.processes()
+        for pid in self.frozen:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        for pid in self.frozen:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+
+    def remove(self):
+        self.run("remove")
+        os.rmdir(self.sockets)
+
+
+class Database:
+    def __init__(self, cluster, name):
+        self.cluster, self.name = cluster, name
+
+    @property
+    def url(self):
+        """For the daemon's log-in, without its password."""
+        return "postgresql://rollcall@/%s?host=%s" % (self.name, self.cluster.sockets)
+
+    def query(self, sql):
+        return self.cluster.psql(self.name, sql)
+
+    def value(self, sql):
+        rows = self.query(sql)
+        return rows[0][0] if rows else None
+
+    def add_user(self, user, domain, password=None, login=None, may_register=None,
+                 algorithms=("MD5", "SHA-256", "SHA-512-256")):
+        """An account as `rollcallctl user add` makes it. user is in canonical escaped form."""
+        login = login or user
+        columns = {"MD5": "ha1_md5", "SHA-256": "ha1_sha256", "SHA-512-256": "ha1_sha512_256"}
+        hashes = {columns[a]: h(a, "%s:%s:%s" % (login, domain, password)) for a in algorithms} if password else {}
+        values = {"aor": "%s@%s" % (user, domain), "domain": domain, "username": user, "login": login, **hashes}
+        names, literals = list(values), ["'%s'" % v.replace("'", "''") for v in values.values()]
+        if may_register:
+            names.append("may_register")
+            literals.append("'%s'" % may_register)
+        self.query("insert into account (%s) values (%s)" % (", ".join(names), ", ".join(literals)))
+
+    def clear_bindings(self):
+        """As if nobody had ever registered; the version tells workers that remember otherwise."""
+        self.query("update aor set bindings = '[]', marks = '{}', expires_at = null, version = version + 1 "
+                   "where bindings <> '[]' or marks <> '{}'")
+
+    def drop(self):
+        self.cluster.psql("postgres", 'drop database if exists "%s" with (force)' % self.name)

@@ -220,7 +220,7 @@ config_print(const struct config *config, FILE *out)
 /* What stands in the default file's titled sections, where the default of the row would not do. */
 struct sample {
 	enum config_section section;
-	const char *title;
+	char title[16];
 	const char *key;
 	const char *text;
 };

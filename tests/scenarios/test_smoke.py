@@ -60,5 +60,6 @@ def test_answers_on_their_own_connection(env):
 
 def test_the_database_sees_the_binding(env):
     env.server.phone("tcp").reg(C1, C2).expect(200)
-    rows = env.server.database.query("select contact, transport from binding where aor = 'alice@example.com' order by 1")
+    rows = env.server.database.query(
+        "select contact, transport from binding where aor = 'alice@example.com' order by 1")
     equal(rows, [(C1.strip("<>"), "tcp"), (C2.strip("<>"), "tcp")], "rows of the view")

@@ -31,7 +31,7 @@ for _transport in ("udp", "tcp", "tls"):
         _where = "%s_ipv%d" % (_transport, 6 if _ipv6 else 4)
         _tls = _transport == "tls"
         add_test(globals(), "options_" + _where,
-                 lambda env, t=_transport, v=_ipv6: options(env, t, v), ["UAS-11-1"])
+                 lambda env, t=_transport, v=_ipv6: options(env, t, v), ["UAS-11-1", "TRN-18-1"])
         add_test(globals(), "register_" + _where,
                  lambda env, t=_transport, v=_ipv6: register_life(env, t, v),
                  ["TLS-26.3.1-2", "TLS-5922-7.6-1", "TLS-20.42-1"] if _tls else [])

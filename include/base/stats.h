@@ -48,6 +48,7 @@ const char *transport_word(enum transport transport); /* "udp", "tcp", "tls" */
 	X(db_connects, "db_connects", "connections to PostgreSQL made")                           \
 	X(db_up, "db_up", "lanes connected now")                                                  \
 	X(bindings_expired, "bindings_expired", "expired bindings swept")                         \
+	X(ready, "workers_ready", "workers that would serve a phone now")                         \
 	X(loop_turn_ms, "loop_turn_ms", "monotonic time of the last turn of the loop")
 
 struct stats {

@@ -11,7 +11,9 @@
 #include "base/str.h"
 
 #define BINDING_ID_LEN 36 /* UUIDv7 text */
-#define MARKS_MAX 32	  /* live nonces remembered an address-of-record */
+#define MARKS_MAX                                                                 \
+	64 /* live nonces remembered an address-of-record: more than log-ins that \
+	      race (REG-10.3-8) */
 
 struct binding {
 	struct str id;

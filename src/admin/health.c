@@ -14,6 +14,7 @@ struct checks {
 	bool loops;
 	bool listeners;
 	bool database;
+	bool workers;
 	bool running; /* not stopping */
 	bool started;
 	char database_text[256];
@@ -58,12 +59,23 @@ database_good(const struct admin *admin, bool *started, char *text, size_t cap)
 	return *started && down < admin->config->health.db_grace;
 }
 
+/* At least one worker would serve a phone, by its own word: it has connections of its own. */
+static bool
+worker_ready(const struct admin *admin)
+{
+	for (size_t i = 0; i < admin->memory->node->worker_count; i++)
+		if (admin->memory->pages[i].ready != 0)
+			return true;
+	return false;
+}
+
 static struct checks
 look(const struct admin *admin)
 {
 	struct checks checks = { .listeners = admin->memory->node->serving ||
 					      admin->memory->node->stopping,
 				 .running = !admin->memory->node->stopping };
+	checks.workers = worker_ready(admin);
 	checks.loops = loops_turn(admin, checks.loops_text, sizeof(checks.loops_text));
 	checks.database = database_good(admin, &checks.started, checks.database_text,
 					sizeof(checks.database_text));
@@ -73,7 +85,8 @@ look(const struct admin *admin)
 static bool
 all_good(const struct checks *checks)
 {
-	return checks->loops && checks->listeners && checks->database && checks->running;
+	return checks->loops && checks->listeners && checks->workers && checks->database &&
+	       checks->running;
 }
 
 static const char *
@@ -100,7 +113,10 @@ check_list(const struct checks *checks)
 {
 	json_t *list = json_array();
 	add_check(list, "loops", checks->loops, checks->loops_text);
-	add_check(list, "listeners", checks->listeners, checks->listeners ? "ok" : "not open yet");
+	add_check(list, "listeners", checks->listeners,
+		  checks->listeners ? "ok" : "the first start is not finished");
+	add_check(list, "workers", checks->workers,
+		  checks->workers ? "ok" : "none would serve a phone now");
 	add_check(list, "database", checks->database, checks->database_text);
 	add_check(list, "stopping", checks->running,
 		  checks->running ? "ok" : "the node is being stopped");

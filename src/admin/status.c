@@ -59,17 +59,17 @@ stats_show(struct exchange *x)
 	for (size_t i = 0; i < admin->config->domain_count; i++)
 		json_array_append_new(domains, json_string(admin->config->domains[i].name));
 	int64_t now = loop_real_ms(admin->loop);
-	exchange_answer(x, 200,
-			json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
-				  "version", ROLLCALL_VERSION, "node", node->name, "state", state,
-				  "ready", ready, "uptime",
-				  (json_int_t)((now - node->started_ms) / 1000), "config_age",
-				  (json_int_t)((now - node->loaded_ms) / 1000), "workers",
-				  (int)node->worker_count, "worker_deaths",
-				  (int)node->worker_deaths, "users", optional_count(admin->users),
-				  "users_with_bindings", optional_count(admin->users_with_bindings),
-				  "bindings", optional_count(admin->bindings), "domains", domains, "checks", checks,
-				  "counters", counters, "outcomes", json_outcomes(sum)));
+	exchange_answer(
+		x, 200,
+		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+			  "version", ROLLCALL_VERSION, "node", node->name, "state", state, "ready",
+			  ready, "uptime", (json_int_t)((now - node->started_ms) / 1000),
+			  "config_age", (json_int_t)((now - node->loaded_ms) / 1000), "workers",
+			  (int)node->worker_count, "worker_deaths", (int)node->worker_deaths,
+			  "users", optional_count(admin->users), "users_with_bindings",
+			  optional_count(admin->users_with_bindings), "bindings",
+			  optional_count(admin->bindings), "domains", domains, "checks", checks,
+			  "counters", counters, "outcomes", json_outcomes(sum)));
 }
 
 /* --- background count

@@ -209,7 +209,7 @@ check_domains(struct loader *loader)
 {
 	const struct config *config = loader->config;
 	size_t index = 0;
-	bool tls = has_tls(config);
+	bool tls = has_tls(config) || loader->broken;
 	for (const struct section *s = section_of_kind(loader->titled, CONFIG_SECTION_domain);
 	     s != NULL; s = section_of_kind(s->next, CONFIG_SECTION_domain), index++) {
 		const struct config_domain *domain = &config->domains[index];

@@ -35,10 +35,11 @@ static bool
 uri_has_password(struct str rest)
 {
 	struct str hosts, path, query, user, login, password, parameter, name, value;
-	str_cut(rest, '?', &path, &query);
-	str_cut(path, '/', &hosts, &path);
-	if (str_cut(hosts, '@', &login, &rest) && str_cut(login, ':', &user, &password))
+	/* libpq looks for "@" up to the first "/" and knows no "?" there. */
+	str_cut(rest, '/', &hosts, &path);
+	if (str_cut(hosts, '@', &login, &hosts) && str_cut(login, ':', &user, &password))
 		return true;
+	str_cut(rest, '?', &path, &query);
 	bool more = query.len > 0;
 	while (more) {
 		more = str_cut(query, '&', &parameter, &query);

@@ -48,7 +48,7 @@ check_section(struct loader *loader, const struct section *section,
 			 "listener \"%s\": tls and %s cannot share a port; give tls a listener of "
 			 "its own",
 			 listener->name, listener->tcp ? "tcp" : "udp");
-	if (listener->tls && config->certificate_count == 0)
+	if (listener->tls && config->certificate_count == 0 && !loader->broken)
 		complain(loader, section_place(section, "transport"),
 			 "listener \"%s\": tls needs a certificate; add certificate \"main\" { "
 			 "chain = \"...\" key = \"...\" }",

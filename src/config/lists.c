@@ -115,7 +115,12 @@ list_item(struct loader *loader, const struct setting *setting, struct str text)
 		if (text.len == 0)
 			complain(loader, setting->place, "%s has an empty item",
 				 setting->key->name);
-		return text.len == 0 ? NULL : loader_copy(loader, text);
+		else if (text_has_control(text))
+			complain(loader, setting->place, "%s contains a control character",
+				 setting->key->name);
+		else
+			return loader_copy(loader, text);
+		return NULL;
 	}
 }
 

@@ -115,6 +115,7 @@ void section_apply(struct loader *loader, struct section *section, void *owner);
 /* One setting into its field; complains and leaves the field alone when it does not fit. */
 void value_parse(struct loader *loader, const struct setting *setting, void *field);
 void value_parse_list(struct loader *loader, const struct setting *setting, void *field);
+bool text_has_control(struct str text);
 bool type_is_list(enum config_type type);
 /* Which of the key's words text is; complains when it is none. */
 bool word_index(struct loader *loader, const struct setting *setting, struct str text,

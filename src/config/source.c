@@ -2,7 +2,8 @@
  * Files into settings. libConfuse reads them; its callbacks tell us each assignment with file and
  * line, and nothing of its tree is used afterwards, since a repeated option or title is already
  * overwritten there. It stops at the first name it does not know: that name is then added to its
- * table as one to skip, and the file is read again, so that one run reports all of them.
+ * table as one to skip, and the file is read again, so that one run reports all of them. It also
+ * takes the end of the file for the end of a section: a call that we add behind the text must come.
  */
 #include <confuse.h>
 #include <dirent.h>
@@ -15,7 +16,10 @@
 #define TEXT_MAX (1u << 20) /* octets of all files together */
 #define FILES_MAX 256
 #define SKIPPED_MAX 32
-#define OPENED "(section)" /* an option of every section that no file can name unquoted */
+/* Names of ours, which no file can use unquoted: an option of every section, a function. */
+#define OPENED "(section)"
+#define ENDED "(end)"
+static const char ending[] = "\n\"" ENDED "\"()\n";
 
 /* A name that does not exist, in a section that does. */
 struct skipped {
@@ -40,7 +44,9 @@ struct reader {
 	struct included *includes;
 	struct skipped skipped[SKIPPED_MAX];
 	size_t skipped_count;
+	unsigned lines;
 	bool again; /* stopped at a name that is now in skipped */
+	bool ended; /* the ending was reached, outside of all sections */
 };
 
 /* libConfuse hands its callbacks no argument of ours and keeps its scanner in globals, so that one
@@ -115,9 +121,18 @@ newest_setting(const struct section *section)
 static int
 note_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
+	/* libConfuse reads "server|workers" outside of the section as well. */
+	if (cfg != reading->open) {
+		complain(reading->loader, here(cfg), "%s stands outside of its section", opt->name);
+		return -1;
+	}
 	const struct config_key *key = key_find(reading->sections->kind, str_of(opt->name));
 	if (key == NULL)
 		return -1;
+	*(const char **)result = value;
+	/* An open string that took in the ending. */
+	if (here(cfg).line > reading->lines)
+		return 0;
 	/* The first value of an assignment; "=" has thrown away those of an earlier one. */
 	struct setting *newest = newest_setting(reading->sections);
 	if (opt->nvalues <= 1 || newest == NULL || newest->key != key) {
@@ -125,7 +140,6 @@ note_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 		newest = newest_setting(reading->sections);
 	}
 	setting_append(reading->loader, newest, loader_copy(reading->loader, str_of(value)));
-	*(const char **)result = value;
 	return 0;
 }
 
@@ -167,6 +181,24 @@ note_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	return 0;
 }
 
+static int
+note_ended(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+	(void)cfg;
+	(void)opt;
+	(void)argc;
+	(void)argv;
+	reading->ended = true;
+	return 0;
+}
+
+static void
+complain_unclosed(struct place place)
+{
+	place.line = reading->lines;
+	complain(reading->loader, place, "the file ends within a section, list, string or comment");
+}
+
 static void
 note_unknown(const cfg_t *cfg, const char *name)
 {
@@ -192,6 +224,10 @@ note_error(cfg_t *cfg, const char *format, va_list args)
 {
 	char text[512];
 	vsnprintf(text, sizeof(text), format, args);
+	if (here(cfg).line > reading->lines) {
+		complain_unclosed(here(cfg));
+		return;
+	}
 	if (strcmp(format, "no such option '%s'") != 0) {
 		complain(reading->loader, here(cfg), "%s", text);
 		return;
@@ -225,7 +261,7 @@ section_options(const struct reader *reader, enum config_section section)
 static cfg_t *
 open_parser(const struct reader *reader)
 {
-	cfg_opt_t options[CONFIG_SECTION_COUNT + 2];
+	cfg_opt_t options[CONFIG_SECTION_COUNT + 3];
 	for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++) {
 		cfg_flag_t flags = CFGF_MULTI | (config_sections[i].titled ? CFGF_TITLE : 0);
 		cfg_opt_t *inside = section_options(reader, (enum config_section)i);
@@ -233,7 +269,8 @@ open_parser(const struct reader *reader)
 		options[i].validcb = note_closed;
 	}
 	options[CONFIG_SECTION_COUNT] = (cfg_opt_t)CFG_FUNC("include", note_include);
-	options[CONFIG_SECTION_COUNT + 1] = (cfg_opt_t)CFG_END();
+	options[CONFIG_SECTION_COUNT + 1] = (cfg_opt_t)CFG_FUNC(ENDED, note_ended);
+	options[CONFIG_SECTION_COUNT + 2] = (cfg_opt_t)CFG_END();
 	cfg_t *cfg = cfg_init(options, CFGF_NONE);
 	if (cfg != NULL)
 		cfg_set_error_function(cfg, note_error);
@@ -248,8 +285,7 @@ parse_once(struct reader *reader, struct str text)
 	reader->includes = NULL;
 	reader->open = NULL;
 	reader->again = false;
-	if (text.len == 0)
-		return true;
+	reader->ended = false;
 	/* cfg_free() resets the scanner, which else stays inside an unterminated string. */
 	cfg_t *cfg = open_parser(reader);
 	FILE *stream = cfg == NULL ? NULL : fmemopen((void *)(uintptr_t)text.p, text.len, "r");
@@ -280,11 +316,27 @@ place_text(struct loader *loader, struct place place, struct place seen_from)
 	return loader_printf(loader, "%s:%u", place.file, place.line);
 }
 
+static bool
+title_good(struct loader *loader, const struct section *section)
+{
+	const char *name = config_sections[section->kind].name;
+	if (section->title[0] == '\0')
+		complain(loader, section->place, "the title of %s is empty", name);
+	else if (text_has_control(str_of(section->title)))
+		complain(loader, section->place, "the title of %s contains a control character",
+			 name);
+	else
+		return true;
+	return false;
+}
+
 static struct section *
 adopting_section(struct loader *loader, const struct section *read)
 {
 	if (!config_sections[read->kind].titled)
 		return loader->once[read->kind];
+	if (!title_good(loader, read))
+		return NULL;
 	const struct section *first = titled_section(loader, read->kind, read->title);
 	if (first != NULL) {
 		complain(loader, read->place, "%s \"%s\" is defined twice, first at %s",
@@ -337,17 +389,41 @@ adopt_oldest_first(struct loader *loader, struct section *newest)
 		adopt(loader, s);
 }
 
+static struct str
+with_ending(struct loader *loader, struct str text)
+{
+	size_t len = text.len + sizeof(ending) - 1;
+	char *copy = loader_alloc(loader, len);
+	if (text.len > 0)
+		memcpy(copy, text.p, text.len);
+	memcpy(copy + text.len, ending, sizeof(ending) - 1);
+	return (struct str){ copy, len };
+}
+
+static unsigned
+count_lines(struct str text)
+{
+	unsigned lines = text.len > 0 && text.p[text.len - 1] != '\n';
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.p[i] == '\n';
+	return lines;
+}
+
 static struct included *
 parse_text(struct loader *loader, struct str text, const char *name, unsigned rank)
 {
 	struct reader reader = { .loader = loader, .file = name, .rank = rank };
 	bool whole;
+	struct str ended = with_ending(loader, text);
+	reader.lines = count_lines(text);
 	reading = &reader;
 	do {
-		whole = parse_once(&reader, text);
+		whole = parse_once(&reader, ended);
 	} while (!whole && reader.again);
+	if (whole && !reader.ended)
+		complain_unclosed((struct place){ name, 0, rank });
 	reading = NULL;
-	if (!whole) {
+	if (!whole || !reader.ended) {
 		loader->broken = true;
 		if (loader->error_count == 0)
 			complain(loader, (struct place){ name, 0, rank }, "cannot be read");
@@ -376,12 +452,39 @@ read_whole(struct loader *loader, FILE *file, struct str *text)
 	return fits;
 }
 
+/* The files of one configuration. */
+struct file_list {
+	struct included *waiting;
+	struct stat seen[FILES_MAX];
+	size_t seen_count;
+};
+
+/* True for a file that was read before, by whatever name: an include would go round in circles. */
+static bool
+seen_before(struct file_list *files, FILE *file)
+{
+	struct stat *status = &files->seen[files->seen_count];
+	if (fstat(fileno(file), status) != 0)
+		return false;
+	for (size_t i = 0; i < files->seen_count; i++)
+		if (files->seen[i].st_dev == status->st_dev &&
+		    files->seen[i].st_ino == status->st_ino)
+			return true;
+	files->seen_count++;
+	return false;
+}
+
 /* Reads one file; those that it includes come next, before the others that wait. */
 static void
-read_file(struct loader *loader, const struct included *wanted, struct included **waiting)
+read_file(struct loader *loader, struct file_list *files, const struct included *wanted)
 {
 	struct str text;
 	FILE *file = fopen(wanted->path, "re");
+	if (file != NULL && seen_before(files, file)) {
+		complain(loader, wanted->place, "%s is read a second time", wanted->path);
+		fclose(file);
+		return;
+	}
 	bool read = file != NULL && read_whole(loader, file, &text);
 	int why = errno;
 	if (file != NULL)
@@ -395,8 +498,8 @@ read_file(struct loader *loader, const struct included *wanted, struct included 
 	struct included **end = &included;
 	while (*end != NULL)
 		end = &(*end)->next;
-	*end = *waiting;
-	*waiting = included;
+	*end = files->waiting;
+	files->waiting = included;
 }
 
 static int
@@ -434,18 +537,17 @@ append_folder(struct loader *loader, struct included **files, const char *folder
 void
 source_read(struct loader *loader, const char *path)
 {
-	struct included *waiting = NULL;
-	append_file(loader, &waiting, path, NOWHERE);
-	append_folder(loader, &waiting, beside(loader, path, "conf.d"));
-	while (waiting != NULL) {
-		const struct included *file = waiting;
-		waiting = file->next;
-		if (loader->files == FILES_MAX) {
-			complain(loader, file->place, "more than %d files; does %s include itself?",
-				 FILES_MAX, file->path);
+	struct file_list files = { 0 };
+	append_file(loader, &files.waiting, path, NOWHERE);
+	append_folder(loader, &files.waiting, beside(loader, path, "conf.d"));
+	while (files.waiting != NULL) {
+		const struct included *file = files.waiting;
+		files.waiting = file->next;
+		if (files.seen_count == FILES_MAX) {
+			complain(loader, file->place, "more than %d files", FILES_MAX);
 			return;
 		}
-		read_file(loader, file, &waiting);
+		read_file(loader, &files, file);
 	}
 }
 

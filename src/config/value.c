@@ -138,8 +138,8 @@ parse_choice(struct loader *loader, const struct setting *setting, struct str te
 		*(unsigned *)field = (unsigned)index;
 }
 
-static bool
-has_control(struct str text)
+bool
+text_has_control(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
@@ -152,7 +152,7 @@ static void
 parse_text(struct loader *loader, const struct setting *setting, struct str text, char **field)
 {
 	const struct config_key *key = setting->key;
-	if (has_control(text))
+	if (text_has_control(text))
 		complain(loader, setting->place, "%s contains a control character", key->name);
 	else if (text.len < key->least)
 		complain(loader, setting->place, "%s is empty", key->name);

@@ -96,8 +96,6 @@ parse_contact(struct contact *contact, struct str value, struct arena *arena)
 	*contact = (struct contact){ .q = -1 };
 	if (!sip_address_parse(&contact->address, value))
 		return "Malformed Contact header field";
-	if (contact->address.uri.text.len > SIP_MAX_URI)
-		return "Contact URI Too Long";
 	return parse_contact_params(contact, arena);
 }
 
@@ -144,8 +142,6 @@ parse_path(struct contacts *contacts, struct answer *answer, const struct sip_me
 		if (!sip_address_parse(&hop, value) || !hop.bracketed ||
 		    hop.uri.scheme == SIP_SCHEME_OTHER)
 			return malformed(answer, "Malformed Path header field");
-		if (hop.uri.text.len > SIP_MAX_URI)
-			return malformed(answer, "Path URI Too Long");
 		contacts->path_not_sips |= hop.uri.scheme != SIP_SCHEME_SIPS;
 	}
 	return values.bad ? malformed(answer, "Malformed Path header field") : true;
@@ -172,8 +168,6 @@ contacts_parse(struct contacts *contacts, struct answer *answer, const struct si
 	*contacts = (struct contacts){ 0 };
 	if (request->to.uri.scheme == SIP_SCHEME_OTHER)
 		return malformed(answer, "To Must Be a SIP or SIPS URI");
-	if (request->to.uri.text.len > SIP_MAX_URI)
-		return malformed(answer, "To URI Too Long");
 	if (!parse_contacts(contacts, answer, request, arena) ||
 	    !parse_path(contacts, answer, request) || !parse_expires(contacts, answer, request))
 		return false;

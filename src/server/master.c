@@ -22,6 +22,7 @@
 #include "settings.h"
 
 #define TURN_MS 200
+#define TURN_STARTING_MS 10
 #define STOP_MS 12000u /* after this the children are killed */
 
 struct master {
@@ -339,6 +340,18 @@ stopped(struct master *master)
 	return !children_alive(&master->children);
 }
 
+/* The first start is finished when every worker has been ready once. */
+static void
+note_serving(struct master *master)
+{
+	struct node *node = master->memory.node;
+	bool all = true;
+	for (uint32_t i = 0; i < node->worker_count; i++)
+		all = all && master->memory.pages[i].ready != 0;
+	if (master->stopping || (all && !node->serving))
+		node->serving = !master->stopping;
+}
+
 static void
 run(struct master *master)
 {
@@ -355,9 +368,9 @@ run(struct master *master)
 		birth.sockets = &master->sockets;
 		if (!master->stopping)
 			children_keep(&master->children, &birth, master->signals);
-		master->memory.node->serving = !master->stopping;
+		note_serving(master);
 		struct pollfd wait = { .fd = master->signals, .events = POLLIN };
-		poll(&wait, 1, TURN_MS);
+		poll(&wait, 1, master->memory.node->serving ? TURN_MS : TURN_STARTING_MS);
 		take_signals(master);
 		children_reap(&master->children, master->stopping);
 		children_watchdog(&master->children);

@@ -58,9 +58,8 @@ options_refused(const struct requests *all)
 		return REASON_DRAINING;
 	bool starting = store_state(all->store) == STORE_CONNECTING ||
 			store_nonce_keys(all->store)->count == 0;
-	bool gone = all->settings.fail_on_database &&
-		    store_down_ms(all->store) > all->settings.db_grace_ms;
-	if (starting || gone)
+	bool gone = store_down_ms(all->store) > all->settings.db_grace_ms;
+	if (all->settings.fail_on_database && (starting || gone))
 		return REASON_DATABASE_UNAVAILABLE;
 	return all->overloaded ? REASON_OVERLOADED : REASON_NONE;
 }
@@ -74,4 +73,11 @@ readiness_now(struct requests *all)
 	if (readiness.options != REASON_NONE || readiness.registers != REASON_NONE)
 		random_bytes(&readiness.random, sizeof(readiness.random));
 	return readiness;
+}
+
+bool
+requests_ready(struct requests *requests)
+{
+	note_overload(requests);
+	return options_refused(requests) == REASON_NONE;
 }

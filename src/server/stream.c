@@ -204,21 +204,17 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 static bool
 on_accept(struct net_user *user, enum transport transport, const struct endpoint *source)
 {
-	struct requests *all = container_of(user, struct requests, user);
-	if (limits_connection(all->limits, &source->ip))
-		return true;
-	stats->outcomes[REASON_CONNECTION_LIMIT][transport]++;
-	return false;
+	(void)transport;
+	return limits_connection(container_of(user, struct requests, user)->limits, &source->ip);
 }
 
 /* A request that came over it goes on (TRN-18-3); its answer will find nobody. */
 static void
 on_closed(struct net_user *user, const struct peer *peer, enum close_cause cause)
 {
-	struct requests *all = container_of(user, struct requests, user);
-	limits_connection_closed(all->limits, &peer->source.ip);
-	if (cause == CLOSE_FIRST_MESSAGE)
-		stats->outcomes[REASON_FIRST_MESSAGE_TIMEOUT][peer->transport]++;
+	(void)cause;
+	limits_connection_closed(container_of(user, struct requests, user)->limits,
+				 &peer->source.ip);
 }
 
 const struct net_user stream_user = {

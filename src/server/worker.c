@@ -16,7 +16,8 @@
 #include "server/request.h"
 #include "settings.h"
 
-#define TICK_MS 500u /* also how often the loop turns when nothing happens */
+#define TICK_MS 100u /* how long the loop may turn without an event */
+#define TICK_STARTING_MS 10u
 #define STOP_CHECK_MS 20u
 #define STOP_REQUESTS_MS 6000u /* for requests that wait for the database */
 #define STOP_OUTPUT_MS 2000u   /* for answers and close_notify on their way out */
@@ -54,6 +55,7 @@ struct worker {
 	struct timer tick;
 	struct timer stop;
 	uint64_t stop_deadline_ms;
+	bool started; /* was ready once */
 	bool shutting_down;
 	uint64_t certificates_read_ms;
 	int64_t certificates_changed; /* newest modification time of the files, seconds */
@@ -95,16 +97,20 @@ warn(const char *sentence, void *arg)
 		log_message(LOG_LEVEL_WARNING, "tls.certificate", "%s", sentence);
 }
 
-/* A bad new pair is refused with the reason and the old one stays. */
+/*
+ * A bad new pair is refused with the reason and the old one stays. At start and on a reload the
+ * master has looked at the files already and told what it saw.
+ */
 static bool
-load_certificates(struct worker *worker)
+load_certificates(struct worker *worker, bool told)
 {
 	char error[512];
-	struct tls_server *fresh = settings_tls(worker->config, error, sizeof(error), warn, worker);
+	struct tls_server *fresh =
+		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
 	worker->certificates_changed = newest_change(worker->config);
 	if (fresh == NULL && error[0] != '\0') {
-		if (worker->first)
+		if (worker->first || told)
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
 		return false;
 	}
@@ -114,21 +120,25 @@ load_certificates(struct worker *worker)
 	return true;
 }
 
+/* A first start is waited for; later a look now and then is enough. */
 static void
 tick(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, tick);
 	const uint8_t *secret = store_ticket_secret(worker->store);
+	stats->ready = requests_ready(worker->requests);
+	worker->started = worker->started || stats->ready != 0;
 	uint64_t interval = worker->config->tls.reload_interval;
 	if (worker->tls != NULL &&
 	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
 		worker->certificates_read_ms = loop_now_ms(worker->loop);
 		if (newest_change(worker->config) != worker->certificates_changed)
-			load_certificates(worker);
+			load_certificates(worker, false);
 	}
 	if (worker->tls != NULL && secret != NULL)
 		tls_server_ticket_secret(worker->tls, secret);
-	timer_start(worker->loop, &worker->tick, TICK_MS, tick);
+	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
+		    tick);
 }
 
 /* --- sockets
@@ -247,7 +257,7 @@ reload(struct worker *worker, int fd)
 	net_configure(worker->net, &net);
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
-	load_certificates(worker);
+	load_certificates(worker, true);
 	process_log_setup(fresh);
 }
 
@@ -329,7 +339,8 @@ static void
 use_page(const struct birth *birth)
 {
 	struct stats *page = &birth->memory->pages[birth->index];
-	page->requests_live = page->transactions_live = page->connections_live = page->db_up = 0;
+	page->requests_live = page->transactions_live = page->connections_live = 0;
+	page->db_up = page->ready = 0;
 	page->loop_turn_ms = clock_monotonic_ms();
 	stats_use(page);
 }
@@ -368,7 +379,7 @@ worker_main(const struct birth *birth)
 		fail("worker", "cannot start its loop");
 	open_store(&worker);
 	open_parts(&worker);
-	if (!load_certificates(&worker))
+	if (!load_certificates(&worker, true))
 		fail("worker", "no usable certificate");
 	for (size_t i = 0; i < birth->sockets->count; i++) {
 		const struct listening *item = &birth->sockets->items[i];

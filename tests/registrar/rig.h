@@ -57,7 +57,7 @@ struct rig {
 	struct sip_host aliases[2];
 	struct nonce_keys keys;
 	int64_t now_ms;
-	uint8_t seed;
+	uint32_t seed; /* of everything random; rises */
 	unsigned retries;
 
 	struct record record; /* of the address, whichever it is */
@@ -86,13 +86,14 @@ void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
 /* Accounts alice, bob and gateway of section 1.3; password NULL: none of that algorithm. */
 struct account *rig_account(struct rig *rig, struct str login, struct str password);
-/* Parses a request as the server would; aborts the test when the text is refused by the parser. */
-void rig_parse(struct rig *rig, struct sip_message *message, struct str text);
+/* Parses a copy of the text, as the server would. */
+enum sip_fault rig_parse(struct rig *rig, struct sip_message *message, struct str text);
 /* The text of a request. */
 struct str rig_write(struct rig *rig, const struct rig_request *request);
 /* The whole way of one REGISTER; the answer is in rig->answer and rig->response. */
 void rig_register(struct rig *rig, const struct rig_request *request);
-/* The same in steps: inspection and begin; then decide and finish until there is an answer. */
+/* The same in steps: inspection and begin; then decide and finish until there is an answer. What
+ * the parser refuses is answered as it says. */
 enum register_next rig_begin(struct rig *rig, const struct rig_request *request);
 void rig_run(struct rig *rig, enum register_next next);
 /* A binding as the Contact value would have made it, of Call-ID "other", CSeq 1, with half an hour

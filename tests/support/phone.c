@@ -75,7 +75,7 @@ connect_socket(struct phone *p)
 static void
 learn_local_address(struct phone *p)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t size = sizeof(address);
 	char host[64], port[8];
 	if (getsockname(p->fd, (struct sockaddr *)&address, &size) != 0 ||

@@ -1,0 +1,372 @@
+/* The mistakes that an operator makes, and the sentence that each one gets. */
+#include "loading.h"
+
+#define NO_TLS                                                                                  \
+	"warning: no certificate section: TLS is not served; add certificate \"main\" { chain " \
+	"= \"...\" key = \"...\" }\n"
+
+START_TEST(unknown_names)
+{
+	expect_bad(DOMAIN CERTIFICATE "registration {\n\texpire_max = 2h\n}\n",
+		   "test.conf:4: error: no such option \"expire_max\" in registration; did you "
+		   "mean \"expires_max\"?\n");
+	expect_bad(DOMAIN CERTIFICATE "limits {\n\tworkers = 2\n}\n",
+		   "test.conf:4: error: no such option \"workers\" in limits; it belongs to "
+		   "section server\n");
+	expect_bad(DOMAIN CERTIFICATE "limits { quux = 2 }\n",
+		   "test.conf:3: error: no such option \"quux\" in limits\n");
+	expect_bad(DOMAIN CERTIFICATE "limts {\n}\n",
+		   "test.conf:3: error: no such section \"limts\"; did you mean \"limits\"?\n");
+	expect_bad("listner \"x\" {}\n", "test.conf:1: error: no such section \"listner\"; did you "
+					 "mean \"listener\"?\n");
+	/* Every section has its own keys: those of others are unknown there. */
+	expect_bad(DOMAIN CERTIFICATE "metrics = yes\n",
+		   "test.conf:3: error: no such section \"metrics\"\n");
+}
+END_TEST
+
+START_TEST(one_run_reports_all)
+{
+	expect_bad("server {\n"
+		   "\tworker = 2\n"
+		   "\tnam = {\"x\"}\n"
+		   "\tworkers = 99\n"
+		   "}\n" DOMAIN CERTIFICATE "log { levl = info level = inof }\n",
+		   "test.conf:2: error: no such option \"worker\" in server; did you mean "
+		   "\"workers\"?\n"
+		   "test.conf:3: error: no such option \"nam\" in server; did you mean \"name\"?\n"
+		   "test.conf:4: error: workers = 99 is out of range 1-64\n"
+		   "test.conf:8: error: no such option \"levl\" in log; did you mean \"level\"?\n"
+		   "test.conf:8: error: level = inof is none of error, warning, notice, info, "
+		   "debug; did you mean \"info\"?\n");
+}
+END_TEST
+
+START_TEST(repeated_options)
+{
+	expect_bad(DOMAIN CERTIFICATE "server {\n\tworkers = 1\n\tworkers = 2\n}\n",
+		   "test.conf:5: error: workers is set twice, first at line 4\n");
+	expect_bad(DOMAIN CERTIFICATE "server { workers = 1 }\nserver { workers = 1 }\n",
+		   "test.conf:4: error: workers is set twice, first at line 3\n");
+	expect_bad(DOMAIN CERTIFICATE "limits {\n\texempt = {\"::1\"}\n\texempt = {}\n}\n",
+		   "test.conf:3: error: exempt is set twice, first at line 4\n");
+	expect_good(DOMAIN CERTIFICATE "server { workers = 1 }\nserver { name = a }\n", "");
+	/* What libConfuse calls appending is one assignment in two parts. */
+	struct loaded loaded = load_text(
+		DOMAIN CERTIFICATE "limits { exempt = {\"::1\"} exempt += {\"::2\", \"::3\"} }\n");
+	ck_assert_str_eq(loaded.messages, "");
+	ck_assert_uint_eq(loaded.config->limits.exempt_count, 3);
+	unload(&loaded);
+}
+END_TEST
+
+START_TEST(repeated_titles)
+{
+	expect_bad(DOMAIN CERTIFICATE "listener \"x\" {\n\ttransport = {\"tcp\"}\n}\n"
+				      "listener \"x\" { bind = {\"127.0.0.1:1\"} }\n",
+		   "test.conf:6: error: listener \"x\" is defined twice, first at line 3\n");
+	expect_bad(DOMAIN CERTIFICATE CERTIFICATE,
+		   "test.conf:3: error: certificate \"main\" is defined twice, first at line 2\n");
+	expect_bad(
+		DOMAIN DOMAIN CERTIFICATE,
+		"test.conf:2: error: domain \"example.com\" is defined twice, first at line 1\n");
+	expect_bad(DOMAIN CERTIFICATE "listener {}\n",
+		   "test.conf:3: error: missing title for section 'listener'\n");
+	expect_bad(DOMAIN CERTIFICATE "certificate \"\" { chain = a key = b }\n",
+		   "test.conf:3: error: the title of certificate is empty\n");
+	expect_bad(DOMAIN CERTIFICATE "listener \"a\\nb\" { transport = {\"tcp\"} }\n",
+		   "test.conf:3: error: the title of listener contains a control character\n");
+}
+END_TEST
+
+START_TEST(contradictions)
+{
+	expect_bad(DOMAIN CERTIFICATE "registration {\n\texpires_min = 2h\n\texpires_max = 1h\n}\n",
+		   "test.conf:4: error: expires_min (2h) is larger than expires_max (1h, line 5)\n"
+		   "test.conf:4: warning: expires_min is over 1h; shorter intervals from 1h on are "
+		   "granted all the same (RFC 3261 section 10.3)\n");
+	expect_bad(DOMAIN CERTIFICATE "registration {\n\texpires_max = 30m\n}\n",
+		   "test.conf:4: error: expires_default (1h, the default) is larger than "
+		   "expires_max (30m)\n");
+	expect_bad(DOMAIN CERTIFICATE "registration { expires_default = 30s }\n",
+		   "test.conf:3: error: expires_min (1m, the default) is larger than "
+		   "expires_default (30s)\n");
+	expect_bad(DOMAIN CERTIFICATE "registration { expires_default = 3h }\n",
+		   "test.conf:3: error: expires_default (3h) is larger than expires_max (2h, the "
+		   "default)\n");
+	expect_bad(DOMAIN CERTIFICATE "server { max_message_size = 8k max_body_size = 9k }\n",
+		   "test.conf:3: error: max_body_size (9k) is larger than max_message_size (8k, "
+		   "line 3)\n");
+	expect_bad(DOMAIN CERTIFICATE "auth { nonce_ttl = 13h }\n",
+		   "test.conf:3: error: nonce_ttl (13h) is larger than nonce_key_rotation (12h, "
+		   "the default)\n");
+	expect_bad(DOMAIN CERTIFICATE "health { drain_delay = 91s }\n",
+		   "test.conf:3: error: drain_delay (91s) is larger than drain_timeout (90s, the "
+		   "default)\n");
+	expect_bad(DOMAIN CERTIFICATE "health { drain_spread = 91s }\n",
+		   "test.conf:3: error: drain_spread (91s) is larger than drain_timeout (90s, the "
+		   "default)\n");
+	expect_bad(DOMAIN CERTIFICATE "tls { client_auth = require }\n",
+		   "test.conf:3: error: client_auth needs client_ca: the PEM file of those who may "
+		   "sign client certificates\n");
+	/* Equal is no contradiction. */
+	expect_good(DOMAIN CERTIFICATE
+		    "registration { expires_min = 1h expires_default = 1h expires_max = 1h }\n",
+		    "");
+}
+END_TEST
+
+/* REG-10.3.7-3: with a minimum over one hour the configuration warns */
+START_TEST(minimum_over_one_hour)
+{
+	expect_good(DOMAIN CERTIFICATE
+		    "registration { expires_min = 4000s expires_default = 4000s }\n",
+		    "test.conf:3: warning: expires_min is over 1h; shorter intervals from 1h on "
+		    "are granted all the same (RFC 3261 section 10.3)\n");
+	expect_good(DOMAIN CERTIFICATE "registration { expires_min = 3600s }\n", "");
+}
+END_TEST
+
+/* PAR-LIM-3: the body limit is the message limit unless it is given */
+START_TEST(body_limit_follows)
+{
+	struct loaded loaded = load_text(DOMAIN CERTIFICATE "server { max_message_size = 16k }\n");
+	ck_assert_str_eq(loaded.messages, "");
+	ck_assert_uint_eq(loaded.config->server.max_body_size, 16384);
+	unload(&loaded);
+	loaded = load_text(DOMAIN CERTIFICATE "server { max_body_size = 16k }\n");
+	ck_assert_uint_eq(loaded.config->server.max_body_size, 16384);
+	ck_assert_uint_eq(loaded.config->server.max_message_size, 65536);
+	unload(&loaded);
+}
+END_TEST
+
+START_TEST(domains)
+{
+	expect_bad(CERTIFICATE, "error: no domain section; name at least one, e.g. domain "
+				"\"example.com\" {}\n");
+	expect_bad("domain \"exa_mple.com\" {}\n" CERTIFICATE,
+		   "test.conf:1: error: domain \"exa_mple.com\" is not a host name; letters, "
+		   "digits and hyphens between dots\n");
+	expect_bad("domain \"b\xc3\xbc"
+		   "cher.example\" {}\n" CERTIFICATE,
+		   "test.conf:1: error: domain \"b\xc3\xbc"
+		   "cher.example\" is not a host name; "
+		   "write it in its ASCII form (xn--...)\n");
+	expect_bad("domain \"example.com.\" {}\n" CERTIFICATE,
+		   "test.conf:1: error: domain \"example.com.\" is not a host name; leave out the "
+		   "dot at the end\n");
+	expect_bad(DOMAIN "domain \"Example.COM\" {}\n" CERTIFICATE,
+		   "test.conf:2: error: domain \"example.com\": example.com already belongs to "
+		   "domain \"example.com\"\n");
+	expect_bad(DOMAIN "domain \"b.example\" {\n\taliases = {\"example.com\"}\n}\n" CERTIFICATE,
+		   "test.conf:3: error: domain \"b.example\": example.com already belongs to "
+		   "domain \"example.com\"\n");
+	expect_bad("domain \"a.example\" { aliases = {\"X.example\"} }\n"
+		   "domain \"b.example\" { aliases = {\"x.example\"} }\n" CERTIFICATE,
+		   "test.conf:2: error: domain \"b.example\": x.example already belongs to domain "
+		   "\"a.example\"\n");
+	expect_bad("domain \"a.example\" { aliases = {\"x.example\"} }\n"
+		   "domain \"x.example\" { }\n" CERTIFICATE,
+		   "test.conf:2: error: domain \"x.example\": x.example already belongs to domain "
+		   "\"a.example\"\n");
+	expect_bad("domain \"a.example\" { aliases = {\"A.example\"} }\n" CERTIFICATE,
+		   "test.conf:1: error: domain \"a.example\": its alias a.example is its own "
+		   "name\n");
+	expect_bad("domain \"a.example\" {\n\taliases = {\"-x\", \"ok\"}\n}\n" CERTIFICATE,
+		   "test.conf:2: error: aliases: \"-x\" is not a host name; letters, digits and "
+		   "hyphens between dots\n");
+	expect_good("domain \"192.0.2.1\" {}\ndomain \"xn--bcher-kva.example\" {}\n" CERTIFICATE,
+		    "");
+}
+END_TEST
+
+START_TEST(host_names_at_their_limits)
+{
+	static const struct {
+		int label, labels;
+		bool good;
+	} cases[] = {
+		{ 63, 1, true },   { 64, 1, false }, { 1, 127, true },
+		{ 1, 128, false }, { 0, 1, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char name[600] = "", text[800];
+		for (int n = 0; n < cases[i].labels; n++) {
+			size_t len = strlen(name);
+			snprintf(name + len, sizeof(name) - len, "%s%.*s", n == 0 ? "" : ".",
+				 cases[i].label,
+				 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+				 "aaaa");
+		}
+		snprintf(text, sizeof(text), "domain \"%s\" {}\n" CERTIFICATE, name);
+		struct loaded loaded = load_text(text);
+		ck_assert_msg((loaded.config != NULL) == cases[i].good, "%s", name);
+		unload(&loaded);
+	}
+}
+END_TEST
+
+START_TEST(tls_only_domains_without_tls)
+{
+	expect_good("domain \"a.example\" {\n\trequire_tls = yes\n}\n"
+		    "domain \"b.example\" {\n\tschemes = sips\n}\n"
+		    "listener \"x\" { bind = {\"127.0.0.1:5060\"} }\n",
+		    "test.conf:2: warning: domain \"a.example\" is served over TLS only, and no "
+		    "listener speaks TLS\n"
+		    "test.conf:5: warning: domain \"b.example\" is served over TLS only, and no "
+		    "listener speaks TLS\n");
+}
+END_TEST
+
+START_TEST(certificates)
+{
+	expect_bad(DOMAIN "certificate \"main\" {\n\tkey = a\n}\n",
+		   "test.conf:2: error: certificate \"main\" has no chain\n");
+	expect_bad(DOMAIN "certificate \"main\" {\n}\n",
+		   "test.conf:2: error: certificate \"main\" has no chain\n"
+		   "test.conf:2: error: certificate \"main\" has no key\n");
+	expect_bad(DOMAIN "certificate \"main\" { chain = \"\" key = a }\n",
+		   "test.conf:2: error: chain is empty\n");
+}
+END_TEST
+
+START_TEST(admin_is_loopback)
+{
+	expect_bad(DOMAIN CERTIFICATE "admin {\n\tlisten = \"0.0.0.0:8080\"\n}\n",
+		   "test.conf:4: error: admin.listen 0.0.0.0:8080 is not loopback; use 127.0.0.1 "
+		   "and put a TLS proxy in front (docs/operations.md)\n");
+	expect_bad(DOMAIN CERTIFICATE "admin { listen = \"[::ffff:127.0.0.1]:80\" }\n",
+		   "test.conf:3: error: admin.listen [::ffff:127.0.0.1]:80 is not loopback; use "
+		   "127.0.0.1 and put a TLS proxy in front (docs/operations.md)\n");
+	expect_good(DOMAIN CERTIFICATE "admin { listen = \"127.8.0.1:80\" }\n", "");
+}
+END_TEST
+
+#define WAY_OUT                                                                           \
+	"test.conf:4: error: database.url contains a password; write it into a file of "  \
+	"its own and name that in database.password_file, or use the systemd credential " \
+	"\"db-password\"\n"
+
+START_TEST(passwords_stay_out)
+{
+	static const struct {
+		const char *url;
+		const char *messages;
+	} cases[] = {
+		{ "postgresql://rollcall@db1,db2/rollcall?sslmode=verify-full", "" },
+		{ "postgres:///rollcall", "" },
+		{ "postgresql://", "" },
+		{ "postgresql://[::1]:5432/rollcall", "" },
+		{ "postgresql://h/a:b@c", "" },
+		{ "postgresql://h/d?options=a:b@c", "" },
+		{ "postgresql://h/d?passfile=/x", "" },
+		{ "host=/run/x dbname=rollcall", "" },
+		{ "host=/run/x options='password=x'", "" },
+		{ "host=x options=a\\\\ password=x", "" },
+		{ "postgresql://u:s3cret@h/d", WAY_OUT },
+		{ "postgres://u:@h/d", WAY_OUT },
+		{ "postgresql://u:p@h1,h2", WAY_OUT },
+		{ "postgresql://u:p@h?x", WAY_OUT },
+		{ "postgresql://u:p?q@h/d", WAY_OUT },
+		{ "postgresql://h/d?password=s3cret", WAY_OUT },
+		{ "postgresql://h/d?a=b&%70assword=s3cret", WAY_OUT },
+		{ "postgresql://h/d?sslpassword=s3cret", WAY_OUT },
+		{ "host=x password=s3cret", WAY_OUT },
+		{ "host=x  password = 's3cret'", WAY_OUT },
+		{ "user='a b' password=s3cret", WAY_OUT },
+		{ "mysql://h/d", "test.conf:4: error: database.url is neither "
+				 "postgresql://user@host/name nor host=... dbname=...\n" },
+		{ "", "test.conf:4: error: url is empty\n" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[512];
+		snprintf(text, sizeof(text), DOMAIN CERTIFICATE "database {\n\turl = \"%s\"\n}\n",
+			 cases[i].url);
+		struct loaded loaded = load_text(text);
+		ck_assert_msg(strcmp(loaded.messages, cases[i].messages) == 0, "%s: %s",
+			      cases[i].url, loaded.messages);
+		ck_assert((loaded.config != NULL) == (cases[i].messages[0] == '\0'));
+		unload(&loaded);
+	}
+}
+END_TEST
+
+START_TEST(too_many_connections_for_the_descriptors)
+{
+	struct loaded loaded = load_text(
+		DOMAIN CERTIFICATE "server {\n\tworkers = 1\n\tmax_connections = 10000000\n}\n");
+	ck_assert_ptr_nonnull(loaded.config);
+	ck_assert_ptr_nonnull(strstr(loaded.messages,
+				     "test.conf:5: warning: max_connections 10000000 but the "
+				     "process may open "));
+	ck_assert_ptr_nonnull(strstr(loaded.messages, " files; set LimitNOFILE=\n"));
+	unload(&loaded);
+}
+END_TEST
+
+START_TEST(broken_syntax)
+{
+	expect_bad(DOMAIN "server {\n\tworkers 3\n}\n",
+		   "test.conf:3: error: missing equal sign after option 'workers'\n");
+	static const char *const unclosed[] = {
+		"server {\n\tworkers = 3\n",
+		"server {\n\tname = \"abc\n",
+		"server {\n\tname = 'abc\n",
+		"limits {\n\texempt = {\"::1\",\n",
+		"limits {\n\texempt = {\"::1\"\n",
+		"server {\n\tname =\n",
+		"server {\n\tname\n",
+		"server {\n\t/* }\n",
+		"server\n\n",
+		"domain \"x\"\n\n",
+		"\n\"",
+
+		"server {\n}/*",
+		"server {\n\tworkers = 3",
+	};
+	for (size_t i = 0; i < sizeof(unclosed) / sizeof(*unclosed); i++) {
+		char text[512];
+		snprintf(text, sizeof(text), DOMAIN "%s", unclosed[i]);
+		expect_bad(text, "test.conf:3: error: the file ends within a section, list, string "
+				 "or comment\n");
+	}
+	expect_good(DOMAIN CERTIFICATE "server { workers = 3 } # no line feed", "");
+	expect_good(DOMAIN CERTIFICATE "server { workers = 3 }", "");
+	expect_good(DOMAIN CERTIFICATE "/* a comment } */", "");
+	expect_good("\r\n" DOMAIN "\r\n" CERTIFICATE "server {\r\n\tworkers = 3\r\n}\r\n", "");
+	expect_bad(DOMAIN "}\n", "test.conf:2: error: unexpected closing brace\n");
+	expect_bad(DOMAIN "limits {}\ndomain|aliases = {\"x.example\"}\n",
+		   "test.conf:3: error: aliases stands outside of its section\n");
+	/* The scanner starts afresh after each of these. */
+	expect_good(DOMAIN CERTIFICATE, "");
+	/* Nobody's terminal is reprogrammed by a message. */
+	expect_bad(DOMAIN CERTIFICATE "\"\x1b[2J\" = 1\n",
+		   "test.conf:3: error: no such section \"\\x1b[2J\"\n");
+	expect_bad("", NO_TLS "error: no domain section; name at least one, e.g. domain "
+			      "\"example.com\" {}\n");
+}
+END_TEST
+
+START_TEST(many_errors_are_counted)
+{
+	char text[16384] = DOMAIN CERTIFICATE;
+	size_t len = strlen(text), lines = 0;
+	for (int i = 0; i < 120; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"listener \"l%d\" { bind = {\"x\"} }\n", i);
+	struct loaded loaded = load_text(text);
+	ck_assert_ptr_null(loaded.config);
+	for (const char *c = loaded.messages; *c != '\0'; c++)
+		lines += *c == '\n';
+	ck_assert_uint_eq(lines, 101);
+	ck_assert_ptr_nonnull(strstr(loaded.messages, "\nerror: 20 more\n"));
+	unload(&loaded);
+}
+END_TEST
+
+SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
+      contradictions, minimum_over_one_hour, body_limit_follows, domains,
+      host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
+      passwords_stay_out, too_many_connections_for_the_descriptors, broken_syntax,
+      many_errors_are_counted)

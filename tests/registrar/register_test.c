@@ -1,0 +1,460 @@
+/* What the text of tests/cases cannot say: random parts, flows, races, limits in octets, memory. */
+#include "registrar/register.h"
+
+#include <stdio.h>
+
+#include "registrar/rig.h"
+#include "support/check_main.h"
+
+static struct rig rig;
+
+#define C1 "<sip:alice@192.0.2.10:5062>"
+#define FIELDS(text) .fields = STR(text "\r\n")
+#define REGISTER(...) rig_register(&rig, &(struct rig_request){ __VA_ARGS__ })
+
+/* SEC-26.1.5-5, AUT-22.1-4, ORD-36, AUT-8760-2.3-3: outside, all failed log-ins look the same, and
+ * each is held back */
+START_TEST(failed_logins_are_alike)
+{
+	const struct rig_request requests[] = {
+		{ .password = STR("wrong"), FIELDS("Contact: " C1) },
+		{ .login = STR("nobody"), FIELDS("Contact: " C1) },
+		{ .login = STR("bob"), .password = STR("bob's"), FIELDS("Contact: " C1) },
+		{ .login = STR("gateway"), .password = STR("gw"), FIELDS("Contact: " C1) },
+	};
+	const enum reason reasons[] = { REASON_BAD_PASSWORD, REASON_UNKNOWN_USER,
+					REASON_USER_DISABLED, REASON_ALGORITHM_MISMATCH };
+	rig_open(&rig);
+	rig.accounts[1].enabled = false;
+	rig.accounts[2].ha1[DIGEST_MD5] = STR("");
+	struct str first = { NULL, 0 };
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		rig.seed = 40;
+		rig_register(&rig, &requests[i]);
+		ck_assert_int_eq(rig.answer.status, 401);
+		ck_assert_int_eq(rig.answer.reason, reasons[i]);
+		ck_assert(rig.answer.failed_login);
+		ck_assert(!rig.answer.stale);
+		ck_assert_uint_eq(rig.committed, 0);
+		if (i == 0)
+			first = rig.response;
+		ck_assert(str_eq(rig.response, first));
+	}
+	rig_close(&rig);
+}
+END_TEST
+
+/* AUT-7616-3.3-5, ORD-34: a stale nonce is no failed log-in */
+START_TEST(a_stale_nonce_is_no_failure)
+{
+	rig_open(&rig);
+	REGISTER(.nonce_age_s = 400);
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert(rig.answer.stale);
+	ck_assert(!rig.answer.failed_login);
+	REGISTER(.no_credentials = true);
+	ck_assert(!rig.answer.stale);
+	ck_assert(!rig.answer.failed_login);
+	rig_close(&rig);
+}
+END_TEST
+
+/* ORD-35: before the keys of the cluster were read nobody can be challenged */
+START_TEST(without_keys_nobody_is_challenged)
+{
+	rig_open(&rig);
+	struct rig_request request = { .no_credentials = true };
+	rig.keys.count = 0;
+	rig_register(&rig, &request);
+	ck_assert_int_eq(rig.answer.status, 503);
+	ck_assert_uint_ge(rig.answer.retry_after_s, 20);
+	rig_close(&rig);
+}
+END_TEST
+
+/* UAS-20.33-1, ORD-35: Retry-After is spread over its range, both ends included */
+START_TEST(retry_after_is_spread)
+{
+	uint32_t least = UINT32_MAX, most = 0;
+	rig_open(&rig);
+	rig.policy.retry_after_min_s = 20;
+	rig.policy.retry_after_max_s = 25;
+	for (unsigned i = 0; i < 64; i++) {
+		rig.lookups[0] = LOOKUP_UNAVAILABLE;
+		rig.lookup_count = 1;
+		REGISTER(FIELDS("Contact: " C1));
+		ck_assert_int_eq(rig.answer.status, 503);
+		uint32_t seconds = rig.answer.retry_after_s;
+		least = seconds < least ? seconds : least;
+		most = seconds > most ? seconds : most;
+	}
+	ck_assert_uint_eq(least, 20);
+	ck_assert_uint_eq(most, 25);
+	rig_close(&rig);
+}
+END_TEST
+
+static uint32_t
+granted_for(const char *fields)
+{
+	struct rig_request request = { .fields = str_of(fields) };
+	rig.record.binding_count = rig.record.mark_count = 0;
+	rig_register(&rig, &request);
+	ck_assert_int_eq(rig.answer.status, 200);
+	return (uint32_t)((rig.record.bindings[0].expires_ms - rig.now_ms) / 1000);
+}
+
+/* REG-10.3.7-2: jitter shortens by at most its share, and never below the minimum */
+START_TEST(jitter)
+{
+	uint32_t least = UINT32_MAX, most = 0;
+	rig_open(&rig);
+	rig.policy.expires_jitter_percent = 10;
+	for (unsigned i = 0; i < 250; i++) {
+		uint32_t seconds = granted_for("Contact: " C1 ";expires=200\r\n");
+		least = seconds < least ? seconds : least;
+		most = seconds > most ? seconds : most;
+		ck_assert_uint_eq(granted_for("Contact: " C1 ";expires=60\r\n"), 60);
+		ck_assert_uint_ge(granted_for("Contact: " C1 ";expires=62\r\n"), 60);
+		uint32_t capped = granted_for("Contact: " C1 ";expires=99999\r\n");
+		ck_assert_uint_ge(capped, 6480);
+		ck_assert_uint_le(capped, 7200);
+	}
+	ck_assert_uint_eq(least, 180);
+	ck_assert_uint_eq(most, 200);
+	rig.policy.expires_jitter_percent = 0;
+	ck_assert_uint_eq(granted_for("Contact: " C1 ";expires=200\r\n"), 200);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.8-2: what was just granted is what the answer says */
+START_TEST(the_answer_says_what_was_granted)
+{
+	rig_open(&rig);
+	rig.policy.expires_jitter_percent = 50;
+	uint32_t seconds = granted_for("Contact: " C1 ";expires=7000\r\n");
+	char line[100];
+	snprintf(line, sizeof(line), "Contact: " C1 ";expires=%u\r\n", seconds);
+	ck_assert_ptr_nonnull(memmem(rig.response.p, rig.response.len, line, strlen(line)));
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.7-12: the binding remembers its request and its flow; a User-Agent of 256 octets is
+ * stored whole, a longer one is cut (PAR-LIM-5) */
+START_TEST(what_a_binding_stores)
+{
+	char fields[1000];
+	rig_open(&rig);
+	for (int extra = 0; extra < 2; extra++) {
+		snprintf(fields, sizeof(fields),
+			 "Contact: \"A\" <sip:a@h>;q=0.25;+sip.instance=\"<urn:x>\"\r\n"
+			 "User-Agent: %0*d\r\n",
+			 256 + extra, 7);
+		rig.record.binding_count = 0;
+		REGISTER(.fields = str_of(fields), .call_id = STR("c@h"), .cseq = STR("0077"),
+			 .transport = TRANSPORT_TLS);
+		ck_assert_int_eq(rig.answer.status, 200);
+		const struct binding *b = &rig.record.bindings[0];
+		ck_assert_uint_eq(b->user_agent.len, 256);
+		ck_assert_int_eq(b->user_agent.p[255], extra == 0 ? '7' : '0');
+		ck_assert(str_eq(b->display, STR("\"A\"")));
+		ck_assert(str_eq(b->instance, STR("<urn:x>")));
+		ck_assert_int_eq(b->q, 250);
+		ck_assert(str_eq(b->call_id, STR("c@h")));
+		ck_assert_uint_eq(b->cseq, 77);
+		ck_assert(str_eq(b->node, STR("node1")));
+		ck_assert_int_eq(b->transport, TRANSPORT_TLS);
+		ck_assert(str_eq(b->source, STR("192.0.2.10:5062")));
+		ck_assert_int_eq(b->created_ms, rig.now_ms);
+		ck_assert_int_eq(b->updated_ms, rig.now_ms);
+	}
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.7-13: a refresh inherits id and birth, nothing else */
+START_TEST(a_refresh_keeps_id_and_birth)
+{
+	rig_open(&rig);
+	REGISTER(FIELDS("Contact: " C1));
+	struct binding before = rig.record.bindings[0];
+	rig.now_ms += 1000;
+	REGISTER(FIELDS("Contact: " C1), .cseq = STR("2"), .transport = TRANSPORT_TCP);
+	const struct binding *after = &rig.record.bindings[0];
+	ck_assert_uint_eq(rig.record.binding_count, 1);
+	ck_assert(str_eq(after->id, before.id));
+	ck_assert_int_eq(after->created_ms, before.created_ms);
+	ck_assert_int_eq(after->updated_ms, before.updated_ms + 1000);
+	ck_assert_int_eq(after->transport, TRANSPORT_TCP);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3-7: bindings made together have ids of their own, in the form of RFC 9562 version 7 */
+START_TEST(ids_are_distinct)
+{
+	rig_open(&rig);
+	REGISTER(FIELDS("Contact: <sip:1@h>, <sip:2@h>, <sip:3@h>, <sip:4@h>, <sip:5@h>"));
+	ck_assert_uint_eq(rig.record.binding_count, 5);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct str id = rig.record.bindings[i].id;
+		ck_assert_uint_eq(id.len, BINDING_ID_LEN);
+		/* 1700000000000 is 0x018BCFE56800 */
+		ck_assert(str_starts(id, STR("018bcfe5-6800-7")));
+		ck_assert_ptr_nonnull(strchr("89ab", id.p[19]));
+		ck_assert_int_eq(id.p[23], '-');
+		for (uint32_t j = 0; j < i; j++)
+			ck_assert(!str_eq(id, rig.record.bindings[j].id));
+	}
+	rig_close(&rig);
+}
+END_TEST
+
+/* A REGISTER with contacts of about bytes octets in the answer, in steps below the URI limit. */
+static int
+status_with_list_of(size_t bytes)
+{
+	char fields[65000];
+	struct writer w = writer_on(fields, sizeof(fields));
+	const size_t row = 2000;
+	for (unsigned i = 0; bytes > 0; i++) {
+		size_t part = bytes > row + 200 ? row : bytes;
+		writer_printf(&w, "Contact: <sip:%02u", i);
+		for (size_t n = 0; n < part - 40 - 8; n++)
+			writer_char(&w, 'x');
+		writer_text_z(&w, "@h>\r\n");
+		bytes -= part;
+	}
+	ck_assert(writer_ok(&w));
+	rig.record.binding_count = 0;
+	REGISTER(.fields = writer_text(&w));
+	return rig.answer.status;
+}
+
+/* REG-10.3.7-17: the Contact list stays under 60 000 octets */
+START_TEST(the_list_fits_a_datagram)
+{
+	rig_open(&rig);
+	rig.policy.max_contacts = rig.policy.max_contacts_per_request = 100;
+	ck_assert_int_eq(status_with_list_of(59999), 200);
+	ck_assert_uint_eq(rig.record.binding_count, 30);
+	ck_assert_int_eq(status_with_list_of(60000), 403);
+	ck_assert_int_eq(rig.answer.reason, REASON_TOO_MANY_CONTACTS);
+	rig_close(&rig);
+}
+END_TEST
+
+/* SEC-26.1.5-3: whatever the configuration says, a request brings CONTACTS_MAX contacts at most */
+START_TEST(contacts_of_one_request_are_bounded)
+{
+	char fields[8192];
+	rig_open(&rig);
+	rig.policy.max_contacts = rig.policy.max_contacts_per_request = 1000;
+	for (unsigned extra = 0; extra < 2; extra++) {
+		struct writer w = writer_on(fields, sizeof(fields));
+		for (unsigned i = 0; i < CONTACTS_MAX + extra; i++)
+			writer_printf(&w, "Contact: <sip:%u@h>\r\n", i);
+		rig.record.binding_count = 0;
+		REGISTER(.fields = writer_text(&w));
+		ck_assert_int_eq(rig.answer.status, extra == 0 ? 200 : 403);
+	}
+	rig_close(&rig);
+}
+END_TEST
+
+static void
+somebody_registers(struct rig *r)
+{
+	rig_given(r, STR("<sip:alice@192.0.2.99>"));
+}
+
+/* REG-DB-1, REG-10.3-8: the second decision is made on what somebody else has written */
+START_TEST(a_lost_race_sees_the_winner)
+{
+	rig_open(&rig);
+	rig.meanwhile = somebody_registers;
+	rig.commits[0] = RIG_COMMIT_CONFLICT;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.looked_up, 2);
+	ck_assert_uint_eq(rig.committed, 1);
+	ck_assert_uint_eq(rig.record.binding_count, 2);
+	ck_assert_uint_eq(rig.answer.binding_count, 2);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-DB-1, REG-10.3.7-17: and the limit holds among racers */
+START_TEST(a_lost_race_may_end_in_a_refusal)
+{
+	rig_open(&rig);
+	rig.policy.max_contacts = 1;
+	rig.meanwhile = somebody_registers;
+	rig.commits[0] = RIG_COMMIT_CONFLICT;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 403);
+	ck_assert_uint_eq(rig.record.binding_count, 1);
+	ck_assert_ptr_null(rig_binding(&rig, STR("sip:alice@192.0.2.10:5062")));
+	rig_close(&rig);
+}
+END_TEST
+
+static void
+somebody_takes_the_count(struct rig *r)
+{
+	struct nonce_mark *mark = arena_alloc(&r->arena, sizeof(*mark));
+	*mark = (struct nonce_mark){ r->registration.nonce, r->registration.credentials.nc };
+	r->record.marks = mark;
+	r->record.mark_count = 1;
+}
+
+/* AUT-7616-3.4-3, REG-DB-1: of two requests with one count the second is refused, also when they
+ * race */
+START_TEST(a_count_is_won_once)
+{
+	rig_open(&rig);
+	rig.meanwhile = somebody_takes_the_count;
+	rig.commits[0] = RIG_COMMIT_CONFLICT;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert_int_eq(rig.answer.reason, REASON_NONCE_REPLAYED);
+	ck_assert(rig.answer.stale);
+	ck_assert_uint_eq(rig.record.binding_count, 0);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-DB-5: a mark of the same count alone, set by a replay, does not pass for our commit */
+START_TEST(a_stolen_count_is_not_our_commit)
+{
+	rig_open(&rig);
+	rig.meanwhile = somebody_takes_the_count;
+	rig.commits[0] = RIG_COMMIT_LOST;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert_uint_eq(rig.record.binding_count, 0);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-DB-5: a removal has landed only when the bindings are gone */
+START_TEST(a_removal_that_was_lost_is_noticed)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig.meanwhile = somebody_takes_the_count;
+	rig.commits[0] = RIG_COMMIT_LOST;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: *\r\nExpires: 0"));
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert_uint_eq(rig.record.binding_count, 1);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.7-15, AUT-7616-5.5-1: what has expired is left out of what is stored */
+START_TEST(expired_things_are_not_stored_again)
+{
+	rig_open(&rig);
+	REGISTER(FIELDS("Contact: <sip:1@h>;expires=60, <sip:2@h>;expires=4000"));
+	ck_assert_uint_eq(rig.record.mark_count, 1);
+	rig.now_ms += 400 * 1000;
+	REGISTER(.call_id = STR("b"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.record.binding_count, 1);
+	ck_assert(str_eq(rig.record.bindings[0].uri, STR("sip:2@h")));
+	ck_assert_uint_eq(rig.record.mark_count, 1);
+	ck_assert_uint_eq(rig.record.mark_floor_s, RIG_NOW_MS / 1000);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-DB-1, REG-10.3-7: deciding changes neither the record nor anything else */
+START_TEST(deciding_has_no_side_effects)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig_given(&rig, STR("<sip:alice@192.0.2.11>"));
+	struct binding before[2];
+	memcpy(before, rig.record.bindings, sizeof(before));
+	struct rig_request request = { FIELDS("Contact: " C1 ";expires=0, <sip:b@h>") };
+	ck_assert_int_eq(rig_begin(&rig, &request), REGISTER_LOOKUP);
+	struct record record = rig.record;
+	record.account = rig.accounts[0];
+	struct stats counted = *stats;
+	for (int round = 0; round < 3; round++) {
+		ck_assert_int_eq(register_decide(&rig.registration, LOOKUP_FOUND, &record),
+				 REGISTER_COMMIT);
+		ck_assert_int_eq(rig.registration.version, record.version);
+		ck_assert_uint_eq(rig.registration.after.binding_count, 2);
+	}
+	ck_assert_mem_eq(before, rig.record.bindings, sizeof(before));
+	ck_assert_mem_eq(&counted, stats, sizeof(counted));
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.7-10: a repetition with the same count is answered without a commit, one with a fresh
+ * count stores the count and nothing else */
+START_TEST(repetitions_store_only_counts)
+{
+	rig_open(&rig);
+	REGISTER(FIELDS("Contact: " C1));
+	struct str nonce = rig.nonce;
+	struct binding before = rig.record.bindings[0];
+	REGISTER(FIELDS("Contact: " C1), .nonce = nonce);
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.committed, 0);
+	REGISTER(FIELDS("Contact: " C1), .nonce = nonce, .nc = 2);
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.committed, 1);
+	ck_assert_mem_eq(&before, &rig.record.bindings[0], sizeof(before));
+	ck_assert_uint_eq(rig.record.marks[0].nc, 2);
+	rig_close(&rig);
+}
+END_TEST
+
+/* UAS-8.2-1, SEC-26.1.5-3: an arena that ends too early never leaves half a change */
+START_TEST(memory_runs_out)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	for (size_t bytes = 0;; bytes += 64) {
+		struct rig_request request = { FIELDS("Contact: <sip:b@h>;x;expires=90;y"),
+					       .cseq = STR("7") };
+		ck_assert_int_eq(rig_begin(&rig, &request), REGISTER_LOOKUP);
+		struct registration *r = &rig.registration;
+		struct record record = rig.record;
+		record.account = rig.accounts[0];
+		struct arena small;
+		arena_init(&small, &rig.pool, bytes);
+		r->arena = &small;
+		enum register_next next = register_begin(r);
+		if (next == REGISTER_LOOKUP)
+			next = register_decide(r, LOOKUP_FOUND, &record);
+		bool enough = next == REGISTER_COMMIT;
+		ck_assert(enough || r->answer.status == 500 || r->answer.status == 401 ||
+			  r->answer.status == 400);
+		arena_reset(&small);
+		if (enough)
+			break;
+		ck_assert_uint_lt(bytes, 100000);
+	}
+	rig_close(&rig);
+}
+END_TEST
+
+SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure,
+      without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
+      the_answer_says_what_was_granted, what_a_binding_stores, a_refresh_keeps_id_and_birth,
+      ids_are_distinct, the_list_fits_a_datagram, contacts_of_one_request_are_bounded,
+      a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once,
+      a_stolen_count_is_not_our_commit, a_removal_that_was_lost_is_noticed,
+      expired_things_are_not_stored_again, deciding_has_no_side_effects,
+      repetitions_store_only_counts, memory_runs_out)

@@ -1,0 +1,167 @@
+/* Rates and counts, with time as an argument. */
+#include "server/limits.h"
+
+#include <stdio.h>
+
+#include "base/table.h"
+#include "support/check_main.h"
+
+static struct ip
+ip(const char *text)
+{
+	struct ip value;
+	ck_assert(ip_parse(str_of(text), &value));
+	return value;
+}
+
+static struct limits_settings
+usual(void)
+{
+	table_seed();
+	return (struct limits_settings){ .ip_per_second = 10,
+					 .ip_burst = 5,
+					 .aor_per_second = 2,
+					 .connections_per_ip = 3,
+					 .ipv6_prefix = 64,
+					 .table_entries = 8 };
+}
+
+static unsigned
+passed(struct limits *limits, const char *source, unsigned tries, uint64_t now_ms)
+{
+	struct ip address = ip(source);
+	unsigned count = 0;
+	for (unsigned i = 0; i < tries; i++)
+		count += limits_request(limits, &address, now_ms);
+	return count;
+}
+
+/* SEC-26.1.5-2: a burst, then the rate; others do not notice */
+START_TEST(burst_then_rate)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1000), 5);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1099), 0);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1100), 1);
+	ck_assert_uint_eq(passed(limits, "192.0.2.2", 20, 1100), 5);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1400), 3);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 60000), 5);
+	limits_close(limits);
+}
+END_TEST
+
+/* SEC-26.1.5-2: an IPv6 source is its prefix, and a mapped IPv4 address is that address */
+START_TEST(sources_by_prefix)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	ck_assert_uint_eq(passed(limits, "2001:db8:0:1::1", 3, 1000), 3);
+	ck_assert_uint_eq(passed(limits, "2001:db8:0:1:ffff::2", 9, 1000), 2);
+	ck_assert_uint_eq(passed(limits, "2001:db8:0:2::1", 9, 1000), 5);
+	ck_assert_uint_eq(passed(limits, "192.0.2.9", 3, 1000), 3);
+	ck_assert_uint_eq(passed(limits, "::ffff:192.0.2.9", 9, 1000), 2);
+	limits_close(limits);
+}
+END_TEST
+
+/* SEC-26.3.2.4-1: what one source does to an address-of-record is not held against another */
+START_TEST(aor_by_source)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	struct ip mallory = ip("198.51.100.1"), alice = ip("192.0.2.1");
+	unsigned count = 0;
+	for (unsigned i = 0; i < 100; i++)
+		count += limits_aor(limits, STR("alice@example.com"), &mallory, 1000);
+	ck_assert_uint_eq(count, 20); /* ten seconds' worth */
+	ck_assert(limits_aor(limits, STR("alice@example.com"), &alice, 1000));
+	ck_assert(limits_aor(limits, STR("bob@example.com"), &mallory, 1000));
+	ck_assert(!limits_aor(limits, STR("alice@example.com"), &mallory, 1499));
+	ck_assert(limits_aor(limits, STR("alice@example.com"), &mallory, 1500));
+	limits_close(limits);
+}
+END_TEST
+
+/* SEC-26.1.5-2: connections at the limit, one more, and one that went */
+START_TEST(connections_are_counted)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	struct ip source = ip("192.0.2.1"), other = ip("192.0.2.2");
+	for (int i = 0; i < 3; i++)
+		ck_assert(limits_connection(limits, &source));
+	ck_assert(!limits_connection(limits, &source));
+	ck_assert(limits_connection(limits, &other));
+	limits_connection_closed(limits, &source);
+	ck_assert(limits_connection(limits, &source));
+	ck_assert(!limits_connection(limits, &source));
+	limits_close(limits);
+}
+END_TEST
+
+START_TEST(exempt_sources_have_no_limit)
+{
+	struct ip_prefix exempt[2];
+	ck_assert(ip_prefix_parse(STR("127.0.0.0/8"), &exempt[0]));
+	ck_assert(ip_prefix_parse(STR("::1/128"), &exempt[1]));
+	struct limits_settings settings = usual();
+	settings.exempt = exempt;
+	settings.exempt_count = 2;
+	struct limits *limits = limits_open(&settings);
+	struct ip local = ip("127.0.0.5"), local6 = ip("::1"), other = ip("128.0.0.1");
+	memset(exempt, 0, sizeof(exempt)); /* copied */
+	ck_assert(limits_exempt(limits, &local));
+	ck_assert(limits_exempt(limits, &local6));
+	ck_assert(!limits_exempt(limits, &other));
+	ck_assert_uint_eq(passed(limits, "127.0.0.5", 100, 1000), 100);
+	for (int i = 0; i < 100; i++) {
+		ck_assert(limits_aor(limits, STR("a"), &local, 1000));
+		ck_assert(limits_connection(limits, &local6));
+	}
+	limits_close(limits);
+}
+END_TEST
+
+/* The table stays as large as it was opened: the source not seen for longest is forgotten. */
+START_TEST(tables_are_bounded)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1000), 5);
+	ck_assert_uint_eq(passed(limits, "192.0.2.2", 20, 1000), 5);
+	for (int i = 0; i < 6; i++) {
+		char source[32];
+		snprintf(source, sizeof(source), "198.51.100.%d", i);
+		ck_assert_uint_eq(passed(limits, source, 1, 1000), 1);
+	}
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1000), 0); /* all eight are known */
+	ck_assert_uint_eq(passed(limits, "198.51.100.77", 1, 1000), 1);
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1000), 0); /* was seen again */
+	ck_assert_uint_eq(passed(limits, "192.0.2.2", 20, 1000), 5); /* was not */
+	limits_close(limits);
+}
+END_TEST
+
+START_TEST(settings_change)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	struct ip source = ip("2001:db8::1");
+	for (int i = 0; i < 3; i++)
+		ck_assert(limits_connection(limits, &source));
+	settings.connections_per_ip = 4;
+	settings.ip_per_second = 0;
+	limits_configure(limits, &settings);
+	ck_assert(limits_connection(limits, &source));
+	ck_assert(!limits_connection(limits, &source));
+	ck_assert_uint_eq(passed(limits, "192.0.2.1", 100, 1000), 100);
+	settings.ipv6_prefix = 56; /* other sources now: counted anew */
+	limits_configure(limits, &settings);
+	ck_assert(limits_connection(limits, &source));
+	limits_close(limits);
+}
+END_TEST
+
+SUITE(limits, burst_then_rate, sources_by_prefix, aor_by_source, connections_are_counted,
+      exempt_sources_have_no_limit, tables_are_bounded, settings_change)

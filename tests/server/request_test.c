@@ -1,0 +1,401 @@
+/* Requests over UDP, from their octets to their answers: what is kept, what is not, and for how
+ * long. */
+#include <malloc.h>
+#include <stdio.h>
+
+#include "server/site.h"
+
+#define C1 "<sip:alice@192.0.2.10:5062>"
+
+/* UAS-8.2.7-1, UAS-8.2.7-3, UAS-8.2.6.2-3, AUT-26.3.2.4-1, TXN-17.2.2-4: a challenge is sent once
+ * for each copy, with one To tag, and leaves no state */
+START_TEST(challenge_keeps_nothing)
+{
+	struct site site;
+	site_open(&site);
+	struct str text =
+		site_text(&site, (struct site_request){ .no_credentials = true, .size = 400 });
+	fake_datagram(site.net, &site.host, text);
+	ck_assert_int_eq(sent_status(&site, 0), 401);
+	ck_assert_uint_eq(requests_live(site.requests), 0);
+	ck_assert_uint_eq(requests_transactions(site.requests), 0);
+	site_pass(&site, 60000);
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	fake_datagram(site.net, &site.host, text);
+	ck_assert_int_eq(sent_status(&site, 1), 401);
+	ck_assert_uint_eq(sent_to_tag(&site, 0).len, 16);
+	ck_assert(str_eq(sent_to_tag(&site, 0), sent_to_tag(&site, 1)));
+	ck_assert_uint_eq(fake_store_lookups(site.store), 0); /* AUT-DB-1 */
+	site_close(&site);
+}
+END_TEST
+
+/* UAS-8.2.7-2: memory is flat under 100,000 requests without credentials from as many sources */
+START_TEST(flood_of_unauthenticated_requests)
+{
+	struct site site;
+	site_open(&site);
+	struct str text =
+		site_text(&site, (struct site_request){ .no_credentials = true, .size = 400 });
+	size_t before = 0;
+	for (unsigned i = 0; i < 100000; i++) {
+		site.host.source.ip.octets[1] = (uint8_t)(i >> 16);
+		site.host.source.ip.octets[2] = (uint8_t)(i >> 8);
+		site.host.source.ip.octets[3] = (uint8_t)i;
+		fake_datagram(site.net, &site.host, text);
+		ck_assert_int_eq(sent_status(&site, 0), 401);
+		fake_sent_forget(site.net);
+		if (i == 1000)
+			before = mallinfo2().uordblks;
+	}
+	ck_assert_uint_le(mallinfo2().uordblks, before + 65536); /* less than an octet each */
+	ck_assert_uint_eq(requests_transactions(site.requests), 0);
+	ck_assert_uint_eq(site.stats.requests, 100000);
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-17.2.2-1, TXN-17.2.2-2, TXN-17.2.2-3: copies are absorbed, then answered from memory octet
+ * for octet without the database, and forgotten after 32 s */
+START_TEST(retransmissions)
+{
+	struct site site;
+	site_open(&site);
+	fake_store_freeze(site.store, true);
+	struct str text = site_text(&site, (struct site_request){ .contact = NULL });
+	for (int i = 0; i < 3; i++)
+		fake_datagram(site.net, &site.host, text);
+	ck_assert_uint_eq(fake_store_lookups(site.store), 1);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 100);
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+
+	site_pass(&site, 20000);
+	fake_datagram(site.net, &site.host, text);
+	ck_assert_uint_eq(fake_sent_count(site.net), 2);
+	ck_assert(str_eq(sent_text(&site, 0), sent_text(&site, 1)));
+	ck_assert_uint_eq(fake_store_lookups(site.store), 1);
+	ck_assert_uint_eq(site.stats.retransmissions, 3);
+
+	site_pass(&site, 13000);
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 100);
+	ck_assert_int_eq(sent_status(&site, 2), 401); /* its nonce count is used up */
+	ck_assert_ptr_nonnull(
+		memmem(sent_text(&site, 2).p, sent_text(&site, 2).len, "stale=true", 10));
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-17.2.3-3: a client of RFC 2543, without the cookie */
+START_TEST(rfc2543_client)
+{
+	struct site site;
+	site_open(&site);
+	struct site_request request = { .via = "SIP/2.0/UDP 192.0.2.4:40000;branch=1",
+					.contact = C1 };
+	struct str text = site_text(&site, request);
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 100);
+	fake_datagram(site.net, &site.host, text);
+	ck_assert(str_eq(sent_text(&site, 0), sent_text(&site, 1)));
+	ck_assert_uint_eq(fake_store_commits(site.store), 1);
+	request.cseq = 2;
+	site_send(&site, request);
+	site_pass(&site, 100);
+	ck_assert_int_eq(sent_status(&site, 2), 200);
+	ck_assert_uint_eq(fake_store_commits(site.store), 2);
+	site_close(&site);
+}
+END_TEST
+
+/* UAS-8.2.2.2-1, ORD-25: the same request over another path is 482, and the first is not disturbed;
+ * D-21: a challenge leaves nothing to merge with */
+START_TEST(merged)
+{
+	struct site site;
+	site_open(&site);
+	site_send(&site, (struct site_request){ .no_credentials = true, .size = 400 });
+	ck_assert_int_eq(sent_status(&site, 0), 401);
+	site_send(&site, (struct site_request){ .contact = C1 });
+	site_send(&site, (struct site_request){ .contact = C1 });
+	ck_assert_int_eq(sent_status(&site, 1), 482);
+	site_pass(&site, 100);
+	ck_assert_int_eq(sent_status(&site, 2), 200);
+	site_send(&site, (struct site_request){ .contact = C1 });
+	ck_assert_int_eq(sent_status(&site, 3), 482);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_MERGED][TRANSPORT_UDP], 2);
+	site_pass(&site, 32000);
+	site_send(&site, (struct site_request){ .contact = C1, .cseq = 2 });
+	site_pass(&site, 100);
+	ck_assert_int_eq(sent_status(&site, 4), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-9.2-1, TXN-9.2-2, TXN-17.2.3-2, UAS-8.2.2.3-2, AUT-22.1-3, ORD-17: a CANCEL is 200 when its
+ * request is known, with that one's To tag, and changes nothing; else 481 */
+START_TEST(cancelling)
+{
+	struct site site;
+	site_open(&site);
+	struct site_request request = { .contact = C1, .branch = "z9hG4bK-c" };
+	struct site_request cancel = { .method = "CANCEL",
+				       .branch = "z9hG4bK-c",
+				       .no_credentials = true,
+				       .fields = "Require: foo\r\n" };
+	site_send(&site, cancel);
+	ck_assert_int_eq(sent_status(&site, 0), 481);
+	ck_assert_uint_eq(sent_to_tag(&site, 0).len, 16);
+	site_send(&site, request);
+	site_send(&site, cancel);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	ck_assert(str_eq(sent_field(&site, 1, "CSeq"), STR("1 CANCEL")));
+	site_pass(&site, 100);
+	ck_assert_int_eq(sent_status(&site, 2), 200);
+	ck_assert(str_eq(sent_field(&site, 2, "CSeq"), STR("1 REGISTER")));
+	ck_assert(str_eq(sent_to_tag(&site, 1), sent_to_tag(&site, 2)));
+	ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 1);
+	site_pass(&site, 1000);
+	site_send(&site, cancel);
+	ck_assert_int_eq(sent_status(&site, 3), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-17.2.1-2, ORD-17: an ACK is never answered, whatever it is like */
+START_TEST(ack_is_silent)
+{
+	static const char *const fields[] = { "", "Require: foo\r\n", "To: <sip:b@example.com>\r\n",
+					      "Content-Length: x\r\n" };
+	struct site site;
+	site_open(&site);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		site_send(&site, (struct site_request){ .method = "ACK",
+							.no_credentials = true,
+							.fields = fields[i] });
+	site_pass(&site, 40000);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	site_close(&site);
+}
+END_TEST
+
+/* ORD-18, ORD-19, UAS-8.2.1-1, UAS-8.2.1-2, UAS-20.5-1, D-20: refused statelessly, the same each
+ * time */
+START_TEST(other_methods)
+{
+	static const struct {
+		const char *method;
+		int status;
+	} cases[] = { { "INVITE", 405 }, { "BYE", 405 }, { "SUBSCRIBE", 405 }, { "DANCE", 501 } };
+	struct site site;
+	site_open(&site);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct str text = site_text(&site, (struct site_request){ .method = cases[i].method,
+									  .no_credentials = true });
+		fake_datagram(site.net, &site.host, text);
+		fake_datagram(site.net, &site.host, text);
+		ck_assert_int_eq(sent_status(&site, 2 * i), cases[i].status);
+		ck_assert(str_eq(sent_text(&site, 2 * i), sent_text(&site, 2 * i + 1)));
+		ck_assert(str_eq(sent_field(&site, 2 * i, "Allow"),
+				 STR("REGISTER, OPTIONS, CANCEL, ACK")));
+	}
+	site_pass(&site, 40000);
+	ck_assert_uint_eq(fake_sent_count(site.net), 8);
+	ck_assert_uint_eq(requests_transactions(site.requests), 0);
+	site_close(&site);
+}
+END_TEST
+
+/* ORD-03, OUT-4.4.1-1: keep-alives over UDP are silent */
+START_TEST(udp_keepalives_are_silent)
+{
+	static const struct str octets[] = { { "", 0 },	      { "\r\n\r\n", 4 }, { "\r\n", 2 },
+					     { "\0", 1 },     { "\0\0\0\0", 4 }, { "  ", 2 },
+					     { "\r\n \0", 4 } };
+	struct site site;
+	site_open(&site);
+	for (size_t i = 0; i < sizeof(octets) / sizeof(octets[0]); i++)
+		fake_datagram(site.net, &site.host, octets[i]);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert_uint_eq(site.stats.keepalives, 7);
+	ck_assert_uint_eq(site.stats.parse_errors, 0);
+	site_close(&site);
+}
+END_TEST
+
+/* ORD-02, ORD-06, ORD-07, ORD-08: what is no request, or nowhere to be answered, is dropped */
+START_TEST(dropped_silently)
+{
+	static const char *const octets[] = {
+		"\x01\x01",
+		"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.4\r\n\r\n",
+		"sip/7 nonsense\r\nVia: SIP/2.0/UDP 192.0.2.4\r\n\r\n",
+		"GET / HTTP/1.1\r\nVia: SIP/2.0/UDP 192.0.2.4\r\n\r\n",
+		"hello\r\n\r\n",
+		"REGISTER sip:example.com SIP/2.0\r\n\r\n",
+		"REGISTER sip:example.com SIP/2.0\r\nVia: x\r\n\r\n",
+	};
+	struct site site;
+	site_open(&site);
+	for (size_t i = 0; i < sizeof(octets) / sizeof(octets[0]); i++)
+		fake_datagram(site.net, &site.host, str_of(octets[i]));
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert_uint_eq(site.stats.parse_errors, 7);
+	ck_assert_uint_eq(site.stats.stray_responses, 2);
+	ck_assert_uint_eq(site.stats.requests, 0);
+	site_close(&site);
+}
+END_TEST
+
+/* ORD-10, ORD-12, ORD-14, UAS-21.4.1-1, UAS-20.14-1, UAS-8.2.6.2-2: a broken request gets what is
+ * wrong with it, with a To tag, statelessly, before anything else is asked */
+START_TEST(faults_are_answered)
+{
+	static const struct {
+		const char *fields;
+		int status;
+		enum reason reason;
+	} cases[] = {
+		{ "Content-Length: -1\r\n", 400, REASON_MALFORMED },
+		{ "To: <sip:bob@example.com>\r\n", 400, REASON_MALFORMED },
+		{ "Content-Length: 70000\r\n", 400, REASON_MALFORMED },
+		{ "no colon\r\n", 400, REASON_MALFORMED },
+	};
+	struct site site;
+	site_open(&site);
+	size_t count = sizeof(cases) / sizeof(cases[0]);
+	for (size_t i = 0; i < count; i++) {
+		site_send(&site, (struct site_request){ .fields = cases[i].fields });
+		ck_assert_int_eq(sent_status(&site, i), cases[i].status);
+		ck_assert_uint_eq(sent_to_tag(&site, i).len, 16);
+		ck_assert(str_eq(sent_field(&site, i, "Content-Length"), STR("0")));
+	}
+	ck_assert_uint_eq(site.stats.outcomes[REASON_MALFORMED][TRANSPORT_UDP], count);
+	ck_assert_uint_eq(requests_transactions(site.requests), 0);
+	ck_assert_uint_eq(fake_store_lookups(site.store), 0);
+	site_close(&site);
+}
+END_TEST
+
+/* ORD-36, D-08: a refused log-in leaves exactly failure_delay after arrival, whatever the reason,
+ * also when the look-up was quick; what took longer anyway is not delayed more */
+START_TEST(failures_leave_after_20_ms)
+{
+	static const struct site_request requests[] = {
+		{ .password = "wrong", .call_id = "1" },
+		{ .login = "nobody", .call_id = "2" },
+	};
+	struct site site;
+	site_init(&site);
+	site.settings.failure_delay_ms = 20;
+	site_start(&site);
+	for (size_t i = 0; i < 2; i++) {
+		fake_store_set_delay(site.store, 3);
+		site_send(&site, requests[i]);
+		site_pass(&site, 19);
+		ck_assert_uint_eq(fake_sent_count(site.net), i);
+		site_pass(&site, 1);
+		ck_assert_uint_eq(fake_sent_count(site.net), i + 1);
+		ck_assert_int_eq(sent_status(&site, i), 401);
+	}
+	fake_store_set_delay(site.store, 50);
+	site_send(&site, (struct site_request){ .password = "wrong", .call_id = "3" });
+	site_pass(&site, 49);
+	ck_assert_uint_eq(fake_sent_count(site.net), 2);
+	site_pass(&site, 1);
+	ck_assert_int_eq(sent_status(&site, 2), 401);
+	/* A success is not delayed. */
+	fake_store_set_delay(site.store, 1);
+	site_send(&site, (struct site_request){ .call_id = "4" });
+	site_pass(&site, 2);
+	ck_assert_int_eq(sent_status(&site, 3), 200);
+	ck_assert_uint_eq(requests_live(site.requests), 0);
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.1.5-5, SEC-26.3.2.4-1: nobody and wrong password look alike, and 100 failures lock nobody
+ */
+START_TEST(failures_look_alike_and_lock_nobody)
+{
+	struct site site;
+	site_open(&site);
+	for (int i = 0; i < 100; i++) {
+		char call_id[16];
+		snprintf(call_id, sizeof(call_id), "w%d", i);
+		site_send(&site, (struct site_request){ .password = "wrong", .call_id = call_id });
+		site_pass(&site, 5);
+	}
+	ck_assert_uint_eq(sent_with_status(&site, 401), 100);
+	fake_sent_forget(site.net);
+	site_send(&site, (struct site_request){ .login = "nobody", .call_id = "x" });
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 0), 401);
+	ck_assert_ptr_null(memmem(sent_text(&site, 0).p, sent_text(&site, 0).len, "stale", 5));
+	site_send(&site, (struct site_request){ .call_id = "y" });
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-KEY-1, D-04: the repetition of a REGISTER whose transaction was evicted gets 200 and changes
+ * nothing */
+START_TEST(evicted_transaction)
+{
+	struct site site;
+	site_init(&site);
+	site.settings.transaction_memory = 4000;
+	site_start(&site);
+	struct str text = site_text(&site, (struct site_request){ .contact = C1 });
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	int64_t version = fake_store_row(site.store, "alice@example.com")->version;
+	for (int i = 0; i < 10; i++) {
+		char call_id[16];
+		snprintf(call_id, sizeof(call_id), "b%d", i);
+		site_send(&site, (struct site_request){
+					 .login = "bob", .password = "bob's", .call_id = call_id });
+		site_pass(&site, 5);
+	}
+	ck_assert_uint_gt(site.stats.transactions_evicted, 0);
+	fake_sent_forget(site.net);
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	ck_assert_uint_eq(site.stats.repetitions, 1);
+	ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 1);
+	ck_assert_int_eq(fake_store_row(site.store, "alice@example.com")->version, version);
+	site_close(&site);
+}
+END_TEST
+
+/* REG-DB-2: registrations live by the database's clock, and time never goes back */
+START_TEST(time_never_goes_back)
+{
+	struct site site;
+	site_open(&site);
+	fake_store_set_offset(site.store, 5000);
+	int64_t start_ms = loop_real_ms(site.loop);
+	site_send(&site, (struct site_request){ .contact = C1 ";expires=100" });
+	site_pass(&site, 5);
+	const struct record *row = fake_store_row(site.store, "alice@example.com");
+	ck_assert_int_eq(row->bindings[0].updated_ms, start_ms + 5000);
+	ck_assert_int_eq(row->bindings[0].expires_ms, start_ms + 105000);
+	fake_store_set_offset(site.store, 0);
+	fake_loop_set_real(site.loop, start_ms - 3000);
+	site_send(&site, (struct site_request){ .contact = C1 ";expires=100", .cseq = 2 });
+	site_pass(&site, 5);
+	row = fake_store_row(site.store, "alice@example.com");
+	ck_assert_int_eq(row->bindings[0].updated_ms, start_ms + 5000);
+	site_close(&site);
+}
+END_TEST
+
+SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
+      rfc2543_client, merged, cancelling, ack_is_silent, other_methods, udp_keepalives_are_silent,
+      dropped_silently, faults_are_answered, failures_leave_after_20_ms,
+      failures_look_alike_and_lock_nobody, evicted_transaction, time_never_goes_back)

@@ -109,7 +109,7 @@ def test_datagrams_wait_for_the_successor(env):
     phone = server.phone()
     victim = worker_of(server, phone)
     other = next(pid for pid in workers(server) if pid != victim)
-    phone.challenge()
+    phone.prepare()
     request = phone.authorize(phone.register_request(C1))
     with Stopped(victim):
         phone.send(request)
@@ -206,7 +206,7 @@ def test_stopping_answers_what_was_begun_and_says_goodbye(env):
     server = env.start(TWO)
     busy, idle = server.phone("tls"), server.phone("tls")
     idle.opt().expect(200)
-    busy.challenge()
+    busy.prepare()
     slow_commits(server.database, 1.5)
     busy.send(busy.authorize(busy.register_request(S1)))
     server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
@@ -222,7 +222,7 @@ def test_stopping_answers_what_was_begun_and_says_goodbye(env):
 def test_stopping_accepts_nothing_new(env):
     server = env.start()
     phone = server.phone()
-    phone.challenge()
+    phone.prepare()
     slow_commits(server.database, 2)
     phone.send(phone.authorize(phone.register_request(C1)))
     server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
@@ -246,7 +246,7 @@ def refused(server):
 def test_second_term_stops_at_once(env):
     server = env.start({"database": {"query_timeout": "20s"}})
     phone = server.phone()
-    phone.challenge()
+    phone.prepare()
     slow_commits(server.database, 15)
     phone.send(phone.authorize(phone.register_request(C1)))
     server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
@@ -383,7 +383,7 @@ def test_failed_log_in_is_logged_and_counted(env):
 def test_claimed_user_cannot_forge_a_log_line(env):
     server = env.start()
     phone = server.phone(login='x\x01\x1b[2J\x7f')
-    phone.challenge()
+    phone.prepare()
     request = phone.authorize(phone.register_request(C1))
     phone.send(request)
     phone.receive()

@@ -87,6 +87,8 @@ int net_serve(struct net *net, int fd, enum transport transport, const struct en
 	      struct tls_server *const *tls);
 /* Stops serving a socket; connections that came over it live on. */
 void net_unserve(struct net *net, int slot);
+/* Reads no more from a UDP socket; answers to what came before still leave over it. */
+void net_deafen(struct net *net, int slot);
 
 /*
  * Queues octets, which leave when the turn ends; false when the peer is gone or its queue is full

@@ -223,14 +223,6 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 	return next;
 }
 
-static enum register_next
-again(struct registration *r)
-{
-	if (r->attempts++ < r->retries)
-		return REGISTER_LOOKUP;
-	return reject(r, 500, NULL, REASON_INTERNAL);
-}
-
 enum register_next
 register_finish(struct registration *r, enum commit_result result)
 {
@@ -238,7 +230,7 @@ register_finish(struct registration *r, enum commit_result result)
 	case COMMIT_DONE:
 		return conclude(r); /* 8. */
 	case COMMIT_CONFLICT:
-		return again(r);
+		return REGISTER_LOOKUP; /* who lost made room for a winner: it ends */
 	case COMMIT_UNKNOWN:
 		r->recheck = true;
 		r->attempts++;

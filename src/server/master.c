@@ -287,6 +287,14 @@ refused:
  * --------------------------------------------------------------------------------------------------------
  */
 
+/* With the master's copies closed too nobody queues up for an answer that will not come. */
+static void
+close_sip_sockets(struct master *master)
+{
+	for (size_t i = 0; i < master->sockets.count; i++)
+		listening_close(&master->sockets.items[i], master->memory.node->worker_count);
+}
+
 static void
 stop(struct master *master)
 {
@@ -299,6 +307,7 @@ stop(struct master *master)
 	master->memory.node->stopping = true;
 	master->stop_deadline_ms = clock_monotonic_ms() + STOP_MS;
 	children_tell_workers(&master->children, CONTROL_STOP);
+	close_sip_sockets(master);
 }
 
 static void
@@ -394,8 +403,6 @@ master_main(const struct launch *launch, struct config *config)
 	log_message(LOG_LEVEL_NOTICE, "start", "rollcalld %s, %u workers", ROLLCALL_VERSION,
 		    config->server.workers);
 	run(&master);
-	for (size_t i = 0; i < master.sockets.count; i++)
-		listening_close(&master.sockets.items[i], config->server.workers);
 	http_sockets_close(&master.http, master.config);
 	sockets_free(&master.sockets);
 	config_free(master.config);

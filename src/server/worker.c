@@ -18,6 +18,7 @@
 
 #define TICK_MS 100u /* how long the loop may turn without an event */
 #define TICK_STARTING_MS 10u
+#define LISTEN_MS 1000u /* a worker without a database listens after this, to say so */
 #define STOP_CHECK_MS 20u
 #define STOP_REQUESTS_MS 6000u /* for requests that wait for the database */
 #define STOP_OUTPUT_MS 2000u   /* for answers and close_notify on their way out */
@@ -50,6 +51,9 @@ struct worker {
 	struct settings_policy *policy;
 	struct tls_server *tls;
 	struct control_watch control;
+	const struct birth *birth;
+	bool listening;
+	uint64_t born_ms;
 	struct served served[SERVED_MAX];
 	size_t served_count;
 	struct timer tick;
@@ -121,26 +125,6 @@ load_certificates(struct worker *worker, bool told)
 }
 
 /* A first start is waited for; later a look now and then is enough. */
-static void
-tick(struct timer *timer)
-{
-	struct worker *worker = container_of(timer, struct worker, tick);
-	const uint8_t *secret = store_ticket_secret(worker->store);
-	stats->ready = requests_ready(worker->requests);
-	worker->started = worker->started || stats->ready != 0;
-	uint64_t interval = worker->config->tls.reload_interval;
-	if (worker->tls != NULL &&
-	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
-		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (newest_change(worker->config) != worker->certificates_changed)
-			load_certificates(worker, false);
-	}
-	if (worker->tls != NULL && secret != NULL)
-		tls_server_ticket_secret(worker->tls, secret);
-	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
-		    tick);
-}
-
 /* --- sockets
  * -----------------------------------------------------------------------------------------------------
  */
@@ -179,6 +163,46 @@ unserve(struct worker *worker, enum transport transport, const struct endpoint *
 	}
 }
 
+/*
+ * Not before its store is up, or nearly so: a worker that replaces a dead one would answer 503 to
+ * what waits in its sockets, which a moment later it can serve.
+ */
+static void
+listen_on_all(struct worker *worker)
+{
+	const struct birth *birth = worker->birth;
+	if (worker->listening)
+		return;
+	worker->listening = true;
+	for (size_t i = 0; i < birth->sockets->count; i++) {
+		const struct listening *item = &birth->sockets->items[i];
+		if (item->open)
+			serve(worker, item->transport, &item->bound, item->fds[birth->index]);
+	}
+}
+
+static void
+tick(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, tick);
+	const uint8_t *secret = store_ticket_secret(worker->store);
+	stats->ready = requests_ready(worker->requests);
+	worker->started = worker->started || stats->ready != 0;
+	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
+		listen_on_all(worker);
+	uint64_t interval = worker->config->tls.reload_interval;
+	if (worker->tls != NULL &&
+	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
+		worker->certificates_read_ms = loop_now_ms(worker->loop);
+		if (newest_change(worker->config) != worker->certificates_changed)
+			load_certificates(worker, false);
+	}
+	if (worker->tls != NULL && secret != NULL)
+		tls_server_ticket_secret(worker->tls, secret);
+	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
+		    tick);
+}
+
 /* --- stopping
  * ----------------------------------------------------------------------------------------------------
  */
@@ -208,8 +232,13 @@ begin_stop(struct worker *worker)
 	if (worker->stop_deadline_ms != 0)
 		return;
 	requests_drain(worker->requests);
-	while (worker->served_count > 0)
-		unserve(worker, worker->served[0].transport, &worker->served[0].bound);
+	for (size_t i = worker->served_count; i-- > 0;) {
+		struct served *served = &worker->served[i];
+		if (served->transport == TRANSPORT_UDP)
+			net_deafen(worker->net, served->slot);
+		else
+			unserve(worker, served->transport, &served->bound);
+	}
 	worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_REQUESTS_MS;
 	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
 }
@@ -265,6 +294,7 @@ static void
 on_control(struct control_watch *control, const struct control_message *message, int fd)
 {
 	struct worker *worker = container_of(control, struct worker, control);
+	listen_on_all(worker); /* the master speaks of sockets that are served */
 	switch (message->verb) {
 	case CONTROL_STOP:
 		begin_stop(worker);
@@ -289,6 +319,7 @@ on_control(struct control_watch *control, const struct control_message *message,
 static void
 on_master_gone(struct control_watch *control)
 {
+	listen_on_all(container_of(control, struct worker, control));
 	begin_stop(container_of(control, struct worker, control));
 }
 
@@ -368,6 +399,7 @@ worker_main(const struct birth *birth)
 	static struct worker worker;
 	use_page(birth);
 	table_seed();
+	worker.birth = birth;
 	worker.launch = birth->launch;
 	worker.config = birth->config;
 	worker.first = birth->index == 0;
@@ -381,11 +413,7 @@ worker_main(const struct birth *birth)
 	open_parts(&worker);
 	if (!load_certificates(&worker, true))
 		fail("worker", "no usable certificate");
-	for (size_t i = 0; i < birth->sockets->count; i++) {
-		const struct listening *item = &birth->sockets->items[i];
-		if (item->open)
-			serve(&worker, item->transport, &item->bound, item->fds[birth->index]);
-	}
+	worker.born_ms = loop_now_ms(worker.loop);
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);

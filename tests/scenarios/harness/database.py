@@ -3,9 +3,11 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 
 from harness.check import Failure
 from harness.digest import h
+from harness.faults import alive
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 DAEMON_PASSWORD = "rollcall-of-the-tests"
@@ -53,13 +55,23 @@ class OwnCluster(Cluster):
         done = subprocess.run([self.tool, verb, self.home, *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=90)
         if done.returncode != 0:
-            raise Failure("cluster %s: %s" % (verb, done.stderr))
+            log = os.path.join(self.home, "data", "server.log")
+            tail = open(log).read()[-2000:] if os.path.exists(log) else ""
+            raise Failure("cluster %s: %s\n%s" % (verb, done.stderr, tail))
 
     def start(self):
         self.run("start", self.sockets)
 
     def stop(self):
         self.run("stop")
+
+    def kill(self):
+        """As if the power had gone: SIGKILL for the postmaster and all that it started."""
+        self.freeze()  # so that nobody is born meanwhile
+        for pid in self.frozen:
+            os.kill(pid, signal.SIGKILL)
+        while any(alive(pid) for pid in self.frozen):
+            time.sleep(0.01)
 
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:

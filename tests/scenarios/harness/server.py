@@ -235,6 +235,10 @@ class Server:
     def ctl_json(self, *arguments):
         return json.loads(self.ctl(*arguments, "--json").stdout)
 
+    def counter(self, name):
+        """A counter of all processes together, by its name in include/base/stats.h."""
+        return json.loads(self.ctl("status", "--json", check=False).stdout)["counters"][name]
+
     # --- clients ---
 
     def host(self, ipv6):

@@ -37,8 +37,8 @@ params_agree(struct str a, struct str b)
 	bool bad;
 	while (sip_next_uri_param(&a, &ours, &bad)) {
 		if (param_find(b, ours.name, &theirs)) {
-			if (ours.has_value != theirs.has_value ||
-			    !component_equal(ours.value, theirs.value, CASE_IGNORED))
+			/* A value is never empty, so one without differs from any. */
+			if (!component_equal(ours.value, theirs.value, CASE_IGNORED))
 				return false;
 		} else if (param_counts_alone(ours.name)) {
 			return false;

@@ -74,7 +74,7 @@ sip_via_parse(struct sip_via *via, struct str value)
 bool
 sip_via_has_cookie(const struct sip_via *via)
 {
-	return via->branch.len > MAGIC_COOKIE.len && str_istarts(via->branch, MAGIC_COOKIE);
+	return str_istarts(via->branch, MAGIC_COOKIE);
 }
 
 /* The parameters as they came, without received and rport; what cannot be parsed is kept as it is.

@@ -159,6 +159,9 @@ START_TEST(limits_of_a_stream)
 		sip_frame(str_slice(empty, 0, limits.max_message_bytes - 1), &limits).status,
 		SIP_FRAME_MORE);
 
+	frame = sip_frame(str_slice(empty, 0, limits.max_message_bytes), &limits);
+	ck_assert_int_eq(frame.status, SIP_FRAME_TOO_LARGE);
+
 	limits = (struct sip_limits){ (uint32_t)full.len, 4 };
 	ck_assert_int_eq(sip_frame(full, &limits).status, SIP_FRAME_MESSAGE);
 	limits.max_body_bytes = 3;

@@ -70,3 +70,16 @@ request_text(char *buffer, size_t cap, const char *start, const char *fields, co
 #define CSEQ_ROW "CSeq: 1826 REGISTER\r\n"
 #define USUAL_ROWS VIA_ROW TO_ROW FROM_ROW CALL_ID_ROW CSEQ_ROW
 #define REGISTER_LINE "REGISTER sip:example.com SIP/2.0"
+
+/* The usual rows, then extra. */
+static inline struct str
+usual_request(char *buffer, size_t cap, const char *start, const char *extra, const char *body)
+{
+	char fields[4096];
+	struct writer w = writer_on(fields, sizeof(fields));
+	writer_text_z(&w, USUAL_ROWS);
+	writer_text_z(&w, extra);
+	writer_char(&w, '\0');
+	ck_assert(writer_ok(&w));
+	return request_text(buffer, cap, start, fields, body);
+}

@@ -331,8 +331,9 @@ START_TEST(answers_copy_what_can_be_copied)
 END_TEST
 
 /* TOR-4475-lwsdisp, TOR-4475-badbranch, TOR-4475-inv2543, TOR-4475-mpart01, TOR-4475-unksm2,
- * TOR-4475-regbadct, TOR-4475-cparam01, TOR-4475-cparam02, PAR-20.10-1, PAR-20.10-2, PAR-20.42-2,
- * PAR-20.20-1, TRN-18.3-3: what is special in files that parse */
+ * TOR-4475-regbadct, TOR-4475-regescrt, URI-19.1.1-10, TOR-4475-cparam01, TOR-4475-cparam02,
+ * PAR-20.10-1, PAR-20.10-2, PAR-20.42-2, PAR-20.20-1, TRN-18.3-3: what is special in files that
+ * parse */
 START_TEST(oddities_of_rfc4475_are_understood)
 {
 	struct sip_address contact;
@@ -372,6 +373,13 @@ START_TEST(oddities_of_rfc4475_are_understood)
 	parse(&parsed, load("rfc4475/regbadct"));
 	ck_assert(!sip_address_parse(
 		&contact, sip_message_value(&parsed.message, SIP_HEADER_CONTACT, &found)));
+	release(&parsed);
+
+	parse(&parsed, load("rfc4475/regescrt"));
+	ck_assert(sip_address_parse(
+		&contact, sip_message_value(&parsed.message, SIP_HEADER_CONTACT, &found)));
+	ck_assert_slice_eq(contact.uri.headers, STR("?Route=%3Csip:sip.example.com%3E"));
+	ck_assert(!sip_uri_equal(&contact.uri, &parsed.message.to.uri));
 	release(&parsed);
 
 	parse(&parsed, load("rfc4475/cparam01"));

@@ -79,8 +79,9 @@ START_TEST(how_broken_a_via_may_be)
 }
 END_TEST
 
-/* TRN-18.2.1-3, TRN-18.2.1-4, TRN-18.2.1-5, TRN-18.2.1-6, TRN-3581-1, TRN-3581-2, TRN-3581-3,
- * TRN-18.2.2-3, TRN-18.2.2-4, TRN-18.2.2-5: the table of section 5.3 and what it leaves out */
+/* ORD-09, TRN-18.2.1-3, TRN-18.2.1-4, TRN-18.2.1-5, TRN-18.2.1-6, TRN-3581-1, TRN-3581-2,
+ * TRN-3581-3, TRN-18.2.2-3, TRN-18.2.2-4, TRN-18.2.2-5: the table of section 5.3 and what it leaves
+ * out */
 START_TEST(where_answers_go_and_what_they_show)
 {
 	static const struct {

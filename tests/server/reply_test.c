@@ -1,0 +1,283 @@
+/* Answers on their way out: where they go, how large they may be, and what is said of them. */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "server/site.h"
+
+/* TRN-18.2.2-3, TRN-18.2.2-4, TRN-18.2.2-5, TRN-3581-3, TRN-18.2.1-4, TRN-18.2.1-5, D-18: always to
+ * the source of the datagram, the port by Via */
+START_TEST(targets)
+{
+	static const struct {
+		const char *via;
+		const char *target;
+	} cases[] = {
+		{ "SIP/2.0/UDP 192.0.2.4", "192.0.2.4:5060" },
+		{ "SIP/2.0/UDP 192.0.2.4:7000", "192.0.2.4:7000" },
+		{ "SIP/2.0/UDP 192.0.2.4:7000;rport", "192.0.2.4:40000" },
+		{ "SIP/2.0/UDP 10.0.0.9:5062", "192.0.2.4:5062" },
+		{ "SIP/2.0/UDP 10.0.0.9:5062;rport", "192.0.2.4:40000" },
+		{ "SIP/2.0/UDP pc.example.net", "192.0.2.4:5060" },
+		{ "SIP/2.0/UDP pc.example.net;maddr=198.51.100.9", "192.0.2.4:5060" },
+		{ "SIP/2.0/TLS h.example", "192.0.2.4:5060" },
+		{ "SIP/2.0/UDP h.example;received=198.51.100.9;rport=9", "192.0.2.4:40000" },
+		{ "SIP/2.0/UDP [2001:db8::9]:5062", "192.0.2.4:5062" },
+	};
+	struct site site;
+	site_open(&site);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char via[128], call_id[16];
+		snprintf(via, sizeof(via), "%s;branch=z9hG4bK-%zu", cases[i].via, i);
+		snprintf(call_id, sizeof(call_id), "a%zu", i);
+		struct str text =
+			site_text(&site, (struct site_request){ .via = via, .call_id = call_id });
+		struct endpoint target;
+		ck_assert(endpoint_parse(str_of(cases[i].target), &target));
+		fake_datagram(site.net, &site.host, text);
+		site_pass(&site, 10);
+		fake_datagram(site.net, &site.host, text); /* and the copy from memory */
+		for (size_t k = 0; k < 2; k++) {
+			ck_assert_int_eq(sent_status(&site, k), 200);
+			ck_assert_msg(endpoint_equal(&fake_sent_at(site.net, k)->target, &target),
+				      "case %zu", i);
+		}
+		fake_sent_forget(site.net);
+	}
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.1.5-1: an answer over three times its request is not sent to who proved nothing */
+START_TEST(amplification_is_bounded)
+{
+	struct site site;
+	site_open(&site);
+	for (unsigned size = 0; size < 700; size += 7) {
+		struct str text = site_text(
+			&site, (struct site_request){ .no_credentials = true, .size = size });
+		uint64_t silent = site.stats.outcomes[REASON_POLICY_SILENCE][TRANSPORT_UDP];
+		fake_datagram(site.net, &site.host, text);
+		if (fake_sent_count(site.net) == 0) {
+			ck_assert_uint_lt(text.len, 300);
+			silent++;
+		} else {
+			ck_assert_uint_eq(fake_sent_count(site.net), 1);
+			ck_assert_uint_le(sent_text(&site, 0).len, 3 * text.len);
+		}
+		ck_assert_uint_eq(site.stats.outcomes[REASON_POLICY_SILENCE][TRANSPORT_UDP],
+				  silent);
+		fake_sent_forget(site.net);
+	}
+	site_close(&site);
+}
+END_TEST
+
+#define SMALL_REGISTER                                                            \
+	"REGISTER sip:example.com SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK1\r\n" \
+	"f:<sip:a@b>;tag=1\r\nt:<sip:a@example.com>\r\ni:1\r\nCSeq:1 REGISTER\r\nl:0\r\n\r\n"
+
+/* SEC-26.1.5-1: a small REGISTER without credentials gets silence over UDP and its challenge over
+ * TCP; CANCEL and OPTIONS stay within the bound */
+START_TEST(small_requests)
+{
+	struct site site;
+	site_open(&site);
+	struct str small_register = STR(SMALL_REGISTER);
+	ck_assert_uint_lt(small_register.len, 150);
+	fake_datagram(site.net, &site.host, small_register);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_POLICY_SILENCE][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_CHALLENGED][TRANSPORT_UDP], 0);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, "192.0.2.4:40000");
+	fake_write(site.net, c, small_register);
+	ck_assert_int_eq(sent_status(&site, 0), 401);
+	ck_assert_uint_gt(sent_text(&site, 0).len, 3 * small_register.len);
+	site_close(&site);
+}
+END_TEST
+
+/* TRN-18.1.1-2: who proved a password gets his list, however long, over the transport of the
+ * request; and its copy too */
+START_TEST(long_lists_are_sent)
+{
+	struct site site;
+	site_open(&site);
+	for (unsigned i = 1; i <= 10; i++) {
+		char contact[1024];
+		int len = snprintf(contact, sizeof(contact), "<sip:alice@192.0.2.%u;x=", i);
+		memset(contact + len, 'y', 900);
+		snprintf(contact + len + 900, sizeof(contact) - (size_t)len - 900, ">");
+		site_send(&site, (struct site_request){ .contact = contact, .cseq = i });
+		site_pass(&site, 10);
+		ck_assert_int_eq(sent_status(&site, i - 1), 200);
+	}
+	fake_sent_forget(site.net);
+	struct str text = site_text(&site, (struct site_request){ .cseq = 11 });
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 10);
+	fake_datagram(site.net, &site.host, text);
+	ck_assert_uint_gt(sent_text(&site, 0).len, 9000);
+	ck_assert(str_eq(sent_text(&site, 0), sent_text(&site, 1)));
+	site_close(&site);
+}
+END_TEST
+
+/* A User-Agent of the list gets silence, and on a connection its end. */
+START_TEST(scanners_get_silence)
+{
+	static const char *const agents[] = { "friendly-scanner", "sipvicious" };
+	struct site site;
+	site_init(&site);
+	site.settings.drop_agents = agents;
+	site.settings.drop_agent_count = 2;
+	site_start(&site);
+	struct site_request request = { .method = "OPTIONS",
+					.no_credentials = true,
+					.fields = "User-Agent: Friendly-Scanner/1.0\r\n",
+					.size = 400 };
+	site_send(&site, request);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, "192.0.2.4:40000");
+	fake_write(site.net, c, site_text(&site, request));
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert(c->closing);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_SCANNER][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_SCANNER][TRANSPORT_TCP], 1);
+	request.fields = "User-Agent: a friendly-scanner\r\n"; /* no prefix */
+	site_send(&site, request);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* --- what is counted and logged ------------------------------------------------------------ */
+
+static int log_fd;
+
+static void
+capture_log(enum log_level level)
+{
+	log_fd = memfd_create("log", 0);
+	ck_assert_int_eq(dup2(log_fd, STDERR_FILENO), STDERR_FILENO);
+	log_setup(level, LOG_FORMAT_TEXT, "reg-1");
+}
+
+/* Lines with the text since the last call; *last is the last of them. */
+static unsigned
+logged(const char *text, char last[static 2048])
+{
+	static char buf[1 << 16];
+	unsigned count = 0;
+	ssize_t len = pread(log_fd, buf, sizeof(buf) - 1, 0);
+	buf[len > 0 ? len : 0] = '\0';
+	ck_assert_int_eq(ftruncate(log_fd, 0), 0);
+	lseek(log_fd, 0, SEEK_SET);
+	struct str rest = str_of(buf), line;
+	while (str_cut(rest, '\n', &line, &rest)) {
+		if (memmem(line.p, line.len, text, strlen(text)) == NULL)
+			continue;
+		str_copy(last, 2048, line);
+		count++;
+	}
+	return count;
+}
+
+/* Failures of one source and reason: a line a second, with the number of those in between. */
+START_TEST(failures_are_logged_once_a_second)
+{
+	struct site site;
+	char line[2048];
+	site_open(&site);
+	capture_log(LOG_LEVEL_WARNING);
+	fake_loop_pass(site.loop, 1000 - loop_now_ms(site.loop) % 1000);
+	for (int i = 0; i < 9; i++) {
+		char call_id[16];
+		snprintf(call_id, sizeof(call_id), "w%d", i);
+		site_send(&site, (struct site_request){ .password = "wrong", .call_id = call_id });
+		site_pass(&site, 10);
+	}
+	ck_assert_uint_eq(logged("auth.failed", line), 1);
+	ck_assert_ptr_nonnull(strstr(line, "reason=bad_password status=401 src=192.0.2.4:40000 "
+					   "transport=udp count=1 "));
+	ck_assert_ptr_nonnull(strstr(line, "user=\"alice\""));
+	ck_assert_ptr_null(strstr(line, "response"));
+	site_send(&site, (struct site_request){ .login = "nobody", .call_id = "n" });
+	site_pass(&site, 10);
+	ck_assert_uint_eq(logged("reason=unknown_user", line), 1);
+	site_pass(&site, 1000);
+	site_send(&site, (struct site_request){ .password = "wrong", .call_id = "last" });
+	site_pass(&site, 10);
+	ck_assert_uint_eq(logged("auth.failed", line), 1);
+	ck_assert_ptr_nonnull(strstr(line, "count=9 "));
+	ck_assert_uint_eq(site.stats.outcomes[REASON_BAD_PASSWORD][TRANSPORT_UDP], 10);
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.1-1: what came from the network is escaped and bounded; SEC-26.2-1: credentials are not
+ * logged */
+START_TEST(log_lines_are_safe)
+{
+	struct site site;
+	char line[2048];
+	char fields[1200];
+	site_open(&site);
+	capture_log(LOG_LEVEL_DEBUG);
+	int len = snprintf(fields, sizeof(fields), "User-Agent: evil\x1b[31m\"\n src=1.2.3.4 ");
+	memset(fields + len, 'z', 1000);
+	snprintf(fields + len + 1000, sizeof(fields) - (size_t)len - 1000, "\r\n");
+	fields[strcspn(fields, "\n")] = '\t';
+	site_send(&site,
+		  (struct site_request){ .contact = "<sip:alice@192.0.2.10>", .fields = fields });
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	ck_assert_uint_eq(logged("registration", line), 1);
+	ck_assert_uint_lt(strlen(line), 900);
+	ck_assert_ptr_nonnull(strstr(line, "agent=\"evil\\x1b[31m\\\""));
+	ck_assert_ptr_nonnull(strstr(line, "reason=registered status=200 src=192.0.2.4:40000"));
+	ck_assert_ptr_null(strstr(line, "Digest"));
+	site_close(&site);
+}
+END_TEST
+
+/* Each outcome is counted once under its reason and transport, and has its event and level. */
+START_TEST(outcomes_are_counted)
+{
+	struct site site;
+	char line[2048];
+	site_open(&site);
+	capture_log(LOG_LEVEL_DEBUG);
+	struct site_request add = { .contact = "<sip:alice@192.0.2.10>" };
+	struct site_request again = { .contact = "<sip:alice@192.0.2.10>", .cseq = 2 };
+	struct site_request remove = { .contact = "<sip:alice@192.0.2.10>;expires=0", .cseq = 3 };
+	struct site_request fetch = { .cseq = 4 };
+	struct site_request steps[] = { add, again, remove, fetch };
+	static const enum reason reasons[] = { REASON_REGISTERED, REASON_REFRESHED, REASON_REMOVED,
+					       REASON_FETCHED };
+	for (int i = 0; i < 4; i++) {
+		site_send(&site, steps[i]);
+		site_pass(&site, 10);
+		ck_assert_uint_eq(site.stats.outcomes[reasons[i]][TRANSPORT_UDP], 1);
+		ck_assert_uint_eq(logged(" info registration ", line), 1);
+		ck_assert_ptr_nonnull(strstr(line, reason_word(reasons[i])));
+	}
+	site_send(&site,
+		  (struct site_request){ .no_credentials = true, .call_id = "c", .size = 400 });
+	ck_assert_uint_eq(site.stats.outcomes[REASON_CHALLENGED][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(logged(" debug auth.challenge ", line), 1);
+	site_send(&site, (struct site_request){ .uri = "sip:nowhere.example" });
+	ck_assert_uint_eq(site.stats.outcomes[REASON_DOMAIN_NOT_SERVED][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(logged(" debug request.refused ", line), 1);
+	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>;expires=5",
+						.cseq = 5 });
+	site_pass(&site, 10);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_INTERVAL_TOO_BRIEF][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(logged(" notice request.refused ", line), 1);
+	ck_assert_uint_eq(site.stats.responses, 7);
+	site_close(&site);
+}
+END_TEST
+
+SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
+      scanners_get_silence, failures_are_logged_once_a_second, log_lines_are_safe,
+      outcomes_are_counted)

@@ -1,0 +1,356 @@
+/* Requests over connections: cutting, pausing, keep-alives, closing. */
+#include <stdio.h>
+
+#include "server/site.h"
+
+#define C1 "<sip:alice@192.0.2.10:5062>"
+#define SOURCE "192.0.2.4:40000"
+
+/* count REGISTERs of one address, back to back, each with a binding of its own. */
+static struct str
+pipeline(struct site *site, unsigned count)
+{
+	size_t cap = 1000 * count;
+	struct writer w = writer_on(arena_alloc(&site->arena, cap), cap);
+	for (unsigned i = 1; i <= count; i++) {
+		char contact[64];
+		snprintf(contact, sizeof(contact), "<sip:alice@192.0.2.10:%u>", 5000 + i % 10);
+		writer_str(&w,
+			   site_text(site,
+				     (struct site_request){
+					     .contact = contact, .cseq = i, .nonce = 7, .nc = i }));
+	}
+	ck_assert(writer_ok(&w));
+	return writer_text(&w);
+}
+
+static void
+check_fifty_answers(const struct site *site)
+{
+	ck_assert_uint_eq(fake_sent_count(site->net), 50);
+	for (unsigned i = 0; i < 50; i++) {
+		char cseq[32];
+		snprintf(cseq, sizeof(cseq), "%u REGISTER", i + 1);
+		ck_assert_int_eq(sent_status(site, i), 200);
+		ck_assert(str_eq(sent_field(site, i, "CSeq"), str_of(cseq)));
+	}
+	ck_assert_uint_eq(row_bindings(site, "alice@example.com"), 10);
+	ck_assert_uint_eq(requests_transactions(site->requests), 0);
+}
+
+/* TRN-18-4, TXN-17.2.2-4: fifty in one write: fifty answers in order, never more than eight in
+ * flight, nothing left behind */
+START_TEST(fifty_in_one_write)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	struct str text = pipeline(&site, 50);
+	fake_write(site.net, c, text);
+	ck_assert(c->paused);
+	ck_assert_uint_eq(requests_live(site.requests), 8);
+	ck_assert_int_eq(c->owed, 8);
+	for (int i = 0; i < 200; i++) {
+		site_pass(&site, 1);
+		ck_assert_uint_le(requests_live(site.requests), 8);
+	}
+	check_fifty_answers(&site);
+	ck_assert(!c->paused);
+	ck_assert_int_eq(c->owed, 0);
+	ck_assert_uint_eq(c->messages, 50);
+	site_close(&site);
+}
+END_TEST
+
+/* TRN-18-4: the same octets one by one */
+START_TEST(fifty_octet_by_octet)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
+	struct str text = pipeline(&site, 50);
+	for (size_t i = 0; i < text.len; i++)
+		fake_write(site.net, c, str_slice(text, i, 1));
+	site_pass(&site, 200);
+	for (int i = 0; i < 100; i++)
+		site_pass(&site, 1);
+	check_fifty_answers(&site);
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-17.2.2-4, TXN-17.2.2-2: a thousand REGISTERs over TCP leave no transaction */
+START_TEST(nothing_stays_behind_streams)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	for (unsigned i = 1; i <= 1000; i++) {
+		struct str text = site_text(
+			&site,
+			(struct site_request){ .contact = C1, .cseq = i, .nonce = 7, .nc = i });
+		fake_write(site.net, c, text);
+		site_pass(&site, 5);
+		ck_assert_uint_eq(fake_sent_count(site.net), 1);
+		ck_assert_int_eq(sent_status(&site, 0), 200);
+		fake_sent_forget(site.net);
+		ck_assert_uint_eq(requests_transactions(site.requests), 0);
+	}
+	ck_assert_uint_eq(site.stats.transactions_live, 0);
+	ck_assert_uint_eq(site.stats.requests_live, 0);
+	site_close(&site);
+}
+END_TEST
+
+/* TRN-18.2.2-1: each answer goes over the connection of its request, whatever its Via says */
+START_TEST(answers_take_their_own_connection)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *a = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	struct fake_connection *b = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	const char *via = "SIP/2.0/TCP 198.51.100.9:7000;maddr=198.51.100.9;branch=z9hG4bK-%d";
+	for (int i = 0; i < 4; i++) {
+		char text[128], call_id[8];
+		snprintf(text, sizeof(text), via, i);
+		snprintf(call_id, sizeof(call_id), "s%d", i);
+		fake_write(
+			site.net, i % 2 == 0 ? a : b,
+			site_text(&site, (struct site_request){ .via = text, .call_id = call_id }));
+	}
+	site_pass(&site, 100);
+	for (size_t i = 0; i < 4; i++) {
+		struct str call_id = sent_field(&site, i, "Call-ID");
+		uint32_t slot = fake_sent_at(site.net, i)->peer.slot;
+		ck_assert_uint_eq(slot,
+				  (call_id.p[1] - '0') % 2 == 0 ? a->peer.slot : b->peer.slot);
+	}
+	site_close(&site);
+}
+END_TEST
+
+/* OUT-5.4-1, OUT-3.5.1-1, ORD-04: a pair of CRLF gets one CRLF, a single one nothing */
+START_TEST(keepalives)
+{
+	static const struct {
+		const char *writes[4];
+		unsigned pongs;
+	} cases[] = {
+		{ { "\r\n\r\n" }, 1 },	   { { "\r\n\r\n\r\n\r\n" }, 2 },
+		{ { "\r", "\n\r\n" }, 1 }, { { "\r\n", "\r\n" }, 1 },
+		{ { "\r\n" }, 0 },	   { { "\r\n\r\n\r\n" }, 1 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct site site;
+		site_open(&site);
+		struct fake_connection *c = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
+		for (int k = 0; k < 4 && cases[i].writes[k] != NULL; k++)
+			fake_write(site.net, c, str_of(cases[i].writes[k]));
+		ck_assert_uint_eq(fake_sent_count(site.net), cases[i].pongs);
+		ck_assert_uint_eq(c->keepalives, cases[i].pongs);
+		ck_assert_uint_eq(c->messages, 0);
+		for (unsigned k = 0; k < cases[i].pongs; k++)
+			ck_assert(str_eq(sent_text(&site, k), STR("\r\n")));
+		fake_write(site.net, c,
+			   site_text(&site, (struct site_request){ .method = "OPTIONS",
+								   .no_credentials = true }));
+		ck_assert_int_eq(sent_status(&site, cases[i].pongs), 200);
+		site_close(&site);
+	}
+}
+END_TEST
+
+/* OUT-3.5.1-1: CRLFs inside a message are no ping */
+START_TEST(body_is_no_keepalive)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	fake_write(site.net, c,
+		   STR("OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK-1\r\n"
+		       "From: <sip:a@example.com>;tag=f\r\nTo: <sip:example.com>\r\nCall-ID: a\r\n"
+		       "CSeq: 1 OPTIONS\r\nContent-Type: text/plain\r\n"
+		       "Content-Disposition: render;handling=optional\r\n"
+		       "Content-Length: 8\r\n\r\n\r\n\r\n\r\n\r\n"));
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	ck_assert(!c->closing);
+	site_close(&site);
+}
+END_TEST
+
+#define HEAD                                                                                   \
+	"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK-1\r\n"          \
+	"From: <sip:alice@example.com>;tag=f\r\nTo: <sip:alice@example.com>\r\nCall-ID: a\r\n" \
+	"CSeq: 1 REGISTER\r\n"
+
+/* TRN-18.3-4, TRN-18.3-6, ORD-06 to ORD-08, ORD-12, ORD-13: answered if it can be, and closed when
+ * the next message cannot be found */
+START_TEST(broken_streams)
+{
+	static const struct {
+		const char *text;
+		int status;
+		bool closed;
+	} cases[] = {
+		{ HEAD "\r\n", 400, true },
+		{ HEAD "Content-Length: x\r\n\r\n", 400, true },
+		{ HEAD "Content-Length: 0\r\nContent-Length: 0\r\n\r\n", 400, true },
+		{ HEAD "Content-Length: 1000\r\n\r\n", 413, true },
+		{ HEAD "Content-Length: 9000\r\n\r\n", 513, true },
+		{ HEAD "To: x\r\nContent-Length: 0\r\n\r\n", 400, false },
+		{ HEAD "Content-Length: 0\r\n\r\n", 401, false },
+		{ "\x16\x03\x01", 0, true },
+		{ "GET / HTTP/1.1\r\n", 0, true },
+		{ "REGISTER sip:example.com SIP/2.0\r\nContent-Length: 0\r\n\r\n", 0, true },
+		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP h\r\nContent-Length: 0\r\n\r\n", 0, false },
+		{ HEAD "Content-Length: 0\r\n\r\nISUP\r\n", 401, true },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct site site;
+		site_init(&site);
+		site.policy.limits = (struct sip_limits){ 8000, 900 };
+		site_start(&site);
+		struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+		fake_write(site.net, c, str_of(cases[i].text));
+		ck_assert_msg(sent_status(&site, 0) == cases[i].status &&
+				      c->closing == cases[i].closed,
+			      "case %zu: %d", i, sent_status(&site, 0));
+		ck_assert_uint_eq(fake_sent_count(site.net), cases[i].status != 0);
+		site_close(&site);
+	}
+}
+END_TEST
+
+/* ORD-05: a header section that does not end within the limit: 513 once a Via was there, and close
+ */
+START_TEST(endless_header_section)
+{
+	struct site site;
+	site_init(&site);
+	site.policy.limits = (struct sip_limits){ 2000, 900 };
+	site_start(&site);
+	static char filler[3000];
+	memset(filler, 'x', sizeof(filler));
+	struct fake_connection *a = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	fake_write(site.net, a, STR(HEAD "X: "));
+	fake_write(site.net, a, (struct str){ filler, sizeof(filler) });
+	ck_assert_int_eq(sent_status(&site, 0), 513);
+	ck_assert(a->closing);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_TOO_LARGE][TRANSPORT_TCP], 1);
+	struct fake_connection *b = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	fake_write(site.net, b, STR("REGISTER sip:example.com SIP/2.0\r\nX: "));
+	fake_write(site.net, b, (struct str){ filler, sizeof(filler) });
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	ck_assert(b->closing);
+	site_close(&site);
+}
+END_TEST
+
+/* TRN-18-3, TXN-17.2.4-1: a client that leaves while its REGISTER waits: the binding is made,
+ * nobody is answered, nothing stays */
+START_TEST(client_leaves)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	fake_store_freeze(site.store, true);
+	fake_write(site.net, c, site_text(&site, (struct site_request){ .contact = C1 }));
+	fake_hang_up(site.net, c);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 100);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 1);
+	ck_assert_uint_eq(requests_transactions(site.requests), 0);
+	ck_assert_uint_eq(requests_live(site.requests), 0);
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.1.5-4: a connection is kept for as long as the bindings last that came over it */
+START_TEST(connection_carries_its_bindings)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
+	fake_write(site.net, c, site_text(&site, (struct site_request){ .cseq = 1 }));
+	site_pass(&site, 10);
+	ck_assert_uint_eq(c->bound_until_ms, 0); /* a fetch brings none */
+	uint64_t start_ms = loop_now_ms(site.loop);
+	const char *contacts = C1 ";expires=100, <sip:alice@192.0.2.11>;expires=600";
+	fake_write(site.net, c,
+		   site_text(&site, (struct site_request){ .contact = contacts, .cseq = 2 }));
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	ck_assert_uint_ge(c->bound_until_ms, start_ms + 600000);
+	ck_assert_uint_le(c->bound_until_ms, start_ms + 600010);
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.1.5-2: connections of one source are bounded, and one that goes makes room */
+START_TEST(connections_of_a_source)
+{
+	struct site site;
+	site_init(&site);
+	site.limits_settings.connections_per_ip = 2;
+	site_start(&site);
+	struct fake_connection *a = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	ck_assert_ptr_nonnull(a);
+	ck_assert_ptr_nonnull(fake_connect(site.net, TRANSPORT_TCP, SOURCE));
+	ck_assert_ptr_null(fake_connect(site.net, TRANSPORT_TCP, SOURCE));
+	ck_assert_ptr_nonnull(fake_connect(site.net, TRANSPORT_TCP, "192.0.2.5:1"));
+	fake_hang_up(site.net, a);
+	ck_assert_ptr_nonnull(fake_connect(site.net, TRANSPORT_TCP, SOURCE));
+	site_close(&site);
+}
+END_TEST
+
+/* ORD-01, SEC-26.1.5-2: over the rate a stream is closed, a datagram dropped; others are served */
+START_TEST(rate_of_a_source)
+{
+	struct site site;
+	site_init(&site);
+	site.limits_settings.ip_per_second = 10;
+	site.limits_settings.ip_burst = 3;
+	site_start(&site);
+	struct site_request options = { .method = "OPTIONS", .no_credentials = true, .size = 400 };
+	for (int i = 0; i < 10; i++)
+		site_send(&site, options);
+	ck_assert_uint_eq(fake_sent_count(site.net), 3);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_RATE_LIMITED][TRANSPORT_UDP], 7);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	fake_write(site.net, c, STR("\r\n\r\n")); /* keep-alives are no requests */
+	ck_assert(!c->closing);
+	fake_write(site.net, c, site_text(&site, options));
+	ck_assert(c->closing);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_RATE_LIMITED][TRANSPORT_TCP], 1);
+	fake_sent_forget(site.net);
+	site.host = fake_host("192.0.2.5:40000");
+	site_send(&site, options);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* TXN-4320-3: 100 at 3.5 s on streams too */
+START_TEST(trying_on_a_stream)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	fake_store_set_delay(site.store, 2000);
+	fake_write(site.net, c, site_text(&site, (struct site_request){ .contact = C1 }));
+	site_pass(&site, 3999);
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	ck_assert_int_eq(sent_status(&site, 0), 100);
+	site_pass(&site, 1);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	site_close(&site);
+}
+END_TEST
+
+SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, nothing_stays_behind_streams,
+      answers_take_their_own_connection, keepalives, body_is_no_keepalive, broken_streams,
+      endless_header_section, client_leaves, connection_carries_its_bindings,
+      connections_of_a_source, rate_of_a_source, trying_on_a_stream)

@@ -94,7 +94,8 @@ choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_le
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* OpenSSL's numbers: -1 error, 0 no key, 1 good, 2 good and to be renewed. */
+/* OpenSSL's numbers: -1 error, 0 no key, 1 good, 2 good and to be renewed. In TLS 1.3 clients use a
+ * ticket once (RFC 8446 §C.4), so that each needs a successor. */
 static int
 ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 	   EVP_MAC_CTX *mac, int sealing)
@@ -107,7 +108,7 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cip
 											    : -1;
 	switch (tickets_unseal(&server->tickets, server->now_s, name, iv, cipher, mac)) {
 	case TICKETS_GOOD:
-		return 1;
+		return SSL_version(ssl) >= TLS1_3_VERSION ? 2 : 1;
 	case TICKETS_RENEW:
 		return 2;
 	case TICKETS_UNKNOWN:

@@ -70,7 +70,8 @@ START_TEST(whole_messages_are_never_late)
 	settings.message_timeout_ms = settings.first_message_timeout_ms = 6 * SHORT_MS;
 	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
 	client_open(&client, &world);
-	/* the end of one and the beginning of the next together, each pair in time, all of them not */
+	/* the end of one and the beginning of the next together, each pair in time, all of them not
+	 */
 	client_write(&client, "first\nne");
 	for (unsigned i = 1; i <= 8; i++) {
 		UNTIL(&world, world.lines == i);

@@ -121,6 +121,11 @@ newest_setting(const struct section *section)
 static int
 note_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
+	/* libConfuse reads "server|workers" outside of the section as well. */
+	if (cfg != reading->open) {
+		complain(reading->loader, here(cfg), "%s stands outside of its section", opt->name);
+		return -1;
+	}
 	const struct config_key *key = key_find(reading->sections->kind, str_of(opt->name));
 	if (key == NULL)
 		return -1;
@@ -418,7 +423,7 @@ parse_text(struct loader *loader, struct str text, const char *name, unsigned ra
 	if (whole && !reader.ended)
 		complain_unclosed((struct place){ name, 0, rank });
 	reading = NULL;
-	if (!whole) {
+	if (!whole || !reader.ended) {
 		loader->broken = true;
 		if (loader->error_count == 0)
 			complain(loader, (struct place){ name, 0, rank }, "cannot be read");
@@ -447,12 +452,39 @@ read_whole(struct loader *loader, FILE *file, struct str *text)
 	return fits;
 }
 
+/* The files of one configuration. */
+struct file_list {
+	struct included *waiting;
+	struct stat seen[FILES_MAX];
+	size_t seen_count;
+};
+
+/* True for a file that was read before, by whatever name: an include would go round in circles. */
+static bool
+seen_before(struct file_list *files, FILE *file)
+{
+	struct stat *status = &files->seen[files->seen_count];
+	if (fstat(fileno(file), status) != 0)
+		return false;
+	for (size_t i = 0; i < files->seen_count; i++)
+		if (files->seen[i].st_dev == status->st_dev &&
+		    files->seen[i].st_ino == status->st_ino)
+			return true;
+	files->seen_count++;
+	return false;
+}
+
 /* Reads one file; those that it includes come next, before the others that wait. */
 static void
-read_file(struct loader *loader, const struct included *wanted, struct included **waiting)
+read_file(struct loader *loader, struct file_list *files, const struct included *wanted)
 {
 	struct str text;
 	FILE *file = fopen(wanted->path, "re");
+	if (file != NULL && seen_before(files, file)) {
+		complain(loader, wanted->place, "%s is read a second time", wanted->path);
+		fclose(file);
+		return;
+	}
 	bool read = file != NULL && read_whole(loader, file, &text);
 	int why = errno;
 	if (file != NULL)
@@ -466,8 +498,8 @@ read_file(struct loader *loader, const struct included *wanted, struct included 
 	struct included **end = &included;
 	while (*end != NULL)
 		end = &(*end)->next;
-	*end = *waiting;
-	*waiting = included;
+	*end = files->waiting;
+	files->waiting = included;
 }
 
 static int
@@ -505,18 +537,17 @@ append_folder(struct loader *loader, struct included **files, const char *folder
 void
 source_read(struct loader *loader, const char *path)
 {
-	struct included *waiting = NULL;
-	append_file(loader, &waiting, path, NOWHERE);
-	append_folder(loader, &waiting, beside(loader, path, "conf.d"));
-	while (waiting != NULL) {
-		const struct included *file = waiting;
-		waiting = file->next;
-		if (loader->files == FILES_MAX) {
-			complain(loader, file->place, "more than %d files; does %s include itself?",
-				 FILES_MAX, file->path);
+	struct file_list files = { 0 };
+	append_file(loader, &files.waiting, path, NOWHERE);
+	append_folder(loader, &files.waiting, beside(loader, path, "conf.d"));
+	while (files.waiting != NULL) {
+		const struct included *file = files.waiting;
+		files.waiting = file->next;
+		if (files.seen_count == FILES_MAX) {
+			complain(loader, file->place, "more than %d files", FILES_MAX);
 			return;
 		}
-		read_file(loader, file, &waiting);
+		read_file(loader, &files, file);
 	}
 }
 

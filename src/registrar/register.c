@@ -60,8 +60,7 @@ static bool
 names_served_domain(const struct registration *r, struct str digest_uri)
 {
 	struct sip_uri uri;
-	return sip_uri_parse(&uri, digest_uri) && uri.scheme != SIP_SCHEME_OTHER &&
-	       policy_domain(r->policy, &uri.host) != NULL;
+	return sip_uri_parse(&uri, digest_uri) && policy_domain(r->policy, &uri.host) != NULL;
 }
 
 enum register_next

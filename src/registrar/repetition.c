@@ -24,7 +24,7 @@ bool
 repetition_is_stored(const struct registration *r, const struct record *record)
 {
 	const struct contacts *contacts = &r->inspection.contacts;
-	if (contacts->star || contacts->count == 0 || contacts->count != contacts->values)
+	if (contacts->count == 0 || contacts->count != contacts->values)
 		return false;
 	for (uint32_t i = 0; i < contacts->count; i++) {
 		const struct contact *contact = &contacts->list[i];

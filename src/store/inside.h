@@ -16,6 +16,7 @@
 #define LANE_BATCHES \
 	2 /* above so many only single rows are added: meanwhile the next batch grows */
 #define SILENT_MS 500
+#define DOUBT_MS 200 /* unanswered on one lane: the idle ones are asked whether they live */
 #define PING_MS 1000 /* of silence on an idle lane */
 
 enum op_kind { OP_LOOKUP, OP_COMMIT };
@@ -90,6 +91,7 @@ struct store {
 	struct store_op **op_slots; /* of all batches of all lanes */
 	struct lane *connecting;    /* one at a time */
 	struct timer connect;
+	bool doubt; /* a lane has not answered for DOUBT_MS */
 	uint64_t backoff_ms;
 	uint64_t retry_ms; /* until the next connect, for people */
 	uint32_t rotation; /* address to begin with */
@@ -141,6 +143,8 @@ void lane_init(struct lane *lane, struct store *store, struct store_op **slots);
 void lane_connect_next(struct store *store, uint64_t delay_ms);
 /* Drops the connection; what was sent over it completes as timed_out or lost. */
 void lane_lose(struct lane *lane, bool timed_out);
+/* For how long something has waited for an answer on it; 0 when nothing does. */
+uint64_t lane_waited_ms(const struct lane *lane);
 /* Once a tick: deadlines, silence, heartbeat. */
 void lane_tick(struct lane *lane);
 /* After the last step of setup. */

@@ -335,11 +335,17 @@ connect_late(struct lane *lane)
 	lane_lose(lane, false);
 }
 
-/* Long statements of others say nothing about the health of the lane. */
-static bool
-patient(const struct batch *batch)
+uint64_t
+lane_waited_ms(const struct lane *lane)
 {
-	return batch->kind == BATCH_QUERY && batch->query->patient;
+	if (lane->state != LANE_UP || lane->in_flight == 0)
+		return 0;
+	const struct batch *oldest = container_of(lane->flight.next, struct batch, link);
+	/* Long statements of others say nothing about the health of the lane. */
+	if (oldest->kind == BATCH_QUERY && oldest->query->patient)
+		return 0;
+	uint64_t since = oldest->sent_ms > lane->heard_ms ? oldest->sent_ms : lane->heard_ms;
+	return loop_now_ms(lane->store->loop) - since;
 }
 
 static void
@@ -348,23 +354,30 @@ judge_silence(struct lane *lane)
 	struct store *store = lane->store;
 	uint64_t now_ms = loop_now_ms(store->loop);
 	const struct batch *oldest = container_of(lane->flight.next, struct batch, link);
-	uint64_t since = oldest->sent_ms > lane->heard_ms ? oldest->sent_ms : lane->heard_ms;
 	if (now_ms - oldest->sent_ms >= store->settings.query_timeout_ms &&
 	    now_ms - lane->heard_ms >= SILENT_MS) {
 		store_trouble_set(store, "%s: no answer for %g s", lane->host,
 				  store->settings.query_timeout_ms / 1000.0);
 		lane_lose(lane, true);
-	} else if (!lane->silent && !patient(oldest) && now_ms - since >= SILENT_MS) {
+	} else if (!lane->silent && lane_waited_ms(lane) >= SILENT_MS) {
 		lane->silent = true;
 		store_trouble_set(store, "%s: no answer for %d ms", lane->host, SILENT_MS);
 	}
 }
 
+static void
+ping(struct lane *lane)
+{
+	if (batch_send_ping(lane))
+		lane_flush(lane);
+	else
+		lane_lose(lane, false);
+}
+
 void
 lane_tick(struct lane *lane)
 {
-	struct store *store = lane->store;
-	uint64_t now_ms = loop_now_ms(store->loop);
+	uint64_t now_ms = loop_now_ms(lane->store->loop);
 	if (lane->state == LANE_DOWN)
 		return;
 	if (lane->state != LANE_UP) {
@@ -373,18 +386,12 @@ lane_tick(struct lane *lane)
 		return;
 	}
 	/* An answer may lie in the socket already when it was our own loop that stood still. */
-	if (lane->in_flight > 0 && !answers_read(lane)) {
+	if (lane->in_flight > 0 && !answers_read(lane))
 		lane_lose(lane, false);
-		return;
-	}
-	if (lane->in_flight > 0)
+	else if (lane->in_flight > 0)
 		judge_silence(lane);
-	else if (now_ms - lane->heard_ms >= (store->state == STORE_UP ? PING_MS : SILENT_MS)) {
-		if (batch_send_ping(lane))
-			lane_flush(lane);
-		else
-			lane_lose(lane, false);
-	}
+	else if (now_ms - lane->heard_ms >= (lane->store->doubt ? DOUBT_MS : PING_MS))
+		ping(lane);
 }
 
 void

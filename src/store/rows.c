@@ -85,7 +85,7 @@ write_value(struct writer *w, const struct field *field, const void *member)
 		writer_printf(w, "%lld", (long long)*(const int64_t *)member);
 		break;
 	case FIELD_Q:
-		writer_u64(w, (uint64_t) * (const int16_t *)member);
+		writer_printf(w, "%d", *(const int16_t *)member);
 		break;
 	case FIELD_TRANSPORT:
 		write_wire(w, str_of(transport_word(*(const enum transport *)member)));

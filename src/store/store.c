@@ -122,9 +122,12 @@ log_state(struct store *store)
 		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", lane->host);
 		store->down_logged = false;
 	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
-		log_message(LOG_LEVEL_WARNING, "db.down",
-			    "%s; retrying in %llu ms; SIP answers 503 until then", store->trouble,
-			    (unsigned long long)store->retry_ms);
+		char retry[40] = "";
+		if (store->state != STORE_SILENT)
+			snprintf(retry, sizeof(retry), "retrying in %llu ms; ",
+				 (unsigned long long)store->retry_ms);
+		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
+			    store->trouble, retry);
 		store->down_logged = true;
 	}
 }
@@ -334,6 +337,10 @@ tick(struct timer *timer)
 {
 	struct store *store = container_of(timer, struct store, tick);
 	timer_start(store->loop, timer, TICK_MS, tick);
+	store->doubt = false;
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		if (lane_waited_ms(&store->lanes[i]) >= DOUBT_MS)
+			store->doubt = true;
 	for (uint32_t i = 0; i < store->settings.connections; i++)
 		lane_tick(&store->lanes[i]);
 	expire(store, &store->lookups);
@@ -393,8 +400,8 @@ parse_url(struct store *store)
 	char *error = NULL;
 	store->options = PQconninfoParse(store->settings.url, &error);
 	if (store->options == NULL) {
-		store_trouble_set(store, "database.url: %s",
-				  error == NULL ? "out of memory" : error);
+		const char *why = error == NULL ? "out of memory" : error;
+		store_trouble_set(store, "database.url: %.*s", (int)strcspn(why, "\n"), why);
 		log_message(LOG_LEVEL_ERROR, "db.down", "%s", store->trouble);
 		store->down_logged = true;
 	}

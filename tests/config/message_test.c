@@ -321,7 +321,7 @@ START_TEST(broken_syntax)
 		"server\n\n",
 		"domain \"x\"\n\n",
 		"\n\"",
-		"\ninclude(",
+
 		"server {\n}/*",
 		"server {\n\tworkers = 3",
 	};
@@ -336,6 +336,8 @@ START_TEST(broken_syntax)
 	expect_good(DOMAIN CERTIFICATE "/* a comment } */", "");
 	expect_good("\r\n" DOMAIN "\r\n" CERTIFICATE "server {\r\n\tworkers = 3\r\n}\r\n", "");
 	expect_bad(DOMAIN "}\n", "test.conf:2: error: unexpected closing brace\n");
+	expect_bad(DOMAIN "limits {}\ndomain|aliases = {\"x.example\"}\n",
+		   "test.conf:3: error: aliases stands outside of its section\n");
 	/* The scanner starts afresh after each of these. */
 	expect_good(DOMAIN CERTIFICATE, "");
 	/* Nobody's terminal is reprogrammed by a message. */

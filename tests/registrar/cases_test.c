@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "registrar/case_text.h"
 #include "registrar/rig.h"
 #include "support/check_main.h"
 
@@ -17,14 +18,6 @@ struct source {
 	struct str text;
 	char title[200];
 	TTest test;
-};
-
-/* One line with what continues it. */
-struct directive {
-	struct str word;
-	struct str rest;
-	struct str more; /* whole lines, still indented */
-	int line;
 };
 
 struct run {
@@ -56,60 +49,6 @@ broken(const struct run *run, const char *format, ...)
 	abort();
 }
 
-/* --- reading --- */
-
-static struct str
-take_line(struct str *rest)
-{
-	struct str line, tail;
-	if (!str_cut(*rest, '\n', &line, &tail))
-		tail = (struct str){ rest->p + rest->len, 0 };
-	*rest = tail;
-	return line;
-}
-
-static bool
-is_indented(struct str text)
-{
-	return text.len > 0 && (text.p[0] == ' ' || text.p[0] == '\t');
-}
-
-static bool
-take_directive(struct str *rest, int *line, struct directive *directive)
-{
-	while (!str_empty(*rest)) {
-		struct str text = take_line(rest);
-		directive->line = (*line)++;
-		if (str_empty(str_trim(text)) || text.p[0] == '#')
-			continue;
-		if (!str_cut(text, ':', &directive->word, &directive->rest))
-			directive->rest = STR("");
-		directive->rest = str_trim(directive->rest);
-		directive->more = (struct str){ rest->p, 0 };
-		while (is_indented(*rest)) {
-			directive->more.len += take_line(rest).len + 1;
-			(*line)++;
-		}
-		return true;
-	}
-	return false;
-}
-
-/* The next "key=value" or word; false at the end. */
-static bool
-take_word(struct str *rest, struct str *key, struct str *value)
-{
-	*rest = str_trim(*rest);
-	if (str_empty(*rest))
-		return false;
-	struct str word, tail = STR("");
-	(void)str_cut(*rest, ' ', &word, &tail);
-	*rest = tail;
-	*value = STR("");
-	(void)str_cut(word, '=', key, value);
-	return true;
-}
-
 static uint64_t
 number(const struct run *run, struct str text)
 {
@@ -126,7 +65,7 @@ set_policy(struct run *run, struct str rest)
 {
 	struct policy *policy = &run->rig.policy;
 	struct str key, value;
-	while (take_word(&rest, &key, &value)) {
+	while (case_take_word(&rest, &key, &value)) {
 		if (str_eq(key, STR("full"))) {
 			policy->replace_oldest = str_eq(value, STR("replace_oldest"));
 			continue;
@@ -156,7 +95,7 @@ set_domain(struct run *run, struct str rest)
 {
 	struct domain *domain = &run->rig.domains[0];
 	struct str key, value;
-	while (take_word(&rest, &key, &value)) {
+	while (case_take_word(&rest, &key, &value)) {
 		if (str_eq(key, STR("contacts")))
 			domain->contacts = DOMAIN_CONTACTS_COMPATIBLE;
 		else if (str_eq(key, STR("schemes")))
@@ -194,13 +133,13 @@ set_account(struct run *run, struct str rest)
 {
 	struct str login, key, value;
 	struct account *account = NULL;
-	(void)take_word(&rest, &login, &value);
+	(void)case_take_word(&rest, &login, &value);
 	for (uint32_t i = 0; i < run->rig.account_count; i++)
 		if (str_eq(run->rig.logins[i], login))
 			account = &run->rig.accounts[i];
 	if (account == NULL)
 		broken(run, "no account %.*s", STR_ARG(login));
-	while (take_word(&rest, &key, &value)) {
+	while (case_take_word(&rest, &key, &value)) {
 		enum digest_algorithm only;
 		if (str_eq(key, STR("enabled")))
 			account->enabled = false;
@@ -219,7 +158,7 @@ set_record(struct run *run, struct str rest)
 {
 	struct record *record = &run->rig.record;
 	struct str key, value;
-	while (take_word(&rest, &key, &value)) {
+	while (case_take_word(&rest, &key, &value)) {
 		if (str_eq(key, STR("exists")))
 			record->exists = false;
 		else if (str_eq(key, STR("contacts")))
@@ -232,30 +171,13 @@ set_record(struct run *run, struct str rest)
 	}
 }
 
-/* "CONTACT key=value …": the contact ends where two spaces or the first key begins. */
-static struct str
-cut_contact(struct str *rest)
-{
-	static const char *const keys[] = { " call-id=",   " cseq=", " left=",
-					    " requested=", " age=",  " like=" };
-	size_t end = rest->len;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		const char *at = memmem(rest->p, rest->len, keys[i], strlen(keys[i]));
-		if (at != NULL && (size_t)(at - rest->p) < end)
-			end = (size_t)(at - rest->p);
-	}
-	struct str contact = str_trim(str_slice(*rest, 0, end));
-	*rest = str_slice(*rest, end, rest->len);
-	return contact;
-}
-
 static void
 give_binding(struct run *run, struct str rest)
 {
-	struct str contact = cut_contact(&rest);
+	struct str contact = case_cut_contact(&rest);
 	struct binding *binding = rig_given(&run->rig, contact);
 	struct str key, value;
-	while (take_word(&rest, &key, &value)) {
+	while (case_take_word(&rest, &key, &value)) {
 		if (str_eq(key, STR("call-id")))
 			binding->call_id = value;
 		else if (str_eq(key, STR("cseq")))
@@ -373,7 +295,7 @@ header_lines(struct run *run, struct str lines)
 	size_t room = 2 * lines.len + 2;
 	struct writer w = writer_on(arena_alloc(&run->rig.arena, room), room);
 	while (!str_empty(lines)) {
-		struct str line = str_trim(take_line(&lines));
+		struct str line = str_trim(case_take_line(&lines));
 		if (str_empty(line))
 			continue;
 		writer_str(&w, line);
@@ -406,12 +328,12 @@ live_bindings(struct run *run)
 }
 
 static void
-send_register(struct run *run, const struct directive *directive)
+send_register(struct run *run, const struct case_line *directive)
 {
 	struct rig_request request = { .fields = header_lines(run, directive->more) };
 	struct str rest = directive->rest, key, value;
 	int nonce_index = -1;
-	while (take_word(&rest, &key, &value))
+	while (case_take_word(&rest, &key, &value))
 		set_request_key(run, &request, key, value, &nonce_index);
 	run->unchanged = live_bindings(run);
 	run->before = *stats;
@@ -426,7 +348,7 @@ static bool
 response_has_line(struct str response, struct str wanted)
 {
 	while (!str_empty(response)) {
-		struct str line = take_line(&response);
+		struct str line = case_take_line(&response);
 		if (line.len > 0 && str_eq(str_slice(line, 0, line.len - 1), wanted))
 			return true;
 	}
@@ -437,7 +359,7 @@ static bool
 response_has_field(struct str response, struct str name)
 {
 	while (!str_empty(response)) {
-		struct str line = take_line(&response);
+		struct str line = case_take_line(&response);
 		if (str_istarts(line, name) && line.len > name.len && line.p[name.len] == ':')
 			return true;
 	}
@@ -445,19 +367,19 @@ response_has_field(struct str response, struct str name)
 }
 
 static void
-check_answer(struct run *run, const struct directive *directive)
+check_answer(struct run *run, const struct case_line *directive)
 {
 	const struct answer *answer = &run->rig.answer;
 	struct str rest = directive->rest, status, reason, nothing;
-	(void)take_word(&rest, &status, &nothing);
+	(void)case_take_word(&rest, &status, &nothing);
 	if ((uint64_t)answer->status != number(run, status))
 		broken(run, "answered %d %s, not %.*s", answer->status, reason_word(answer->reason),
 		       STR_ARG(status));
-	if (take_word(&rest, &reason, &nothing) &&
+	if (case_take_word(&rest, &reason, &nothing) &&
 	    !str_eq(reason, str_of(reason_word(answer->reason))))
 		broken(run, "reason is %s, not %.*s", reason_word(answer->reason), STR_ARG(reason));
 	for (struct str lines = directive->more; !str_empty(lines);) {
-		struct str line = str_trim(take_line(&lines));
+		struct str line = str_trim(case_take_line(&lines));
 		bool absent = str_starts(line, STR("no "));
 		if (absent ? response_has_field(run->rig.response, str_slice(line, 3, line.len))
 			   : !response_has_line(run->rig.response, line))
@@ -475,14 +397,14 @@ binding_fits(const struct run *run, const struct binding *binding, struct str re
 {
 	char text[8192];
 	struct writer w = writer_on(text, sizeof(text));
-	struct str contact = cut_contact(&rest), key, value;
+	struct str contact = case_cut_contact(&rest), key, value;
 	writer_str(&w, binding->display);
 	writer_str(&w, str_empty(binding->display) ? STR("<") : STR(" <"));
 	writer_str(&w, binding->uri);
 	writer_char(&w, '>');
 	writer_str(&w, binding->params);
 	bool fits = str_eq(writer_text(&w), contact);
-	while (fits && take_word(&rest, &key, &value)) {
+	while (fits && case_take_word(&rest, &key, &value)) {
 		char id[32];
 		if (str_eq(key, STR("call-id")))
 			fits = str_eq(binding->call_id, value);
@@ -514,13 +436,13 @@ some_binding_fits(struct run *run, struct str line)
 }
 
 static void
-check_bindings(struct run *run, const struct directive *directive)
+check_bindings(struct run *run, const struct case_line *directive)
 {
 	uint32_t live = 0, expected = 0;
 	for (uint32_t i = 0; i < run->rig.record.binding_count; i++)
 		live += run->rig.record.bindings[i].expires_ms > run->rig.now_ms;
 	struct str line = directive->rest;
-	for (struct str lines = directive->more;; line = str_trim(take_line(&lines))) {
+	for (struct str lines = directive->more;; line = str_trim(case_take_line(&lines))) {
 		bool named = !str_empty(line) && !str_eq(line, STR("none"));
 		expected += named;
 		if (named && !some_binding_fits(run, line))
@@ -555,7 +477,7 @@ check_counted(struct run *run, struct str name)
 /* --- the whole case --- */
 
 static void
-follow(struct run *run, const struct directive *directive)
+follow(struct run *run, const struct case_line *directive)
 {
 	struct str word = directive->word, rest = directive->rest;
 	run->line = directive->line;
@@ -591,8 +513,8 @@ START_TEST(run_case)
 	rig_open(&run.rig);
 	struct str rest = run.source->text;
 	int line = run.source->line;
-	struct directive directive;
-	while (take_directive(&rest, &line, &directive))
+	struct case_line directive;
+	while (case_take_directive(&rest, &line, &directive))
 		follow(&run, &directive);
 	rig_close(&run.rig);
 }
@@ -624,7 +546,7 @@ load(const char *path)
 	struct str rest = str_of(text);
 	size_t first = source_count;
 	for (int line = 1; !str_empty(rest); line++) {
-		struct str here = take_line(&rest);
+		struct str here = case_take_line(&rest);
 		if (str_starts(here, STR("case:"))) {
 			add_source(path, line + 1, str_slice(here, 5, here.len));
 			sources[source_count - 1].text = (struct str){ rest.p, 0 };

@@ -375,7 +375,7 @@ START_TEST(expired_things_are_not_stored_again)
 }
 END_TEST
 
-/* REG-DB-1, REG-10.3-9: deciding changes neither the record nor anything else */
+/* REG-DB-1, REG-10.3-7: deciding changes neither the record nor anything else */
 START_TEST(deciding_has_no_side_effects)
 {
 	rig_open(&rig);

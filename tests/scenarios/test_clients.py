@@ -25,8 +25,8 @@ def prepare(env, program):
     """The server with an account in the MD5 and in the SHA-256 domain, and a HOME for the client."""
     if program and shutil.which(program) is None:
         raise Skip("%s is not installed" % program)
-    env.certificates(names="URI:sip:example.com, URI:sip:rollcall.test, DNS:example.com, DNS:other.example, "
-                           "DNS:rollcall.test, DNS:localhost, IP:127.0.0.1, IP:::1")
+    env.certificates(names="URI:sip:example.com, URI:sip:other.example, URI:sip:rollcall.test, URI:sip:localhost, "
+                           "DNS:example.com, DNS:other.example, DNS:rollcall.test, DNS:localhost, IP:127.0.0.1")
     server = env.server
     if server.database.value("select count(*) from account where domain = 'rollcall.test'") == "0":
         server.database.add_user("alice", "localhost", PASSWORD, algorithms=("MD5",))
@@ -46,14 +46,13 @@ def run(env, command, timeout=30, **how):
 
 
 def registrations(server, user):
-    """How the daemon answered this user's REGISTERs so far, from the database: (contact, transport)."""
+    """The live bindings of an address: (contact, transport)."""
     return server.database.query("select contact, transport from binding where aor = '%s'" % user)
 
 
 def answered(server, transport):
-    return server.metric("rollcall_registrations_total", reason="registered", transport=transport), \
-        server.metric("rollcall_registrations_total", reason="refreshed", transport=transport), \
-        server.metric("rollcall_registrations_total", reason="removed", transport=transport)
+    """How many REGISTERs over this transport made, refreshed and removed a binding so far."""
+    return [server.outcomes(reason, transport=transport) for reason in ("registered", "refreshed", "removed")]
 
 
 def lived_a_whole_life(server, transport, user, before):
@@ -183,8 +182,8 @@ def linphone(env, identity, proxy, transport):
         first = server.port + 3
         file.write(LINPHONE % (server.certificates, first, first, first + 1))
     # One after the other: register, a refresh after less than four seconds, unregister.
-    script = ("(sleep 1.5; echo 'register %s %s %s'; sleep 6; echo unregister; sleep 1.5; echo quit) | exec linphonec -c %s"
-              % (identity, proxy, PASSWORD, settings))
+    script = ("(sleep 1.5; echo 'register %s %s %s'; sleep 6; echo unregister; sleep 1.5; echo quit) |"
+              " exec linphonec -c %s" % (identity, proxy, PASSWORD, settings))
     run(env, ["sh", "-c", script])
     lived_a_whole_life(server, transport, "alice@rollcall.test", before)
 

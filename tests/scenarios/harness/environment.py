@@ -9,6 +9,7 @@ from harness.database import Cluster, OwnCluster, ROOT
 from harness.server import BUILD, Server, add_baseline_users
 from harness.transport import Transcript
 
+NAMES = "URI:sip:example.com, URI:sip:other.example, DNS:example.com, DNS:other.example, IP:127.0.0.1"
 CERTIFICATE = """[req]
 prompt = no
 distinguished_name = name
@@ -33,7 +34,7 @@ class Environment:
         self.sockets = tempfile.mkdtemp(prefix="rollcall-adm.", dir="/tmp")
         self.cluster, self.shared, self.own, self.cleanups, self.count = Cluster(), None, [], [], 0
 
-    def certificates(self, name="tls", names="URI:sip:example.com, DNS:example.com, DNS:other.example, IP:127.0.0.1"):
+    def certificates(self, name="tls", names=NAMES):
         """A directory with a CA and a server certificate for these names."""
         directory = os.path.join(self.directory, name)
         if not os.path.exists(directory):

@@ -1,4 +1,5 @@
 """One rollcalld: its configuration, its processes, its log, and clients for it."""
+import http.client
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 from harness.check import Failure
@@ -196,18 +198,30 @@ class Server:
         if found:
             raise Failure("sanitizer report or assertion in the daemon's log: %s" % self.log[found.start():][:3000])
 
-    def metric(self, name, **labels):
-        """The sum of a metric's samples that carry these labels."""
-        total, found = 0.0, False
-        for line in self.health("/metrics")[1].splitlines():
-            sample = re.fullmatch(r"([a-z_]+)(?:\{(.*)\})? ([0-9.eE+-]+|NaN|[+-]Inf)(?: \d+)?", line)
-            if sample and sample.group(1) == name:
-                have = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', sample.group(2) or ""))
-                if all(have.get(k) == v for k, v in labels.items()):
-                    total, found = total + float(sample.group(3)), True
-        if not found:
-            raise Failure("no metric %s %s" % (name, labels))
-        return total
+    def api(self, path, method="GET", body=None):
+        """(status, text) of the admin API, asked through its socket."""
+        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(10)
+        connection.sock.connect(self.socket)
+        try:
+            connection.request(method, "/api/v1" + path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def stats(self):
+        return json.loads(self.api("/stats")[1])
+
+    def counter(self, name):
+        """One of the node's counters (base/stats.h), all workers together."""
+        return self.stats()["counters"][name]
+
+    def outcomes(self, *reasons, transport=None):
+        """How many requests and connections ended with one of these reasons."""
+        found = self.stats()["outcomes"]
+        return sum(n for reason in reasons for t, n in found[reason].items() if transport in (None, t))
 
     def ctl(self, *arguments, input="", check=True):
         done = subprocess.run([os.path.join(BUILD, "rollcallctl"), *arguments], input=input, capture_output=True,

@@ -1,0 +1,554 @@
+/* Connections that are refused, lost, frozen, or lead to the wrong server. */
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "scratch.h"
+#include "support/check_main.h"
+
+#define DAEMONS "application_name like 'rollcalld/%%'"
+
+static void
+wait_and_close(struct bench *bench, const char *trouble)
+{
+	WAIT_UNTIL(bench, strstr(store_trouble(bench->store), trouble) != NULL);
+	ck_assert_int_eq(store_state(bench->store), STORE_CONNECTING);
+	bench_close(bench);
+}
+
+/* REG-DB-6: no database at start: unavailable, from the loop, and exactly once */
+START_TEST(database_down_at_start)
+{
+	struct bench bench;
+	struct probe probes[2];
+	struct record after = { 0 };
+	bench_init(&bench);
+	bench.settings.url = "postgresql:///none?host=/nonexistent";
+	bench_start(&bench);
+	for (int turn = 0; turn < 2; turn++) {
+		probe_lookup(&bench, &probes[0], "alice", "alice");
+		probe_commit(&bench, &probes[1], "alice", 1, &after);
+		ck_assert_uint_eq(probes[0].done + probes[1].done, 0);
+		probe_wait(&bench, probes, 2);
+		ck_assert_int_eq(probes[0].op.looked_up, LOOKUP_UNAVAILABLE);
+		ck_assert_int_eq(probes[1].op.committed, COMMIT_UNAVAILABLE);
+		WAIT_UNTIL(&bench, store_trouble(bench.store)[0] != '\0');
+	}
+	uint64_t now = loop_now_ms(bench.loop);
+	WAIT_UNTIL(&bench, loop_now_ms(bench.loop) > now + 50);
+	ck_assert_uint_gt(store_down_ms(bench.store), 0);
+	ck_assert_uint_eq(probes[0].done, 1);
+	wait_and_close(&bench, "/nonexistent");
+}
+END_TEST
+
+/* REG-DB-6: a URL that libpq does not understand is told, not retried */
+START_TEST(wrong_url_is_told)
+{
+	struct bench bench;
+	bench_init(&bench);
+	bench.settings.url = "postgresql://[::1";
+	bench_start(&bench);
+	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "database.url"));
+	bench_close(&bench);
+}
+END_TEST
+
+/* Closing completes what waits and what is in flight, once */
+START_TEST(closing_completes_everything)
+{
+	static struct probe probes[200];
+	struct bench bench;
+	struct record after = { 0 };
+	unsigned unknown = 0;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	for (int i = 0; i < 200; i += 2) {
+		probe_lookup(&bench, &probes[i], "alice", "alice");
+		probe_commit(&bench, &probes[i + 1], "alice", 1, &after);
+	}
+	loop_turn(bench.loop, 0);
+	store_close(bench.store);
+	for (int i = 0; i < 200; i++) {
+		ck_assert_uint_eq(probes[i].done, 1);
+		unknown += i % 2 == 1 && probes[i].op.committed == COMMIT_UNKNOWN;
+	}
+	ck_assert_uint_gt(unknown, 0);
+	loop_close(bench.loop);
+}
+END_TEST
+
+#define ROWS 64
+
+struct killing {
+	struct bench bench;
+	struct probe probes[ROWS];
+	struct binding bindings[ROWS];
+	struct record after[ROWS];
+	int64_t versions[ROWS];
+	char users[ROWS][16];
+	unsigned outcomes[COMMIT_UNKNOWN + 1];
+};
+
+/* Each settled outcome must be what the table says; an unknown one is resolved by looking. */
+static void
+check_outcomes(struct killing *k)
+{
+	for (int i = 0; i < ROWS; i++) {
+		enum commit_result result = k->probes[i].op.committed;
+		int64_t stored = scratch_number("select version from aor where username = '%s'",
+						k->users[i]);
+		k->outcomes[result]++;
+		if (result == COMMIT_DONE)
+			ck_assert_int_eq(stored, k->versions[i] + 1);
+		else if (result != COMMIT_UNKNOWN)
+			ck_assert_int_eq(stored, k->versions[i]);
+		else
+			ck_assert(stored == k->versions[i] || stored == k->versions[i] + 1);
+		k->versions[i] = stored;
+	}
+}
+
+/* REG-DB-5, REG-10.3.7-14, REG-DB-7: backends killed under load: every COMMIT_DONE is stored, what
+ * was refused is not, and the store comes back by itself */
+START_TEST(killed_backends_lose_nothing)
+{
+	static struct killing k;
+	scratch_reset();
+	scratch_exec("insert into account (username, domain) select 'u' || n, 'example.com' "
+		     "from generate_series(0, %d) n",
+		     ROWS - 1);
+	scratch_exec("update aor set version = 1");
+	bench_init(&k.bench);
+	k.bench.settings.batch_rows = 8;
+	bench_start(&k.bench);
+	for (int i = 0; i < ROWS; i++) {
+		k.versions[i] = 1;
+		snprintf(k.users[i], sizeof(k.users[i]), "u%d", i);
+	}
+	for (int round = 0; round < 14; round++) {
+		bench_wait_state(&k.bench, STORE_UP);
+		for (int i = 0; i < ROWS; i++) {
+			k.after[i] = one_binding(&k.bindings[i], "c", (uint32_t)round);
+			probe_commit(&k.bench, &k.probes[i], k.users[i], k.versions[i],
+				     &k.after[i]);
+		}
+		for (int turn = 0; turn < round % 6; turn++)
+			loop_turn(k.bench.loop, 1);
+		scratch_exec("select pg_terminate_backend(pid, 2000) from pg_stat_activity "
+			     "where " DAEMONS);
+		probe_wait(&k.bench, k.probes, ROWS);
+		check_outcomes(&k);
+	}
+	ck_assert_uint_gt(k.outcomes[COMMIT_DONE], 0);
+	ck_assert_uint_gt(k.outcomes[COMMIT_UNKNOWN], 0);
+	ck_assert_uint_gt(k.outcomes[COMMIT_UNAVAILABLE], 0);
+	ck_assert_uint_eq(k.outcomes[COMMIT_CONFLICT] + k.outcomes[COMMIT_FAILED], 0);
+	bench_close(&k.bench);
+}
+END_TEST
+
+/* One lane of two is lost: what it was asked to look up is asked of the other */
+START_TEST(lost_lookups_go_to_another_lane)
+{
+	struct bench bench;
+	struct probe probes[2];
+	scratch_reset();
+	scratch_account("alice");
+	bench_init(&bench);
+	bench.settings.batch_rows = 1;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	WAIT_UNTIL(&bench, scratch_number("select count(*) from pg_stat_activity "
+					  "where " DAEMONS " and state = 'idle'") == 2);
+	int pid = (int)scratch_number("select min(pid) from pg_stat_activity where " DAEMONS);
+	kill(pid, SIGSTOP);
+	probe_lookup(&bench, &probes[0], "alice", "alice");
+	probe_lookup(&bench, &probes[1], "alice", "alice");
+	for (int turn = 0; turn < 5; turn++)
+		loop_turn(bench.loop, 10);
+	ck_assert_uint_eq(probes[0].done + probes[1].done, 1);
+	scratch_exec("select pg_terminate_backend(%d)", pid);
+	kill(pid, SIGCONT);
+	probe_wait(&bench, probes, 2);
+	ck_assert_int_eq(probes[0].op.looked_up, LOOKUP_FOUND);
+	ck_assert_int_eq(probes[1].op.looked_up, LOOKUP_FOUND);
+	bench_close(&bench);
+}
+END_TEST
+
+struct frozen {
+	int pids[8];
+	int count;
+};
+
+static struct frozen
+freeze_backends(int signal_number)
+{
+	struct frozen frozen = { .count = 0 };
+	PGresult *rows = PQexec(scratch_connection(), "select pid from pg_stat_activity where "
+						      "application_name like 'rollcalld/%'");
+	for (int i = 0; i < PQntuples(rows) && frozen.count < 8; i++) {
+		int pid = (int)strtol(PQgetvalue(rows, i, 0), NULL, 10);
+		ck_assert_int_eq(kill(pid, signal_number), 0);
+		frozen.pids[frozen.count++] = pid;
+	}
+	PQclear(rows);
+	return frozen;
+}
+
+static void
+thaw(const struct frozen *frozen)
+{
+	for (int i = 0; i < frozen->count; i++)
+		kill(frozen->pids[i], SIGCONT);
+}
+
+/* TXN-4321-1: frozen for 500 ms: new work is refused at once, what was sent waits for its deadline
+ */
+START_TEST(frozen_database_is_noticed)
+{
+	struct bench bench;
+	struct probe sent[2], late[2];
+	struct record after = { 0 };
+	scratch_reset();
+	scratch_account("alice");
+	bench_init(&bench);
+	bench.settings.query_timeout_ms = 1500;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	struct frozen frozen = freeze_backends(SIGSTOP);
+	uint64_t began = loop_now_ms(bench.loop);
+	probe_lookup(&bench, &sent[0], "alice", "alice");
+	probe_commit(&bench, &sent[1], "alice", 1, &after);
+	bench_wait_state(&bench, STORE_SILENT);
+	uint64_t noticed = loop_now_ms(bench.loop) - began;
+	ck_assert_uint_ge(noticed, 500);
+	ck_assert_uint_le(noticed, 900);
+	ck_assert_uint_eq(sent[0].done + sent[1].done, 0);
+	probe_lookup(&bench, &late[0], "alice", "alice");
+	probe_commit(&bench, &late[1], "alice", 1, &after);
+	loop_turn(bench.loop, 0);
+	loop_turn(bench.loop, 0);
+	ck_assert_uint_eq(late[0].done + late[1].done, 2);
+	ck_assert_int_eq(late[0].op.looked_up, LOOKUP_UNAVAILABLE);
+	ck_assert_int_eq(late[1].op.committed, COMMIT_UNAVAILABLE);
+	probe_wait(&bench, sent, 2);
+	uint64_t gave_up = loop_now_ms(bench.loop) - began;
+	ck_assert_uint_ge(gave_up, 1500);
+	ck_assert_uint_le(gave_up, 2200);
+	ck_assert_int_eq(sent[0].op.looked_up, LOOKUP_TIMEOUT);
+	ck_assert_int_eq(sent[1].op.committed, COMMIT_UNKNOWN);
+	thaw(&frozen);
+	bench_wait_state(&bench, STORE_UP);
+	ck_assert_str_eq(store_trouble(bench.store), "");
+	bench_close(&bench);
+}
+END_TEST
+
+/* REG-DB-5: the server gives up before we do, so that the outcome is known and the lane stays */
+START_TEST(slow_statements_end_on_the_server)
+{
+	struct bench bench;
+	struct record after = { 0 };
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("update aor set version = 5");
+	scratch_exec("create function fault() returns trigger language plpgsql as $$ begin "
+		     "perform pg_sleep(5); return new; end $$");
+	scratch_exec("create trigger fault before update on aor for each row "
+		     "execute function fault()");
+	bench_init(&bench);
+	bench.settings.query_timeout_ms = 1000;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	uint64_t connects = stats->db_connects;
+	ck_assert_int_eq(bench_commit(&bench, "alice", 5, &after), COMMIT_FAILED);
+	ck_assert_uint_eq(stats->db_connects, connects);
+	ck_assert_int_eq(scratch_number("select version from aor"), 5);
+	bench_close(&bench);
+}
+END_TEST
+
+/* A frozen database is noticed without traffic too, and a short freeze loses nothing */
+START_TEST(short_freeze_loses_nothing)
+{
+	struct bench bench;
+	struct probe probe;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	probe_lookup(&bench, &probe, "alice", "alice");
+	struct frozen frozen = freeze_backends(SIGSTOP);
+	bench_wait_state(&bench, STORE_SILENT);
+	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "no answer"));
+	thaw(&frozen);
+	bench_wait_state(&bench, STORE_UP);
+	probe_wait(&bench, &probe, 1);
+	ck_assert_int_eq(probe.op.looked_up, LOOKUP_FOUND);
+
+	frozen = freeze_backends(SIGSTOP);
+	bench_wait_state(&bench, STORE_SILENT);
+	thaw(&frozen);
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
+/* One frozen backend of two does not stop the service */
+START_TEST(one_frozen_backend_is_avoided)
+{
+	struct bench bench;
+	struct probe probes[4];
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	WAIT_UNTIL(&bench, scratch_number("select count(*) from pg_stat_activity "
+					  "where " DAEMONS " and state = 'idle'") == 2);
+	int pid = (int)scratch_number("select min(pid) from pg_stat_activity where " DAEMONS);
+	kill(pid, SIGSTOP);
+	probe_lookup(&bench, &probes[0], "alice", "alice");
+	loop_turn(bench.loop, 0);
+	probe_lookup(&bench, &probes[1], "alice", "alice");
+	uint64_t began = loop_now_ms(bench.loop);
+	while (loop_now_ms(bench.loop) - began < 2500) {
+		loop_turn(bench.loop, 10);
+		ck_assert_int_eq(store_state(bench.store), STORE_UP);
+	}
+	ck_assert_uint_eq(probes[0].done + probes[1].done, 1);
+	probe_lookup(&bench, &probes[2], "alice", "alice");
+	probe_wait(&bench, &probes[2], 1);
+	ck_assert_int_eq(probes[2].op.looked_up, LOOKUP_FOUND);
+	kill(pid, SIGCONT);
+	probe_wait(&bench, probes, 2);
+	bench_close(&bench);
+}
+END_TEST
+
+/* --- servers that must not be used */
+
+static void
+set_for_database(const char *setting)
+{
+	scratch_exec("do $$ begin execute format('alter database %%I %s', current_database()); "
+		     "end $$",
+		     setting);
+}
+
+/* An acknowledged registration must survive a crash: settings that break this are refused */
+START_TEST(unsafe_durability_is_refused)
+{
+	struct bench bench;
+	scratch_reset();
+	set_for_database("set synchronous_commit = off");
+	bench_init(&bench);
+	bench.settings.require_durable = true;
+	bench_start(&bench);
+	WAIT_UNTIL(&bench, store_trouble(bench.store)[0] != '\0');
+	set_for_database("reset synchronous_commit");
+	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "synchronous_commit = off"));
+	ck_assert_int_eq(store_state(bench.store), STORE_CONNECTING);
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
+START_TEST(unsafe_durability_can_be_allowed)
+{
+	struct bench bench;
+	scratch_reset();
+	set_for_database("set synchronous_commit = off");
+	bench_init(&bench);
+	bench.settings.require_durable = false;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	set_for_database("reset synchronous_commit");
+	bench_close(&bench);
+}
+END_TEST
+
+START_TEST(other_schemas_are_refused)
+{
+	static const struct {
+		const char *change, *trouble;
+	} cases[] = {
+		{ "drop table schema_version", "database schema is 0, this version needs 1; run: "
+					       "rollcallctl db migrate" },
+		{ "delete from schema_version", "database schema is 0, this version needs 1" },
+		{ "insert into schema_version values (7)",
+		  "database schema is 7, this version knows 1; install a newer rollcall" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bench bench;
+		scratch_reset();
+		scratch_exec("%s", cases[i].change);
+		bench_init(&bench);
+		bench_start(&bench);
+		wait_and_close(&bench, cases[i].trouble);
+	}
+}
+END_TEST
+
+/* Migrations only add: a node that runs may go on under a newer schema until its own upgrade */
+START_TEST(newer_schema_is_no_matter_for_who_runs)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	scratch_exec("insert into schema_version values (7)");
+	scratch_exec("select pg_terminate_backend(pid, 2000) from pg_stat_activity where " DAEMONS);
+	WAIT_UNTIL(&bench, store_state(bench.store) == STORE_DOWN);
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
+START_TEST(read_only_server_is_refused)
+{
+	struct bench bench;
+	scratch_reset();
+	set_for_database("set default_transaction_read_only = on");
+	bench_init(&bench);
+	bench_start(&bench);
+	WAIT_UNTIL(&bench, store_trouble(bench.store)[0] != '\0');
+	scratch_exec("begin read write");
+	set_for_database("reset default_transaction_read_only");
+	scratch_exec("commit");
+	ck_assert_ptr_nonnull(
+		strstr(store_trouble(bench.store), "add target_session_attrs=read-write"));
+	bench_close(&bench);
+}
+END_TEST
+
+/* A session that turned read-only under us (25006) is dropped; nothing was changed */
+START_TEST(failover_drops_the_connection)
+{
+	struct bench bench;
+	struct binding binding;
+	struct record after = one_binding(&binding, "c", 1);
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("update aor set version = 5");
+	bench_init(&bench);
+	bench.settings.connections = 1;
+	bench.settings.retries = 0;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	uint64_t connects = stats->db_connects;
+	scratch_exec("create function fault() returns trigger language plpgsql as $$ begin "
+		     "raise exception 'cannot execute in a read-only transaction' "
+		     "using errcode = '25006'; end $$");
+	scratch_exec("create trigger fault before update on aor for each row "
+		     "execute function fault()");
+	ck_assert_int_eq(bench_commit(&bench, "alice", 5, &after), COMMIT_FAILED);
+	scratch_exec("drop trigger fault on aor");
+	WAIT_UNTIL(&bench, stats->db_connects > connects);
+	bench_wait_state(&bench, STORE_UP);
+	ck_assert_int_eq(bench_commit(&bench, "alice", 5, &after), COMMIT_DONE);
+	bench_close(&bench);
+}
+END_TEST
+
+/* Statements that a pooler threw away are explained, and prepared anew */
+START_TEST(lost_statements_are_prepared_again)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	bench_init(&bench);
+	bench.settings.connections = 1;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	scratch_exec("alter table aor alter column node type varchar(64)");
+	scratch_exec("alter table account alter column max_contacts type bigint");
+	const struct record *r = NULL;
+	for (int i = 0; i < 3; i++) {
+		struct probe probe;
+		probe_lookup(&bench, &probe, "alice", "alice");
+		probe_wait(&bench, &probe, 1);
+		r = probe.op.looked_up == LOOKUP_FOUND ? probe.op.record : r;
+		bench_wait_state(&bench, STORE_UP);
+	}
+	ck_assert_ptr_nonnull(r);
+	bench_close(&bench);
+}
+END_TEST
+
+/* --- several hosts */
+
+static void
+with_hosts(char url[static 512], const char *hosts, const char *ports)
+{
+	PGconn *c = scratch_connection();
+	snprintf(url, 512,
+		 "host=%s,%s port=%s,%s dbname=%s user=%s target_session_attrs=read-write", hosts,
+		 PQhost(c), ports, PQport(c), PQdb(c), PQuser(c));
+}
+
+/* A refused name (through the resolver) and a refused address, then the one that works */
+START_TEST(next_host_is_tried)
+{
+	struct bench bench;
+	char url[512];
+	scratch_reset();
+	with_hosts(url, "localhost,127.0.0.1", "1,1");
+	bench_init(&bench);
+	bench.settings.url = url;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
+/* A host that takes the connection and says nothing costs one deadline */
+START_TEST(silent_host_is_passed_over)
+{
+	struct bench bench;
+	char url[512], port[8];
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	scratch_reset();
+	snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
+	with_hosts(url, "127.0.0.1", port);
+	bench_init(&bench);
+	bench.settings.url = url;
+	bench.settings.connect_timeout_ms = 400;
+	bench_start(&bench);
+	WAIT_UNTIL(&bench, strstr(store_trouble(bench.store), "timed out after 0.4 s") != NULL);
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+	close(fd);
+}
+END_TEST
+
+/* A name that does not exist is told by name */
+START_TEST(unknown_name_is_told)
+{
+	struct bench bench;
+	bench_init(&bench);
+	bench.settings.url = "postgresql://db.invalid/none";
+	bench_start(&bench);
+	wait_and_close(&bench, "db.invalid");
+}
+END_TEST
+
+SUITE(lane, database_down_at_start, wrong_url_is_told, closing_completes_everything,
+      killed_backends_lose_nothing, lost_lookups_go_to_another_lane, frozen_database_is_noticed,
+      slow_statements_end_on_the_server, short_freeze_loses_nothing, one_frozen_backend_is_avoided,
+      unsafe_durability_is_refused, unsafe_durability_can_be_allowed, other_schemas_are_refused,
+      newer_schema_is_no_matter_for_who_runs, read_only_server_is_refused,
+      failover_drops_the_connection, lost_statements_are_prepared_again, next_host_is_tried,
+      silent_host_is_passed_over, unknown_name_is_told)

@@ -1,0 +1,153 @@
+/* Statements for the admin process, and the sweep that it runs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "scratch.h"
+#include "support/check_main.h"
+
+struct asked {
+	struct store_query query;
+	unsigned done;
+	enum query_result result;
+	int rows;
+	bool null;
+	char value[128];
+};
+
+static void
+on_done(struct store_query *query, enum query_result result, const struct store_rows *rows)
+{
+	struct asked *asked = container_of(query, struct asked, query);
+	asked->done++;
+	asked->result = result;
+	if (rows == NULL)
+		return;
+	asked->rows = store_rows_count(rows);
+	if (asked->rows > 0) {
+		asked->null = store_rows_null(rows, 0, 0);
+		str_copy(asked->value, sizeof(asked->value), store_rows_value(rows, 0, 0));
+	}
+}
+
+static void
+ask(struct bench *bench, struct asked *asked, const char *name, const char *p0, const char *p1,
+    const char *p2)
+{
+	*asked = (struct asked){ .query = { .name = name,
+					    .param_count = p0 == NULL ? 0 : 3,
+					    .params = { p0, p1, p2 },
+					    .done = on_done } };
+	store_run(bench->store, &asked->query);
+	ck_assert_uint_eq(asked->done, 0);
+	WAIT_UNTIL(bench, asked->done > 0);
+	ck_assert_uint_eq(asked->done, 1);
+}
+
+/* Any file of sql/queries by its name; rows, nulls, and the SQLSTATE of a refusal */
+START_TEST(statements_run_by_name)
+{
+	struct bench bench;
+	struct asked asked;
+	scratch_reset();
+	bench_up(&bench);
+	ask(&bench, &asked, "check_schema", NULL, NULL, NULL);
+	ck_assert_int_eq(asked.result, QUERY_DONE);
+	ck_assert_int_eq(asked.rows, 1);
+	ck_assert_str_eq(asked.value, "1");
+	ck_assert(!asked.null);
+	ask(&bench, &asked, "secret_add", "other", "1", "00");
+	ck_assert_int_eq(asked.result, QUERY_FAILED);
+	ck_assert_str_eq(asked.query.sqlstate, "23514");
+	ask(&bench, &asked, "secret_add", "nonce", NULL, "00");
+	ck_assert_str_eq(asked.query.sqlstate, "23502");
+	bench_close(&bench);
+}
+END_TEST
+
+START_TEST(statements_are_refused_while_down)
+{
+	struct bench bench;
+	struct asked asked;
+	bench_init(&bench);
+	bench.settings.url = "host=/nonexistent";
+	bench_start(&bench);
+	ask(&bench, &asked, "check_schema", NULL, NULL, NULL);
+	ck_assert_int_eq(asked.result, QUERY_UNAVAILABLE);
+	bench_close(&bench);
+}
+END_TEST
+
+/* A statement that fails for the moment is tried again */
+START_TEST(statements_are_retried)
+{
+	struct bench bench;
+	struct asked asked;
+	scratch_reset();
+	bench_up(&bench);
+	scratch_exec("create sequence faults");
+	scratch_exec("create function fault() returns trigger language plpgsql as $$ begin "
+		     "if nextval('faults') <= 3 then raise exception 'injected' using errcode = "
+		     "'40001'; end if; return new; end $$");
+	scratch_exec("create trigger fault before insert on secret for each row "
+		     "execute function fault()");
+	ask(&bench, &asked, "secret_add", "nonce", "9",
+	    "000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f");
+	ck_assert_int_eq(asked.result, QUERY_DONE);
+	ck_assert_int_eq(scratch_number("select count(*) from secret where id = 9"), 1);
+	bench_close(&bench);
+}
+END_TEST
+
+/* Expired rows are emptied and counted, over several pages; live ones are not touched; who decided
+ * before is refused */
+START_TEST(sweep_empties_expired_rows)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_exec("insert into account (username, domain) select 'u' || n, 'example.com' "
+		     "from generate_series(1, 650) n");
+	scratch_exec(
+		"update aor set version = 7, bindings = '[{\"e\":1},{\"e\":2}]', marks = "
+		"'{\"f\":1}', expires_at = now() + (case when substr(username, 2)::int %% 2 = 0 "
+		"then -1 else 1 end) * interval '1 hour'");
+	uint64_t expired = stats->bindings_expired;
+	bench_up(&bench);
+	store_sweep_every(bench.store, 50, 5);
+	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 650);
+	ck_assert_int_eq(scratch_number("select count(*) from aor where version = 8 and bindings = "
+					"'[]' and expires_at is null and marks = '{\"f\":1}'"),
+			 325);
+	ck_assert_int_eq(scratch_number("select count(*) from aor where version = 7 and "
+					"jsonb_array_length(bindings) = 2"),
+			 325);
+	scratch_exec("update aor set expires_at = now() - interval '1 second' where "
+		     "username = 'u1'");
+	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 652);
+	bench_close(&bench);
+}
+END_TEST
+
+/* A row that somebody is changing is left alone, and not waited for */
+START_TEST(sweep_skips_locked_rows)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	scratch_account("bob");
+	scratch_exec("update aor set bindings = '[{}]', expires_at = now() - interval '1 hour'");
+	uint64_t expired = stats->bindings_expired;
+	bench_up(&bench);
+	scratch_exec("begin");
+	scratch_exec("select from aor where username = 'alice' for update");
+	store_sweep_every(bench.store, 20, 5);
+	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 1);
+	scratch_exec("commit");
+	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 2);
+	bench_close(&bench);
+}
+END_TEST
+
+SUITE(query, statements_run_by_name, statements_are_refused_while_down, statements_are_retried,
+      sweep_empties_expired_rows, sweep_skips_locked_rows)

@@ -1,0 +1,232 @@
+/* The schema by itself: what a DBA may do with plain SQL, and what it promises to readers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "scratch.h"
+#include "support/check_main.h"
+
+/* REG-DB-3: a plain insert is completed, and the login is the octets of the user part */
+START_TEST(plain_insert_is_completed)
+{
+	static const struct {
+		const char *username, *login;
+	} cases[] = {
+		{ "alice", "alice" },
+		{ "a.b-c_d!e~f*g(h)", "a.b-c_d!e~f*g(h)" },
+		{ "%20x%7E%7F%80", " x~\\x7F\\x80" },
+		{ "%00%5C%41%FF", "\\x00\\x5CA\\xFF" },
+		{ "x%3B--", "x;--" },
+	};
+	scratch_reset();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		scratch_exec("insert into account (aor) values ('%s@example.com')",
+			     cases[i].username);
+		ck_assert_str_eq(scratch_text("select login from account where username = '%s'",
+					      cases[i].username),
+				 cases[i].login);
+	}
+	scratch_exec("insert into account (username, domain) values ('bob', 'example.com')");
+	ck_assert_int_eq(scratch_number("select count(*) from account join aor using "
+					"(aor, domain, username) where bindings = '[]' and "
+					"expires_at is null"),
+			 6);
+}
+END_TEST
+
+/* What would never match a request is refused when it is written */
+START_TEST(accounts_that_never_match_are_refused)
+{
+	static const char *const refused[] = {
+		"insert into account (username, domain) values ('Bob Smith', 'example.com')",
+		"insert into account (username, domain) values ('b%c3', 'example.com')",
+		"insert into account (username, domain) values ('bob', 'Example.com')",
+		"insert into account (username, domain) values ('bob', '')",
+		"insert into account (aor, username) values ('bob@example.com', 'alice')",
+		"insert into account (aor, login) values ('bob@example.com', E'b\\u00f6b')",
+		"insert into account (aor, login) values ('bob@example.com', 'a\\xff')",
+		"insert into account (aor, ha1_md5) values ('bob@example.com', 'secret')",
+		"insert into account (aor, ha1_sha256) values ('bob@example.com', repeat('A', 64))",
+		"insert into account (aor, max_contacts) values ('bob@example.com', 0)",
+		"insert into account (aor, may_register) values ('bob@example.com', '{null}')",
+	};
+	scratch_reset();
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		ck_assert_msg(strcmp(scratch_try(refused[i]), "23514") == 0, "%s", refused[i]);
+	scratch_account("bob");
+	ck_assert_str_eq(scratch_try("insert into account (aor, login) values "
+				     "('carl@example.com', 'bob')"),
+			 "23505");
+}
+END_TEST
+
+/* REG-DB-1: any change to an account refuses who decided on what it was */
+START_TEST(account_changes_raise_the_version)
+{
+	struct bench bench;
+	struct binding binding;
+	struct record after = one_binding(&binding, "c", 1);
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	int64_t version = bench_lookup(&bench, "alice")->version;
+	scratch_exec("update account set enabled = false where username = 'alice'");
+	ck_assert_int_eq(bench_commit(&bench, "alice", version, &after), COMMIT_CONFLICT);
+	version = bench_lookup(&bench, "alice")->version;
+	scratch_exec("delete from account where username = 'alice'");
+	ck_assert_int_eq(bench_commit(&bench, "alice", version, &after), COMMIT_CONFLICT);
+	ck_assert(!bench_lookup(&bench, "alice")->exists);
+	scratch_account("alice");
+	ck_assert_int_eq(bench_commit(&bench, "alice", version, &after), COMMIT_CONFLICT);
+	ck_assert_int_gt(bench_lookup(&bench, "alice")->version, version);
+	bench_close(&bench);
+}
+END_TEST
+
+START_TEST(lost_address_row_is_made_again)
+{
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("delete from aor");
+	scratch_exec("update account set display_name = 'A'");
+	ck_assert_int_eq(scratch_number("select count(*) from aor where domain = 'example.com' "
+					"and username = 'alice'"),
+			 1);
+	ck_assert_str_eq(scratch_try("update account set aor = 'x@example.com', username = 'x'"),
+			 "23503");
+}
+END_TEST
+
+/* Who may write accounts needs no right on the addresses, and cannot lend itself one */
+START_TEST(trigger_runs_on_its_own_tables)
+{
+	scratch_reset();
+	scratch_exec("create temp table aor (aor text, domain text, username text, "
+		     "version bigint)");
+	scratch_account("alice");
+	ck_assert_int_eq(scratch_number("select count(*) from pg_temp.aor"), 0);
+	ck_assert_int_eq(scratch_number("select count(*) from rollcall_store_test.aor"), 1);
+}
+END_TEST
+
+/* REG-DB-3: the view undoes escapes for people, mixed as they may be */
+START_TEST(wire_text_is_undone_for_people)
+{
+	static const struct {
+		const char *wire, *text;
+	} cases[] = {
+		{ "plain", "plain" },
+		{ "", "" },
+		{ "\\xC3\\xA4", "\xc3\xa4" },
+		{ "\\xc3\\xa4", "\xc3\xa4" },
+		{ "a\\xC3\\xA4b\\xE2\\x82\\xACc\\xF0\\x9F\\x98\\x80", "a\xc3\xa4"
+								      "b\xe2\x82\xac"
+								      "c\xf0\x9f\x98\x80" },
+		{ "\\x5C\\x5Cx41", "\\\\x41" },
+		{ "\\x5C41", "\\41" },
+		/* not UTF-8, or of no use on a screen: as it is */
+		{ "\\xFF\\xFE", "\\xFF\\xFE" },
+		{ "a\\xFF\\xC3\\xA4\\xC3", "a\\xFF\xc3\xa4\\xC3" },
+		{ "\\x00\\x1B\\x7F", "\\x00\\x1B\\x7F" },
+		{ "\\xC2\\x85\\xC0\\x80", "\\xC2\\x85\\xC0\\x80" },
+		{ "\\xED\\xA0\\x80\\xF4\\x90\\x80\\x80", "\\xED\\xA0\\x80\\xF4\\x90\\x80\\x80" },
+		{ "\\xE0\\x80\\x80\\xF0\\x80\\x80\\x80", "\\xE0\\x80\\x80\\xF0\\x80\\x80\\x80" },
+		/* not wire text at all */
+		{ "\\", "\\" },
+		{ "\\x", "\\x" },
+		{ "100\\", "100\\" },
+	};
+	scratch_reset();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_str_eq(scratch_text("select wire_text('%s')", cases[i].wire),
+				 cases[i].text);
+	ck_assert_int_eq(scratch_number("select (wire_text(null) is null)::integer"), 1);
+}
+END_TEST
+
+/* The view shows live bindings only, typed */
+START_TEST(view_shows_live_bindings)
+{
+	struct bench bench;
+	struct binding bindings[2];
+	struct record after;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	one_binding(&bindings[0], "old", 1);
+	after = one_binding(&bindings[1], "new\xc3\xa4\xff", 2);
+	bindings[0].expires_ms -= 3600001;
+	bindings[1].q = 700;
+	bindings[1].display = STR("\"A \\\" B\"");
+	bindings[1].created_ms = 1700000000123;
+	after.bindings = bindings;
+	after.binding_count = 2;
+	ck_assert_int_eq(
+		bench_commit(&bench, "alice", bench_lookup(&bench, "alice")->version, &after),
+		COMMIT_DONE);
+	ck_assert_str_eq(scratch_text("select concat_ws('|', aor, contact, display, q::float, "
+				      "call_id, cseq, transport, requested, "
+				      "extract(epoch from created_at)) from binding"),
+			 "alice@example.com|sips:alice@192.0.2.1:5061|\"A \\\" B\"|0.7|"
+			 "new\xc3\xa4\\xFF|2|tls|3600|1700000000.123000");
+	bench_close(&bench);
+}
+END_TEST
+
+#define HOT_UPDATES \
+	"select n_tup_hot_upd from pg_stat_xact_user_tables where relid = 'aor'::regclass"
+
+/* A refresh touches no index: HOT, whatever else is added to the table one day */
+START_TEST(refreshes_stay_hot)
+{
+	char *sql = scratch_sql("queries/commit_one.sql");
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("update aor set version = 1");
+	int64_t before = scratch_number(HOT_UPDATES);
+	scratch_exec("begin");
+	for (int version = 1; version <= 20; version++) {
+		char text[16];
+		const char *params[] = { "alice@example.com", text, "[{\"id\":\"1\"}]", "{}",
+					 "1900000000000",     "n" };
+		snprintf(text, sizeof(text), "%d", version);
+		PGresult *result =
+			PQexecParams(scratch_connection(), sql, 6, NULL, params, NULL, NULL, 0);
+		ck_assert_int_eq(PQntuples(result), 1);
+		PQclear(result);
+	}
+	ck_assert_int_eq(scratch_number(HOT_UPDATES) - before, 20);
+	scratch_exec("rollback");
+	free(sql);
+}
+END_TEST
+
+/* The groups have what they need and no more */
+START_TEST(groups_have_their_rights)
+{
+	static const struct {
+		const char *who, *what;
+		int may;
+	} cases[] = {
+		{ "rollcall_daemon", "aor:update", 1 },
+		{ "rollcall_daemon", "secret:insert", 1 },
+		{ "rollcall_daemon", "account:select", 1 },
+		{ "rollcall_daemon", "binding:select", 1 },
+		{ "rollcall_reader", "binding:select", 1 },
+		{ "rollcall_reader", "aor:select", 0 },
+		{ "rollcall_reader", "account:select", 0 },
+		{ "rollcall_reader", "secret:select", 0 },
+	};
+	scratch_reset();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_int_eq(
+			scratch_number("select has_table_privilege('%s', split_part('%s', ':', 1), "
+				       "split_part('%s', ':', 2))::integer",
+				       cases[i].who, cases[i].what, cases[i].what),
+			cases[i].may);
+}
+END_TEST
+
+SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
+      account_changes_raise_the_version, lost_address_row_is_made_again,
+      trigger_runs_on_its_own_tables, wire_text_is_undone_for_people, view_shows_live_bindings,
+      refreshes_stay_hot, groups_have_their_rights)

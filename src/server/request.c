@@ -312,7 +312,7 @@ absorb(struct request *rq)
 		return false;
 	stats->retransmissions++;
 	if (match == TRANSACTION_ANSWERED)
-		reply_again(rq, response);
+		reply_octets(rq, response);
 	finish(rq);
 	return true;
 }

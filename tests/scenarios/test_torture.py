@@ -6,14 +6,14 @@ binds it, on a loopback address that nobody else uses.
 import os
 import re
 
-from harness import Failure, add_test, authorization, covers, equal, parse_response, true
+from harness import Failure, add_test, authorization, covers, equal, own_address, parse_response, true
 from harness.digest import challenges
 from harness.message import branch
 from harness.phone import ALICE_PASSWORD
 from harness.transport import SILENCE, Stream, Udp
 
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "torture")
-TESTER = "127.0.0.57"
+TESTER = own_address()
 
 # file, answer over UDP as is (0 = none), rows
 AS_IS = [

@@ -39,7 +39,7 @@ class OwnCluster(Cluster):
     """A cluster that a test may stop, start and freeze."""
 
     def __init__(self, directory, migrate):
-        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, "dev.d", "cluster")
+        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, ".ci", "dev", "cluster")
         self.sockets = tempfile.mkdtemp(prefix="rollcall-own.", dir="/tmp")
         os.chmod(self.sockets, 0o755)
         self.run("create")

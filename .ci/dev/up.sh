@@ -35,8 +35,8 @@ as_superuser() {
 # Two log-ins: rollcall_owner migrates and owns the tables, rollcall is the daemon's and may only use them.
 database_create() {
 	rm -f "$DEV/users.added"
-	"$ROOT/dev.d/cluster" create "$DEV/database"
-	"$ROOT/dev.d/cluster" start "$DEV/database" "$sockets/pg"
+	"$ROOT/.ci/dev/cluster" create "$DEV/database"
+	"$ROOT/.ci/dev/cluster" start "$DEV/database" "$sockets/pg"
 	for role in rollcall_owner rollcall; do
 		random_password | tr -d '\n' | secret_file "$DEV/database/$role.password"
 	done
@@ -55,12 +55,12 @@ database_migrate() {
 # A data directory without a pgpass is what an interrupted first start left behind.
 database_up() {
 	sockets=$(socket_directory "$DEV/sockets")
-	[ -s "$DEV/database/pgpass" ] || "$ROOT/dev.d/cluster" remove "$DEV/database"
+	[ -s "$DEV/database/pgpass" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/database"
 	if [ ! -s "$DEV/database/pgpass" ] || [ ! -e "$DEV/database/data/" ]; then
 		database_create
-	elif ! "$ROOT/dev.d/cluster" lives "$DEV/database" || [ ! -S "$sockets/pg/.s.PGSQL.5432" ]; then
-		"$ROOT/dev.d/cluster" stop "$DEV/database"
-		"$ROOT/dev.d/cluster" start "$DEV/database" "$sockets/pg"
+	elif ! "$ROOT/.ci/dev/cluster" lives "$DEV/database" || [ ! -S "$sockets/pg/.s.PGSQL.5432" ]; then
+		"$ROOT/.ci/dev/cluster" stop "$DEV/database"
+		"$ROOT/.ci/dev/cluster" start "$DEV/database" "$sockets/pg"
 	fi
 	database_migrate
 }
@@ -252,14 +252,14 @@ needs_up() {
 
 verb_down() {
 	process_stop "$PIDFILE" "$CONF"
-	[ ! -d "$DEV/database" ] || "$ROOT/dev.d/cluster" stop "$DEV/database" >/dev/null
+	[ ! -d "$DEV/database" ] || "$ROOT/.ci/dev/cluster" stop "$DEV/database" >/dev/null
 	echo "rollcall is stopped; accounts and bindings are kept until ./dev reset"
 }
 
 verb_reset() {
 	verb_down >/dev/null
-	[ ! -d "$DEV/test/database" ] || "$ROOT/dev.d/cluster" remove "$DEV/test/database" >/dev/null
-	[ ! -d "$DEV/database" ] || "$ROOT/dev.d/cluster" remove "$DEV/database" >/dev/null
+	[ ! -d "$DEV/test/database" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/test/database" >/dev/null
+	[ ! -d "$DEV/database" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/database" >/dev/null
 	for file in "$DEV/sockets" "$DEV/test/sockets"; do
 		directory=$(cat "$file" 2>/dev/null || true)
 		case $directory in /tmp/rollcall.*) rm -rf "$directory" ;; esac
@@ -274,7 +274,7 @@ verb_status() {
 	else
 		echo "daemon     stopped"
 	fi
-	if [ -d "$DEV/database" ] && "$ROOT/dev.d/cluster" lives "$DEV/database"; then
+	if [ -d "$DEV/database" ] && "$ROOT/.ci/dev/cluster" lives "$DEV/database"; then
 		echo "database   running, socket in $(cat "$DEV/sockets")/pg"
 	else
 		echo "database   stopped"

@@ -55,12 +55,18 @@ find_aor(struct registration *r)
 		r->aor = (struct aor){ .domain = domain->name };
 }
 
-/* D-38: the digest-uri need not be the Request-URI, but must name something that is served here. */
+/*
+ * D-38: the digest-uri need not be the Request-URI, but must name something that is served here: a
+ * domain, an alias, or the very address that the request came to (SIPp writes that one).
+ */
 static bool
 names_served_domain(const struct registration *r, struct str digest_uri)
 {
 	struct sip_uri uri;
-	return sip_uri_parse(&uri, digest_uri) && policy_domain(r->policy, &uri.host) != NULL;
+	if (!sip_uri_parse(&uri, digest_uri) || uri.scheme == SIP_SCHEME_OTHER)
+		return false;
+	bool own_address = uri.host.ip.family != 0 && ip_equal(&uri.host.ip, &r->origin.local);
+	return own_address || policy_domain(r->policy, &uri.host) != NULL;
 }
 
 enum register_next

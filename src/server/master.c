@@ -42,17 +42,13 @@ struct master {
  */
 
 static void
-raise_descriptor_limit(const struct config *config)
+raise_descriptor_limit(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	if (config->server.max_connections / config->server.workers > limit.rlim_cur)
-		log_message(LOG_LEVEL_WARNING, "start",
-			    "max_connections %u but a process may open %ju files; set LimitNOFILE=",
-			    config->server.max_connections, (uintmax_t)limit.rlim_cur);
 }
 
 /* Secrets are in memory; no core file unless somebody raises the limit on purpose (SEC-26.2-1). */
@@ -396,7 +392,7 @@ master_main(const struct launch *launch, struct config *config)
 	master.launch = launch;
 	master.config = config;
 	process_log_setup(config);
-	raise_descriptor_limit(config);
+	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
 	if (!start(&master, error, sizeof(error))) {

@@ -100,12 +100,6 @@ reply_send(struct request *rq)
 	return response;
 }
 
-void
-reply_again(struct request *rq, struct str response)
-{
-	reply_octets(rq, response);
-}
-
 static void
 begin(struct request *rq, struct writer *w, int status, struct str to_tag)
 {

@@ -277,7 +277,8 @@ serve(struct request *rq)
 	r->arena = &rq->arena;
 	r->origin = (struct origin){ .transport = rq->peer.transport,
 				     .secure = rq->peer.transport == TRANSPORT_TLS,
-				     .source = rq->peer.source };
+				     .source = rq->peer.source,
+				     .local = rq->peer.local.ip };
 	struct readiness readiness = readiness_now(all);
 	bool merged = transaction_merged(all->transactions, &rq->message);
 	if (!inspect_request(&r->inspection, &r->answer, r->policy, r->request, &r->origin,
@@ -312,7 +313,7 @@ absorb(struct request *rq)
 		return false;
 	stats->retransmissions++;
 	if (match == TRANSACTION_ANSWERED)
-		reply_again(rq, response);
+		reply_octets(rq, response);
 	finish(rq);
 	return true;
 }

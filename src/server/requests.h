@@ -119,9 +119,8 @@ struct str reply_send(struct request *rq);
 void reply_cancel(struct request *rq, const struct transaction *cancelled);
 /* 100 for a request whose answer takes long (RFC 4320 §4.1). */
 void reply_trying(struct request *rq);
-/* A stored response once more. */
-void reply_again(struct request *rq, struct str response);
-/* Nobody is asked where it goes: over the connection, or to the source of the datagram. */
+/* A response that is already written: over the connection of the request, or to the source of the
+ * datagram. False when the peer is gone. */
 bool reply_octets(struct request *rq, struct str octets);
 
 /* report.c: one event in the log and one count for each outcome. */

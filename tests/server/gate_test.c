@@ -15,6 +15,7 @@ struct guest {
 };
 static char entered[2048];
 static size_t entered_count;
+static unsigned depth, deepest;
 
 static void
 on_enter(struct gate_pass *pass)
@@ -22,8 +23,11 @@ on_enter(struct gate_pass *pass)
 	struct guest *guest = container_of(pass, struct guest, pass);
 	entered[entered_count++] = guest->letter;
 	entered[entered_count] = '\0';
+	if (++depth > deepest)
+		deepest = depth;
 	if (guest->leaves_at_once)
 		gate_leave(guest->gate, pass);
+	depth--;
 }
 
 static enum gate_answer
@@ -139,6 +143,7 @@ START_TEST(a_chain_is_no_recursion)
 		}
 		gate_leave(gate, &inside.pass);
 		ck_assert_uint_eq(entered_count, COUNT);
+		ck_assert_uint_eq(deepest, 1);
 	}
 	gate_close(gate);
 }
@@ -160,5 +165,23 @@ START_TEST(capacity_is_a_limit)
 }
 END_TEST
 
-SUITE(gate, one_at_a_time_in_order, a_source_may_queue_eight, sources_take_turns,
-      a_chain_is_no_recursion, capacity_is_a_limit)
+/* A key lives as long as its request: the gate keeps none of one that has left. */
+START_TEST(keys_go_with_their_requests)
+{
+	struct gate *gate = open_gate(8);
+	struct guest a, b, c;
+	char first[] = "alice@x", second[] = "alice@x";
+	come(gate, &a, 'a', first, "192.0.2.1");
+	come(gate, &b, 'b', second, "192.0.2.1");
+	gate_leave(gate, &a.pass);
+	memset(first, 'z', sizeof(first) - 1);
+	ck_assert_int_eq(come(gate, &c, 'c', "alice@x", "192.0.2.1"), GATE_WAIT);
+	gate_leave(gate, &b.pass);
+	gate_leave(gate, &c.pass);
+	ck_assert_str_eq(entered, "bc");
+	gate_close(gate);
+}
+END_TEST
+
+SUITE(gate, one_at_a_time_in_order, keys_go_with_their_requests, a_source_may_queue_eight,
+      sources_take_turns, a_chain_is_no_recursion, capacity_is_a_limit)

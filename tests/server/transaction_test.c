@@ -111,6 +111,12 @@ START_TEST(matching_by_branch)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		ck_assert_msg(find("REGISTER", cases[i].via, "f", "a", 1) == cases[i].match,
 			      "case %zu", i);
+	/* So many that some lie in the same chain. */
+	for (unsigned port = 1; port <= 2000; port++) {
+		char via[80];
+		snprintf(via, sizeof(via), "SIP/2.0/UDP 192.0.2.5:%u;branch=z9hG4bK-Abc", port);
+		ck_assert_int_eq(find("REGISTER", via, "f", "a", 1), TRANSACTION_NEW);
+	}
 	/* Nothing but the three takes part. */
 	ck_assert_int_eq(find("REGISTER", COOKIE_VIA, "g", "b", 2), TRANSACTION_PENDING);
 	ck_assert_int_eq(find("OPTIONS", COOKIE_VIA, "f", "a", 1), TRANSACTION_NEW);

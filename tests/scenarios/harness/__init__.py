@@ -7,7 +7,7 @@ from the test before; `env.start(...)` starts one of the test's own. `server.pho
 from harness.check import Failure, Skip, add_test, covers, equal, long_only, true
 from harness.digest import Challenge, authorization
 from harness.message import Request, Response, parse_response
-from harness.transport import Stream, Udp
+from harness.transport import Stream, Udp, own_address
 
 __all__ = ["Failure", "Skip", "add_test", "covers", "equal", "long_only", "true", "Challenge", "authorization",
-           "Request", "Response", "parse_response", "Stream", "Udp"]
+           "Request", "Response", "parse_response", "Stream", "Udp", "own_address"]

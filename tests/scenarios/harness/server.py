@@ -21,12 +21,22 @@ BUILD = os.environ.get("ROLLCALL_TEST_BUILD", "")
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|Assertion .* failed")
 
 
+RESERVED = []
+
+
 def free_ports(count):
-    """Consecutive ports free for UDP and TCP on both loopbacks, away from the ephemeral range and the other process."""
-    slot = int(os.environ.get("ROLLCALL_TEST_SLOT", "0"))
-    for _ in range(200):
-        first = 12000 + slot * 8000 + random.randrange(0, 7900)
-        if all(port_free(first + i) for i in range(count)):
+    """Consecutive ports free for UDP and TCP on both loopbacks, away from the ephemeral range. An abstract socket keeps
+    other test runs of this machine from choosing the same ones before our server has bound them."""
+    for _ in range(400):
+        first = random.randrange(12000, 28000, 8)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind("\0rollcall-test-ports-%d" % first)
+        except OSError:
+            mark.close()
+            continue
+        RESERVED.append(mark)
+        if count <= 8 and all(port_free(first + i) for i in range(count)):
             return first
     raise Failure("no free ports")
 

@@ -1,4 +1,5 @@
 """Sockets that keep a transcript. All timeouts are in seconds; "silence" is two of them (requirements, section 1.3)."""
+import os
 import re
 import socket
 import ssl
@@ -25,6 +26,12 @@ class Transcript:
             lines.append("%7.3f %s %s (%d octets)" % (when, direction, who, len(data)))
             lines += ["          " + ascii(line)[2:-1] for line in data[:3000].split(b"\r\n")]
         return "\n".join(lines)
+
+
+def own_address(n=0):
+    """A loopback address that no other test process of this machine uses, so that any port of it is free; n < 3."""
+    pid = os.getpid()
+    return "127.%d.%d.%d" % (64 * (n + 1) + (pid >> 16 & 63), pid >> 8 & 255, pid & 255)
 
 
 def family(host):

@@ -194,7 +194,7 @@ def test_certificate_that_is_no_certificate_is_refused(env):
     def spoil(server):
         with open(server.certificates + "/server.pem", "w") as file:
             file.write("nothing\n")
-    bad_certificate(env, spoil, "server.pem: no certificate in it")
+    bad_certificate(env, spoil, "server.pem: holds no certificate")
 
 
 def test_certificate_that_is_missing_is_refused(env):

@@ -73,6 +73,8 @@ class OwnCluster(Cluster):
             os.kill(pid, signal.SIGKILL)
         while any(alive(pid) for pid in self.frozen):
             time.sleep(0.01)
+        # Whoever adopts orphans may be slow to bury them, and a number that is in use looks like a running postmaster.
+        os.unlink(os.path.join(self.home, "data", "postmaster.pid"))
 
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:

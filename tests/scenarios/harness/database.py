@@ -1,4 +1,5 @@
 """PostgreSQL through psql: the cluster of this test run, or one of a test's own that it may stop and freeze."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -72,6 +73,8 @@ class OwnCluster(Cluster):
             os.kill(pid, signal.SIGKILL)
         while any(alive(pid) for pid in self.frozen):
             time.sleep(0.01)
+        # Whoever adopts orphans may be slow to bury them, and a number that is in use looks like a running postmaster.
+        os.unlink(os.path.join(self.home, "data", "postmaster.pid"))
 
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:
@@ -125,6 +128,22 @@ class Database:
             names.append("may_register")
             literals.append("'%s'" % may_register)
         self.query("insert into account (%s) values (%s)" % (", ".join(names), ", ".join(literals)))
+
+    @contextlib.contextmanager
+    def locked(self, sql):
+        """Runs the statement in a transaction that stays open as long as the with block."""
+        psql = subprocess.Popen(
+            ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.sockets, "-U", "postgres",
+             "-d", self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "PGPASSWORD": self.cluster.password})
+        try:
+            psql.stdin.write("begin; %s;\n\\echo open\n" % sql)
+            while (line := psql.stdout.readline()) != "open\n":
+                if not line:
+                    raise Failure("psql ended: %s" % sql)
+            yield
+        finally:
+            psql.communicate("commit;\n", timeout=60)
 
     def clear_bindings(self):
         """As if nobody had ever registered; the version tells workers that remember otherwise."""

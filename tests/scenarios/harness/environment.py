@@ -64,9 +64,10 @@ class Environment:
             self.shared.start()
         return self.shared
 
-    def make(self, changes=None, options=(), cluster=None):
-        """A server of the test's own, not started yet."""
+    def make(self, changes=None, options=(), cluster=None, environment=None):
+        """A server of the test's own, not started yet; environment is added to that of the tests."""
         server = self._server(changes or {}, options, cluster)
+        server.environment = {**os.environ, **(environment or {})}
         self.own.append(server)
         return server
 

@@ -98,6 +98,7 @@ class Server:
         self.tls_port, self.health_port = self.port + 1, self.port + 2
         self.socket = os.path.join(sockets, "a%d.sock" % self.port)
         self.log_path, self.process = os.path.join(directory, "log"), None
+        self.environment = None  # of the daemon; that of the tests when None
         with open(os.path.join(directory, "password"), "w") as file:
             os.chmod(file.fileno(), 0o600)
             file.write(DAEMON_PASSWORD)
@@ -129,7 +130,7 @@ class Server:
     def launch(self):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                        start_new_session=True)
+                                        start_new_session=True, env=self.environment)
         log.close()
 
     def start(self, timeout=15.0):

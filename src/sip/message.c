@@ -105,7 +105,9 @@ collect(struct parse *p)
 	struct section_row row;
 	while (section_next_row(&p->rest, &row)) {
 		if (row.first.len == 0) {
-			p->complete = true;
+			/* On a stream a CR at the very end was cut off its LF by the limit. */
+			p->complete =
+				p->framing == SIP_DATAGRAM || !row.bare_end || p->rest.len > 0;
 			if (row.bare_end)
 				note_fault(p, SIP_FAULT_LINE_END);
 			return;

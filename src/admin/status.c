@@ -53,7 +53,6 @@ stats_show(struct exchange *x)
 		stats_add(sum, &admin->memory->pages[i]);
 	json_t *counters = json_object();
 	stats_each(sum, add_counter, counters);
-	json_object_del(counters, "loop_turn_ms");
 	json_t *checks = health_checks(admin, &ready, &state);
 	json_t *domains = json_array();
 	for (size_t i = 0; i < admin->config->domain_count; i++)
@@ -103,6 +102,7 @@ count(struct timer *timer)
 		admin->count_query = (struct store_query){ .name = "admin_counts",
 							   .param_count = 1,
 							   .params = { now },
+							   .patient = true,
 							   .done = count_done };
 		store_run(admin->store, &admin->count_query);
 	}

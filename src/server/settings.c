@@ -252,6 +252,7 @@ settings_store(struct store_settings *settings, const struct config *config, uin
 		.prepared = config->database.prepared,
 		.retries = config->database.retries,
 		.key_rotation_ms = (uint32_t)config->auth.nonce_key_rotation,
+		.nonce_ttl_ms = (uint32_t)config->auth.nonce_ttl,
 		.require_durable = !config->database.allow_unsafe,
 	};
 	return true;

@@ -243,6 +243,7 @@ settings_store(struct store_settings *settings, const struct config *config, uin
 	*settings = (struct store_settings){
 		.url = config->database.url,
 		.password = has_password ? password : NULL,
+		.password_file = config->database.password_file,
 		.application = application,
 		.connections = connections,
 		.connect_timeout_ms = (uint32_t)config->database.connect_timeout,

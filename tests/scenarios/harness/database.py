@@ -74,7 +74,8 @@ class OwnCluster(Cluster):
         while any(alive(pid) for pid in self.frozen):
             time.sleep(0.01)
         # Whoever adopts orphans may be slow to bury them, and a number that is in use looks like a running postmaster.
-        os.unlink(os.path.join(self.home, "data", "postmaster.pid"))
+        for lock in (os.path.join(self.home, "data", "postmaster.pid"), self.sockets + "/.s.PGSQL.5432.lock"):
+            os.unlink(lock)
 
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:

@@ -94,7 +94,7 @@ class Server:
         os.makedirs(directory, exist_ok=True)
         self.directory, self.certificates, self.database = directory, certificates, database
         self.transcript, self.options, self.phones = transcript, list(options), []
-        self.environment = {}
+        self.environment = {}  # added to that of the tests
         self.port = free_ports(4)
         self.tls_port, self.health_port = self.port + 1, self.port + 2
         self.socket = os.path.join(sockets, "a%d.sock" % self.port)

@@ -87,6 +87,8 @@ int net_serve(struct net *net, int fd, enum transport transport, const struct en
 	      struct tls_server *const *tls);
 /* Stops serving a socket; connections that came over it live on. */
 void net_unserve(struct net *net, int slot);
+/* Reads no more from a UDP socket; answers to what came before still leave over it. */
+void net_deafen(struct net *net, int slot);
 
 /*
  * Queues octets, which leave when the turn ends; false when the peer is gone or its queue is full
@@ -112,7 +114,7 @@ void peer_pause(struct net *net, const struct peer *peer, bool pause);
 /*
  * Words about progress that only the user of the net can know: a whole message arrived (the first
  * ends the first-message deadline), a keep-alive came, the connection carries a live binding until
- * the given monotonic time (no idle limit until then; SEC-26.1.5-4).
+ * the given monotonic time (no idle limit until then; the latest of several counts; SEC-26.1.5-4).
  */
 void peer_saw_message(struct net *net, const struct peer *peer);
 void peer_saw_keepalive(struct net *net, const struct peer *peer);

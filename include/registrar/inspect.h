@@ -18,6 +18,7 @@ struct origin {
 	enum transport transport;
 	bool secure; /* TLS */
 	struct endpoint source;
+	struct ip local; /* the address it arrived on; family 0: not known */
 };
 
 /* What only the server knows about its own state. */

@@ -54,13 +54,13 @@ struct registration {
 	struct arena *arena;
 	int64_t now_ms;	    /* real time of arrival, corrected to the database's clock (REG-DB-2) */
 	uint8_t random[32]; /* fresh, for the nonce, binding ids and jitter */
-	unsigned retries;   /* conflicts decided again before giving up: database.retries */
+	unsigned retries;   /* commits with an unknown outcome before giving up: database.retries */
 
 	/* Worked out on the way; the server reads aor and credentials for the look-up. */
 	struct aor aor;
 	struct credentials credentials;
 	struct nonce nonce;
-	unsigned attempts; /* commits that went wrong so far */
+	unsigned attempts; /* commits whose outcome was unknown so far */
 	bool recheck;	   /* the outcome of a commit is unknown: the next look-up decides it */
 	bool repetition;   /* of the request that made the bindings (D-04) */
 	bool strict_would_refuse; /* accepted only because contacts = compatible (D-16) */

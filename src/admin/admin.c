@@ -21,9 +21,7 @@
 #define PEER_GROUPS_MAX 64
 #define API "/api/v1/"
 
-/* --- one request
- * -------------------------------------------------------------------------------------------------
- */
+/* --- one request ------------------------------------------------------------------------- */
 
 struct seen {
 	unsigned content_length, transfer_encoding, host;
@@ -340,9 +338,7 @@ close_surface(struct surface *surface)
 	MHD_stop_daemon(surface->daemon);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 static bool
 open_surfaces(struct admin *admin, const struct admin_settings *settings)

@@ -147,9 +147,7 @@ bindings_list(struct exchange *x)
 	exchange_query(x, "admin_bindings", 7, list_done);
 }
 
-/* --- one address
- * -------------------------------------------------------------------------------------------------
- */
+/* --- one address ------------------------------------------------------------------------- */
 
 struct aor_work {
 	struct str key;

@@ -11,9 +11,7 @@
 
 #define PAGE_SIZE_DEFAULT 50u
 
-/* --- arguments
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- arguments --------------------------------------------------------------------------- */
 
 static struct str
 percent_decoded(struct exchange *x, struct str raw)
@@ -75,9 +73,7 @@ exchange_object(struct exchange *x)
 	return NULL;
 }
 
-/* --- answers
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- answers ----------------------------------------------------------------------------- */
 
 static void
 resume(struct exchange *x)
@@ -185,9 +181,7 @@ exchange_query(struct exchange *x, const char *name, int param_count,
 	store_run(x->admin->store, &x->query);
 }
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- JSON -------------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at p, or 0 when it is not one (Unicode 15, table 3-7). */
 static size_t

@@ -21,9 +21,7 @@ static const char *const ha1_columns[DIGEST_ALGORITHM_COUNT] = {
 	[DIGEST_SHA512_256] = "ha1_sha512_256",
 };
 
-/* --- showing
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- showing ----------------------------------------------------------------------------- */
 
 /* The columns of admin_user.sql and admin_users.sql. */
 enum column {
@@ -443,9 +441,7 @@ statement_text(struct exchange *x, json_t *value)
 	return text == NULL ? "[]" : text;
 }
 
-/* --- creating
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- creating ---------------------------------------------------------------------------- */
 
 static void
 create_shown(struct store_query *query, enum query_result result, const struct store_rows *rows)
@@ -506,9 +502,7 @@ users_create(struct exchange *x)
 	exchange_query(x, "admin_users_write", 2, create_done);
 }
 
-/* --- batches
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- batches ----------------------------------------------------------------------------- */
 
 struct batch_work {
 	json_t *results; /* one object a row of the request, in order */

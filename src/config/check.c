@@ -177,7 +177,7 @@ static void
 check_domain(struct loader *loader, const struct section *section, size_t index)
 {
 	struct config_domain *domain = &loader->config->domains[index];
-	const char *why;
+	const char *why = "";
 	char *name = host_parse(loader, str_of(section->title), &why);
 	if (name == NULL) {
 		complain(loader, section->place, "domain \"%s\" is not a host name; %s",

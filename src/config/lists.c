@@ -99,7 +99,7 @@ host_parse(struct loader *loader, struct str text, const char **why)
 static char *
 list_item(struct loader *loader, const struct setting *setting, struct str text)
 {
-	const char *why;
+	const char *why = "";
 	size_t index;
 	char *host;
 	switch (setting->key->type) {

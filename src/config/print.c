@@ -220,7 +220,7 @@ config_print(const struct config *config, FILE *out)
 /* What stands in the default file's titled sections, where the default of the row would not do. */
 struct sample {
 	enum config_section section;
-	const char *title;
+	char title[16];
 	const char *key;
 	const char *text;
 };
@@ -250,7 +250,7 @@ print_default_text(const struct config_key *key, FILE *out)
 	bool more = rest.len > 0;
 	if (!type_is_list(key->type)) {
 		bool quoted = key->type == CONFIG_TEXT || key->type == CONFIG_ENDPOINT;
-		fprintf(out, quoted ? "\"%s\"" : "%s", key->default_text);
+		fprintf(out, quoted ? "\"%.*s\"" : "%.*s", STR_ARG(rest));
 		return;
 	}
 	fputc('{', out);
@@ -275,6 +275,8 @@ print_comment(const char *indent, const char *help, const char *suffix, FILE *ou
 			size_t end = COMMENT_WIDTH;
 			while (end > 0 && line.p[end] != ' ')
 				end--;
+			if (end == 0)
+				break;
 			fprintf(out, "%s# %.*s\n", indent, (int)end, line.p);
 			line = str_trim(str_slice(line, end, line.len));
 		}

@@ -46,9 +46,7 @@ seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* --- reading
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------------------- */
 
 static bool
 read_columns(struct import *import)
@@ -171,9 +169,7 @@ next_row(struct import *import, size_t *line, bool note)
 	}
 }
 
-/* --- progress
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- progress ---------------------------------------------------------------------------- */
 
 static void
 draw_bar(const struct import *import, double share, double rate)
@@ -203,9 +199,7 @@ show_progress(struct import *import)
 	import->last_step = step;
 }
 
-/* --- sending
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static void
 count_results(struct import *import, json_t *results)

@@ -79,9 +79,7 @@ print_user(const struct ctl_options *options, json_t *user)
 	json_decref(items);
 }
 
-/* --- add
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- add --------------------------------------------------------------------------------- */
 
 /* "own", "domain", or a comma list of addresses. */
 static json_t *
@@ -152,9 +150,7 @@ ctl_user_add(const struct ctl_options *options)
 	return code;
 }
 
-/* --- list, show
- * --------------------------------------------------------------------------------------------------
- */
+/* --- list, show -------------------------------------------------------------------------- */
 
 enum ctl_exit
 ctl_user_list(const struct ctl_options *options)
@@ -213,9 +209,7 @@ ctl_user_show(const struct ctl_options *options)
 	return code;
 }
 
-/* --- changes
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- changes ----------------------------------------------------------------------------- */
 
 static enum ctl_exit
 change(const struct ctl_options *options, json_t *body, const char *done)

@@ -184,11 +184,8 @@ connection_open(struct net *net, int fd, const struct served *from, const struct
 		const struct endpoint *local)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	if (c == NULL || !net->user->accept(net->user, from->transport, source)) {
-		free(c);
-		close(fd);
-		return NULL;
-	}
+	if (c == NULL)
+		goto refused;
 	c->net = net;
 	c->watch = (struct watch){ .fd = fd, .ready = stream_ready };
 	c->peer = (struct peer){
@@ -197,11 +194,11 @@ connection_open(struct net *net, int fd, const struct served *from, const struct
 		.local = *local,
 	};
 	list_init(&c->attend);
-	if (!take_slot(net, c)) {
-		net->user->closed(net->user, &c->peer, CLOSE_ERROR);
-		free(c);
-		close(fd);
-		return NULL;
+	if (!take_slot(net, c))
+		goto refused;
+	if (!net->user->accept(net->user, from->transport, source)) {
+		leave_slot(c);
+		goto refused;
 	}
 	net->live++;
 	stats->connections_opened++;
@@ -209,6 +206,10 @@ connection_open(struct net *net, int fd, const struct served *from, const struct
 	start(c, from->tls);
 	connection_attend(c);
 	return c;
+refused:
+	free(c);
+	close(fd);
+	return NULL;
 }
 
 void
@@ -264,8 +265,8 @@ begin_lingering(struct connection *c)
 static void
 move_on(struct connection *c)
 {
-	if (c->phase == PHASE_OPEN && c->ended && !c->paused && c->owed <= 0)
-		connection_end(c, CLOSE_PEER);
+	if (c->phase == PHASE_OPEN && c->ended)
+		connection_end(c, CLOSE_PEER); /* still sends what is owed: TRN-18-6 */
 	if (c->phase >= PHASE_CLOSING)
 		stream_forget_input(c);
 	if (c->phase != PHASE_CLOSING || c->owed > 0)

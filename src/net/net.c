@@ -137,6 +137,15 @@ net_unserve(struct net *net, int slot)
 	loop_release(net->loop, served);
 }
 
+void
+net_deafen(struct net *net, int slot)
+{
+	if (slot < 0 || (uint32_t)slot >= net->served_count || net->served[slot] == NULL)
+		return;
+	struct watch *watch = &net->served[slot]->watch;
+	loop_watch(net->loop, watch, watch->fd, false, false);
+}
+
 uint32_t
 net_connections(const struct net *net)
 {

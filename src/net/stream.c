@@ -190,8 +190,7 @@ void
 stream_resume(struct connection *c)
 {
 	c->resumed = false;
-	if (c->phase == PHASE_OPEN && !c->paused)
-		take(c, NULL, 0);
+	take(c, NULL, 0);
 }
 
 static enum io_result

@@ -55,12 +55,18 @@ find_aor(struct registration *r)
 		r->aor = (struct aor){ .domain = domain->name };
 }
 
-/* D-38: the digest-uri need not be the Request-URI, but must name something that is served here. */
+/*
+ * D-38: the digest-uri need not be the Request-URI, but must name something that is served here: a
+ * domain, an alias, or the very address that the request came to (SIPp writes that one).
+ */
 static bool
 names_served_domain(const struct registration *r, struct str digest_uri)
 {
 	struct sip_uri uri;
-	return sip_uri_parse(&uri, digest_uri) && policy_domain(r->policy, &uri.host) != NULL;
+	if (!sip_uri_parse(&uri, digest_uri) || uri.scheme == SIP_SCHEME_OTHER)
+		return false;
+	bool own_address = uri.host.ip.family != 0 && ip_equal(&uri.host.ip, &r->origin.local);
+	return own_address || policy_domain(r->policy, &uri.host) != NULL;
 }
 
 enum register_next
@@ -217,14 +223,6 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 	return next;
 }
 
-static enum register_next
-again(struct registration *r)
-{
-	if (r->attempts++ < r->retries)
-		return REGISTER_LOOKUP;
-	return reject(r, 500, NULL, REASON_INTERNAL);
-}
-
 enum register_next
 register_finish(struct registration *r, enum commit_result result)
 {
@@ -232,7 +230,7 @@ register_finish(struct registration *r, enum commit_result result)
 	case COMMIT_DONE:
 		return conclude(r); /* 8. */
 	case COMMIT_CONFLICT:
-		return again(r);
+		return REGISTER_LOOKUP; /* who lost made room for a winner: it ends */
 	case COMMIT_UNKNOWN:
 		r->recheck = true;
 		r->attempts++;

@@ -23,7 +23,7 @@
 
 #define TURN_MS 200
 #define TURN_STARTING_MS 10
-#define STOP_MS 12000u /* after this the children are killed */
+#define STOP_EXTRA_MS 5000u /* beyond drain_timeout; then the children are killed */
 
 struct master {
 	const struct launch *launch;
@@ -37,22 +37,16 @@ struct master {
 	uint64_t stop_deadline_ms;
 };
 
-/* --- start
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------- */
 
 static void
-raise_descriptor_limit(const struct config *config)
+raise_descriptor_limit(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	if (config->server.max_connections / config->server.workers > limit.rlim_cur)
-		log_message(LOG_LEVEL_WARNING, "start",
-			    "max_connections %u but a process may open %ju files; set LimitNOFILE=",
-			    config->server.max_connections, (uintmax_t)limit.rlim_cur);
 }
 
 /* Secrets are in memory; no core file unless somebody raises the limit on purpose (SEC-26.2-1). */
@@ -130,9 +124,7 @@ start(struct master *master, char *error, size_t cap)
 	return true;
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- reload ------------------------------------------------------------------------------ */
 
 /* The effective configuration as a file in memory, which every child reads: all see the same text,
  * or none. */
@@ -287,9 +279,15 @@ refused:
 	config_free(fresh);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
+
+/* With the master's copies closed too nobody queues up for an answer that will not come. */
+static void
+close_sip_sockets(struct master *master)
+{
+	for (size_t i = 0; i < master->sockets.count; i++)
+		listening_close(&master->sockets.items[i], master->memory.node->worker_count);
+}
 
 static void
 stop(struct master *master)
@@ -298,11 +296,13 @@ stop(struct master *master)
 		children_tell(&master->children, CONTROL_STOP_NOW, -1);
 		return;
 	}
-	log_message(LOG_LEVEL_NOTICE, "stop", "answering what was begun, then closing");
+	log_message(LOG_LEVEL_NOTICE, "stop", "draining; a second signal stops at once");
 	master->stopping = true;
 	master->memory.node->stopping = true;
-	master->stop_deadline_ms = clock_monotonic_ms() + STOP_MS;
+	master->stop_deadline_ms =
+		clock_monotonic_ms() + master->config->health.drain_timeout + STOP_EXTRA_MS;
 	children_tell_workers(&master->children, CONTROL_STOP);
+	close_sip_sockets(master);
 }
 
 static void
@@ -387,7 +387,7 @@ master_main(const struct launch *launch, struct config *config)
 	master.launch = launch;
 	master.config = config;
 	process_log_setup(config);
-	raise_descriptor_limit(config);
+	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
 	if (!start(&master, error, sizeof(error))) {
@@ -398,8 +398,6 @@ master_main(const struct launch *launch, struct config *config)
 	log_message(LOG_LEVEL_NOTICE, "start", "rollcalld %s, %u workers", ROLLCALL_VERSION,
 		    config->server.workers);
 	run(&master);
-	for (size_t i = 0; i < master.sockets.count; i++)
-		listening_close(&master.sockets.items[i], config->server.workers);
 	http_sockets_close(&master.http, master.config);
 	sockets_free(&master.sockets);
 	config_free(master.config);

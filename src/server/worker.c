@@ -18,10 +18,10 @@
 
 #define TICK_MS 100u /* how long the loop may turn without an event */
 #define TICK_STARTING_MS 10u
+#define LISTEN_MS 1000u /* a worker without a database listens after this, to say so */
 #define STOP_CHECK_MS 20u
-#define STOP_REQUESTS_MS 6000u /* for requests that wait for the database */
-#define STOP_OUTPUT_MS 2000u   /* for answers and close_notify on their way out */
-#define RETIRE_MS 120000u      /* far beyond the life of any request */
+#define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
+#define RETIRE_MS 120000u    /* far beyond the life of any request */
 #define SERVED_MAX 256
 
 struct served {
@@ -50,13 +50,20 @@ struct worker {
 	struct settings_policy *policy;
 	struct tls_server *tls;
 	struct control_watch control;
+	const struct birth *birth;
+	bool listening;
+	uint64_t born_ms;
 	struct served served[SERVED_MAX];
 	size_t served_count;
 	struct timer tick;
 	struct timer stop;
-	uint64_t stop_deadline_ms;
+	uint64_t drain_began_ms; /* 0: not draining */
+	uint64_t shutdown_ms;
+	uint32_t connections_at_drain;
+	uint32_t connections_shed;
+	bool closed;  /* the listeners are */
+	bool orphan;  /* the master is gone: make room for the next one at once */
 	bool started; /* was ready once */
-	bool shutting_down;
 	uint64_t certificates_read_ms;
 	int64_t certificates_changed; /* newest modification time of the files, seconds */
 	bool first;		      /* worker 0 speaks for all */
@@ -69,9 +76,7 @@ fail(const char *what, const char *why)
 	exit(EXIT_FAILURE);
 }
 
-/* --- certificates
- * ------------------------------------------------------------------------------------------------
- */
+/* --- certificates ------------------------------------------------------------------------ */
 
 static int64_t
 newest_change(const struct config *config)
@@ -121,29 +126,7 @@ load_certificates(struct worker *worker, bool told)
 }
 
 /* A first start is waited for; later a look now and then is enough. */
-static void
-tick(struct timer *timer)
-{
-	struct worker *worker = container_of(timer, struct worker, tick);
-	const uint8_t *secret = store_ticket_secret(worker->store);
-	stats->ready = requests_ready(worker->requests);
-	worker->started = worker->started || stats->ready != 0;
-	uint64_t interval = worker->config->tls.reload_interval;
-	if (worker->tls != NULL &&
-	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
-		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (newest_change(worker->config) != worker->certificates_changed)
-			load_certificates(worker, false);
-	}
-	if (worker->tls != NULL && secret != NULL)
-		tls_server_ticket_secret(worker->tls, secret);
-	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
-		    tick);
-}
-
-/* --- sockets
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- sockets ----------------------------------------------------------------------------- */
 
 static void
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
@@ -179,44 +162,128 @@ unserve(struct worker *worker, enum transport transport, const struct endpoint *
 	}
 }
 
-/* --- stopping
- * ----------------------------------------------------------------------------------------------------
+/*
+ * Not before its store is up, or nearly so: a worker that replaces a dead one would answer 503 to
+ * what waits in its sockets, which a moment later it can serve.
  */
+static void
+listen_on_all(struct worker *worker)
+{
+	const struct birth *birth = worker->birth;
+	if (worker->listening)
+		return;
+	worker->listening = true;
+	for (size_t i = 0; i < birth->sockets->count; i++) {
+		const struct listening *item = &birth->sockets->items[i];
+		if (item->open)
+			serve(worker, item->transport, &item->bound, item->fds[birth->index]);
+	}
+}
 
 static void
-check_stopped(struct timer *timer)
+tick(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, tick);
+	const uint8_t *secret = store_ticket_secret(worker->store);
+	stats->ready = requests_ready(worker->requests);
+	worker->started = worker->started || stats->ready != 0;
+	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
+		listen_on_all(worker);
+	uint64_t interval = worker->config->tls.reload_interval;
+	if (worker->tls != NULL &&
+	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
+		worker->certificates_read_ms = loop_now_ms(worker->loop);
+		if (newest_change(worker->config) != worker->certificates_changed)
+			load_certificates(worker, false);
+	}
+	if (worker->tls != NULL && secret != NULL)
+		tls_server_ticket_secret(worker->tls, secret);
+	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
+		    tick);
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+/* Streams are accepted no more; datagrams are read no more, but their sockets still carry answers.
+ */
+static void
+close_listeners(struct worker *worker)
+{
+	for (size_t i = worker->served_count; i-- > 0;) {
+		struct served *served = &worker->served[i];
+		if (served->transport == TRANSPORT_UDP)
+			net_deafen(worker->net, served->slot);
+		else
+			unserve(worker, served->transport, &served->bound);
+	}
+	worker->connections_at_drain = net_connections(worker->net);
+}
+
+/* Asks as many connections to go as time has passed of drain_spread: clients do not come back to
+ * the other nodes as one wave. */
+static void
+shed(struct worker *worker, uint64_t spent_ms)
+{
+	uint64_t spread_ms = worker->orphan ? 0 : worker->config->health.drain_spread;
+	uint32_t all = worker->connections_at_drain;
+	if (spent_ms >= spread_ms) {
+		net_shutdown(worker->net);
+		return;
+	}
+	uint32_t wanted = (uint32_t)(all * spent_ms / spread_ms);
+	if (wanted > worker->connections_shed)
+		worker->connections_shed +=
+			net_shed(worker->net, wanted - worker->connections_shed);
+}
+
+/* Nothing is left that somebody still wants, or nobody may want it any longer. */
+static bool
+drained(struct worker *worker)
+{
+	uint64_t now_ms = loop_now_ms(worker->loop);
+	if (requests_live(worker->requests) == 0 && net_connections(worker->net) == 0)
+		return true;
+	if (now_ms - worker->drain_began_ms < worker->config->health.drain_timeout)
+		return false;
+	if (worker->shutdown_ms == 0) {
+		worker->shutdown_ms = now_ms;
+		net_shutdown(worker->net);
+	}
+	return now_ms - worker->shutdown_ms >= STOP_OUTPUT_MS;
+}
+
+/* Still serving for drain_delay, then the listeners go, then the connections, each with what it is
+ * owed and a goodbye (RFC 5923 §8.3); docs/operations.md. */
+static void
+drain(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, stop);
-	bool late = loop_now_ms(worker->loop) >= worker->stop_deadline_ms;
-	if (!worker->shutting_down && (late || requests_live(worker->requests) == 0)) {
-		net_shutdown(worker->net);
-		worker->shutting_down = true;
-		worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_OUTPUT_MS;
-		late = false;
+	uint64_t delay_ms = worker->orphan ? 0 : worker->config->health.drain_delay;
+	uint64_t spent_ms = loop_now_ms(worker->loop) - worker->drain_began_ms;
+	if (spent_ms >= delay_ms) {
+		if (!worker->closed)
+			close_listeners(worker);
+		worker->closed = true;
+		shed(worker, spent_ms - delay_ms);
+		if (drained(worker)) {
+			loop_stop(worker->loop);
+			return;
+		}
 	}
-	if (worker->shutting_down && (late || net_connections(worker->net) == 0)) {
-		loop_stop(worker->loop);
-		return;
-	}
-	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
+	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, drain);
 }
 
-/* No new requests; those begun are answered, then connections get their goodbye (RFC 5923 §8.3). */
 static void
-begin_stop(struct worker *worker)
+begin_drain(struct worker *worker)
 {
-	if (worker->stop_deadline_ms != 0)
+	if (worker->drain_began_ms != 0)
 		return;
 	requests_drain(worker->requests);
-	while (worker->served_count > 0)
-		unserve(worker, worker->served[0].transport, &worker->served[0].bound);
-	worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_REQUESTS_MS;
-	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
+	worker->drain_began_ms = loop_now_ms(worker->loop);
+	timer_start(worker->loop, &worker->stop, 0, drain);
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- reload ------------------------------------------------------------------------------ */
 
 static void
 free_retired(struct timer *timer)
@@ -265,9 +332,10 @@ static void
 on_control(struct control_watch *control, const struct control_message *message, int fd)
 {
 	struct worker *worker = container_of(control, struct worker, control);
+	listen_on_all(worker); /* the master speaks of sockets that are served */
 	switch (message->verb) {
 	case CONTROL_STOP:
-		begin_stop(worker);
+		begin_drain(worker);
 		break;
 	case CONTROL_STOP_NOW:
 		loop_stop(worker->loop);
@@ -289,12 +357,13 @@ on_control(struct control_watch *control, const struct control_message *message,
 static void
 on_master_gone(struct control_watch *control)
 {
-	begin_stop(container_of(control, struct worker, control));
+	listen_on_all(container_of(control, struct worker, control));
+	struct worker *worker = container_of(control, struct worker, control);
+	worker->orphan = true;
+	begin_drain(worker);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 static void
 open_store(struct worker *worker)
@@ -368,6 +437,7 @@ worker_main(const struct birth *birth)
 	static struct worker worker;
 	use_page(birth);
 	table_seed();
+	worker.birth = birth;
 	worker.launch = birth->launch;
 	worker.config = birth->config;
 	worker.first = birth->index == 0;
@@ -381,11 +451,7 @@ worker_main(const struct birth *birth)
 	open_parts(&worker);
 	if (!load_certificates(&worker, true))
 		fail("worker", "no usable certificate");
-	for (size_t i = 0; i < birth->sockets->count; i++) {
-		const struct listening *item = &birth->sockets->items[i];
-		if (item->open)
-			serve(&worker, item->transport, &item->bound, item->fds[birth->index]);
-	}
+	worker.born_ms = loop_now_ms(worker.loop);
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);

@@ -29,7 +29,7 @@ struct parse {
 	bool from_good;
 };
 
-/* --- collecting the rows ---------------------------------------------------------------------- */
+/* --- collecting the rows ----------------------------------------------------------------- */
 
 /*
  * Moves the lines of a row together, one SP for each line end and the white space behind it (RFC
@@ -139,7 +139,7 @@ collect_start(struct parse *p)
 		note_fault(p, SIP_FAULT_LINE_END);
 }
 
-/* --- what an answer copies -------------------------------------------------------------------- */
+/* --- what an answer copies --------------------------------------------------------------- */
 
 static enum sip_method
 method_of(struct str text)
@@ -200,7 +200,7 @@ copy_fields(struct parse *p)
 	p->from_good = party_parse(&m->from, m->from_text, &m->from_tag);
 }
 
-/* --- judging ---------------------------------------------------------------------------------- */
+/* --- judging ----------------------------------------------------------------------------- */
 
 /* ORD-08 */
 static bool

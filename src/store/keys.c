@@ -99,7 +99,7 @@ add(struct store *store, const char *purpose, unsigned id)
 	struct writer w = writer_on(keys->secret, sizeof(keys->secret) - 1);
 	writer_hex(&w, secret, sizeof(secret));
 	explicit_bzero(secret, sizeof(secret));
-	snprintf(keys->id, sizeof(keys->id), "%u", id % 256);
+	snprintf(keys->id, sizeof(keys->id), "%u", id % 256u);
 	keys->query.params[0] = purpose;
 	keys->query.params[1] = keys->id;
 	keys->query.params[2] = keys->secret;

@@ -400,8 +400,9 @@ parse_url(struct store *store)
 	char *error = NULL;
 	store->options = PQconninfoParse(store->settings.url, &error);
 	if (store->options == NULL) {
+		/* what libpq quotes may hold a password */
 		const char *why = error == NULL ? "out of memory" : error;
-		store_trouble_set(store, "database.url: %.*s", (int)strcspn(why, "\n"), why);
+		store_trouble_set(store, "database.url: %.*s", (int)strcspn(why, "\"\n"), why);
 		log_message(LOG_LEVEL_ERROR, "db.down", "%s", store->trouble);
 		store->down_logged = true;
 	}

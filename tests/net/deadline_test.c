@@ -162,8 +162,10 @@ START_TEST(who_is_owed_an_answer_is_not_idle)
 	client_write(&client, "one\n");
 	UNTIL(&world, world.lines == 1);
 	world_lapse(&world, 3 * SHORT_MS);
+	client_write(&client, "two\n");
+	UNTIL(&world, world.lines == 2);
 	ck_assert_uint_eq(world.closes, 0);
-	peer_owes(world.net, &world.peer, -1);
+	peer_owes(world.net, &world.peer, -2);
 	closed_as(&world, &client, CLOSE_IDLE);
 	world_close(&world);
 }

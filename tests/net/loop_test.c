@@ -108,6 +108,54 @@ START_TEST(stopped_in_the_same_turn_does_not_fire)
 }
 END_TEST
 
+struct swap {
+	struct watch watch;
+	struct loop *loop;
+	struct watch *other;
+	int quiet_fd;
+	unsigned calls;
+};
+
+static void
+swap_other(struct watch *watch, bool readable, bool writable)
+{
+	struct swap *swap = container_of(watch, struct swap, watch);
+	(void)readable;
+	(void)writable;
+	swap->calls++;
+	loop_unwatch(swap->loop, swap->other);
+	loop_watch(swap->loop, swap->other, swap->quiet_fd, true, false);
+}
+
+/* Each gives the other a descriptor on which nothing has happened; the event of the old one, which
+ * epoll has already returned, must not be taken for the new one's. */
+START_TEST(an_event_of_the_past_is_nobodys)
+{
+	struct loop *loop = loop_open();
+	int pairs[4][2];
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+	struct swap a = { .loop = loop, .quiet_fd = pairs[2][0] };
+	struct swap b = { .loop = loop, .quiet_fd = pairs[3][0] };
+	a.watch.ready = b.watch.ready = swap_other;
+	a.other = &b.watch;
+	b.other = &a.watch;
+	ck_assert(loop_watch(loop, &a.watch, pairs[0][0], true, false));
+	ck_assert(loop_watch(loop, &b.watch, pairs[1][0], true, false));
+	ck_assert_int_eq(write(pairs[0][1], "x", 1), 1);
+	ck_assert_int_eq(write(pairs[1][1], "x", 1), 1);
+	loop_turn(loop, 0);
+	ck_assert_uint_eq(a.calls + b.calls, 1);
+	loop_unwatch(loop, &a.watch);
+	loop_unwatch(loop, &b.watch);
+	for (int i = 0; i < 4; i++) {
+		close(pairs[i][0]);
+		close(pairs[i][1]);
+	}
+	loop_close(loop);
+}
+END_TEST
+
 START_TEST(refused_descriptor_is_told)
 {
 	struct loop *loop = loop_open();
@@ -259,6 +307,7 @@ START_TEST(runs_until_stopped_with_a_heartbeat)
 END_TEST
 
 SUITE(loop, events_come_as_wanted, who_wants_nothing_hears_no_hang_up,
-      stopped_in_the_same_turn_does_not_fire, refused_descriptor_is_told,
-      turn_ends_run_in_order_and_may_leave, work_put_off_late_does_not_wait,
-      released_memory_lives_until_the_turn_ends, runs_until_stopped_with_a_heartbeat)
+      stopped_in_the_same_turn_does_not_fire, an_event_of_the_past_is_nobodys,
+      refused_descriptor_is_told, turn_ends_run_in_order_and_may_leave,
+      work_put_off_late_does_not_wait, released_memory_lives_until_the_turn_ends,
+      runs_until_stopped_with_a_heartbeat)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/writer.h"
 #include "net/tls.h"
 #include "support/check_main.h"
 
@@ -56,7 +57,11 @@ static inline FILE *
 pki_file(struct pki *pki, const char **path)
 {
 	char *text = pki->paths[pki->path_count];
-	snprintf(text, sizeof(pki->paths[0]), "%s/%zu.pem", pki->dir, pki->path_count);
+	struct writer w = writer_on(text, sizeof(pki->paths[0]) - 1); /* zeroed: ends with NUL */
+	writer_text_z(&w, pki->dir);
+	writer_char(&w, '/');
+	writer_u64(&w, pki->path_count);
+	writer_text_z(&w, ".pem");
 	pki->path_count++;
 	ck_assert_uint_le(pki->path_count, sizeof(pki->paths) / sizeof(pki->paths[0]));
 	FILE *file = fopen(text, "w");

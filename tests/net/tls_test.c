@@ -134,7 +134,7 @@ START_TEST(groups)
 }
 END_TEST
 
-/* TLS-5922-7.8-1, TLS-26.3.2.1-1, D-40: by exact name, by SIP URI, by wildcard of one label, else
+/* TLS-5922-7.8-1, D-40: by exact name, by SIP URI, by wildcard of one label, else
  * the default */
 START_TEST(certificates_by_name)
 {
@@ -304,6 +304,36 @@ START_TEST(half_open_handshakes)
 }
 END_TEST
 
+/* TLS-OPS-1: so many steps of handshakes in one turn and no more, yet all get through */
+START_TEST(handshakes_take_turns)
+{
+	struct tls_world w;
+	struct tls_client clients[5];
+	struct net_settings settings = *usual_settings();
+	settings.handshakes_per_turn = 1;
+	tls_world_prepare(&w);
+	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
+	for (int i = 0; i < 5; i++) {
+		tls_prepare(&clients[i]);
+		tls_connect(&clients[i], &w.world, NULL, NULL);
+		ck_assert(!tls_shake(&clients[i])); /* its hello is on the way */
+	}
+	loop_turn(w.world.loop, 100);
+	ck_assert_uint_eq(net_connections(w.world.net), 5);
+	for (unsigned turns = 0; stats->tls_handshakes < 5 && turns < 1000; turns++) {
+		uint64_t before = stats->tls_handshakes;
+		loop_turn(w.world.loop, 100);
+		ck_assert_uint_le(stats->tls_handshakes, before + 1);
+		for (int i = 0; i < 5; i++)
+			tls_shake(&clients[i]);
+	}
+	ck_assert_uint_eq(stats->tls_handshakes, 5);
+	for (int i = 0; i < 5; i++)
+		tls_finish(&clients[i]);
+	tls_world_close(&w);
+}
+END_TEST
+
 /* TLS-5923-8.3-1: closing sends what is owed, then close_notify; a client that says close_notify
  * first still gets what it is owed */
 START_TEST(closing_says_so)
@@ -387,6 +417,12 @@ START_TEST(reload_drops_nobody)
 	ck_assert_str_eq(shown_name(&old), "ec");
 	tls_finish(&old);
 	tls_finish(&fresh);
+	tls_server_release(w.world.tls);
+	w.world.tls = NULL; /* no certificate at all: nobody gets in */
+	struct client nobody;
+	client_open(&nobody, &w.world);
+	UNTIL(&w.world, client_ended(&nobody));
+	client_close(&nobody);
 	tls_world_close(&w);
 }
 END_TEST
@@ -444,5 +480,6 @@ END_TEST
 
 SUITE(tls, versions_that_are_served, versions_that_are_not, suites_of_tls12, groups,
       certificates_by_name, unknown_names_are_refused_when_strict, protocols_by_alpn,
-      renegotiation_is_refused, plain_text_gets_no_answer, half_open_handshakes, closing_says_so,
-      bulk_over_tls, reload_drops_nobody, client_certificates)
+      renegotiation_is_refused, plain_text_gets_no_answer, half_open_handshakes,
+      handshakes_take_turns, closing_says_so, bulk_over_tls, reload_drops_nobody,
+      client_certificates)

@@ -172,6 +172,30 @@ START_TEST(a_socket_no_longer_served_is_silent)
 }
 END_TEST
 
+START_TEST(a_deaf_socket_still_answers)
+{
+	struct world world;
+	char buf[8];
+	size_t len = 0;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	ck_assert_int_eq(send(fd, "one", 3, 0), 3);
+	UNTIL(&world, world.datagrams == 1);
+	UNTIL(&world, datagram_read(fd, buf, sizeof(buf)) > 0);
+	net_deafen(world.net, world.slot);
+	ck_assert_int_eq(send(fd, "two", 3, 0), 3);
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(world.datagrams, 1);
+	ck_assert(peer_send(world.net, &world.peer, NULL, STR("late")));
+	UNTIL(&world, (len = datagram_read(fd, buf, sizeof(buf))) > 0);
+	ck_assert_uint_eq(len, 4);
+	ck_assert_mem_eq(buf, "late", 4);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       unreachable_peers_do_no_harm, a_target_replaces_the_source,
-      a_flood_is_worked_off_turn_by_turn, a_socket_no_longer_served_is_silent)
+      a_flood_is_worked_off_turn_by_turn, a_socket_no_longer_served_is_silent,
+      a_deaf_socket_still_answers)

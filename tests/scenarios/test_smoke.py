@@ -31,7 +31,7 @@ for _transport in ("udp", "tcp", "tls"):
         _where = "%s_ipv%d" % (_transport, 6 if _ipv6 else 4)
         _tls = _transport == "tls"
         add_test(globals(), "options_" + _where,
-                 lambda env, t=_transport, v=_ipv6: options(env, t, v), ["UAS-11-1"])
+                 lambda env, t=_transport, v=_ipv6: options(env, t, v), ["UAS-11-1", "TRN-18-1"])
         add_test(globals(), "register_" + _where,
                  lambda env, t=_transport, v=_ipv6: register_life(env, t, v),
                  ["TLS-26.3.1-2", "TLS-5922-7.6-1", "TLS-20.42-1"] if _tls else [])
@@ -60,5 +60,6 @@ def test_answers_on_their_own_connection(env):
 
 def test_the_database_sees_the_binding(env):
     env.server.phone("tcp").reg(C1, C2).expect(200)
-    rows = env.server.database.query("select contact, transport from binding where aor = 'alice@example.com' order by 1")
+    rows = env.server.database.query(
+        "select contact, transport from binding where aor = 'alice@example.com' order by 1")
     equal(rows, [(C1.strip("<>"), "tcp"), (C2.strip("<>"), "tcp")], "rows of the view")

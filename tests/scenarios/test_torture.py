@@ -28,7 +28,8 @@ AS_IS = [
     ("rfc4475/scalarlg", 0, ["PAR-7.2-1"]), ("rfc4475/quotbal", 400, ["PAR-25-2"]),
     ("rfc4475/ltgtruri", 400, ["PAR-7.1-3"]), ("rfc4475/lwsruri", 400, ["PAR-7.1-3"]),
     ("rfc4475/lwsstart", 400, ["PAR-7.1-1"]), ("rfc4475/trws", 400, ["PAR-7.1-1"]), ("rfc4475/escruri", 405, []),
-    ("rfc4475/baddate", 405, []), ("rfc4475/regbadct", 400, ["PAR-20.10-1"]), ("rfc4475/badaspec", 400, ["PAR-20.10-3"]),
+    ("rfc4475/baddate", 405, []), ("rfc4475/regbadct", 400, ["PAR-20.10-1"]),
+    ("rfc4475/badaspec", 400, ["PAR-20.10-3"]),
     ("rfc4475/baddn", 400, ["PAR-20.10-3"]), ("rfc4475/badvers", 505, ["PAR-7.1-5"]),
     ("rfc4475/mismatch01", 400, ["PAR-20.16-2"]), ("rfc4475/mismatch02", 501, ["PAR-20.16-2"]),
     ("rfc4475/bigcode", 0, ["PAR-7.2-1"]), ("rfc4475/badbranch", 404, ["PAR-20.42-2"]),
@@ -63,8 +64,7 @@ def top_via_port(message):
 
 
 def tester(env, message):
-    wire = Udp(("127.0.0.1", env.server.port), env.transcript, bind=(TESTER, top_via_port(message)))
-    return wire
+    return Udp(("127.0.0.1", env.server.port), env.transcript, bind=(TESTER, top_via_port(message)))
 
 
 def field_of(message, name):

@@ -284,6 +284,14 @@ START_TEST(connection_carries_its_bindings)
 	ck_assert_int_eq(sent_status(&site, 1), 200);
 	ck_assert_uint_ge(c->bound_until_ms, start_ms + 600000);
 	ck_assert_uint_le(c->bound_until_ms, start_ms + 600010);
+	/* Those of earlier requests do not count, whatever connection they came over. */
+	struct fake_connection *d = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
+	fake_write(
+		site.net, d,
+		site_text(&site, (struct site_request){ .contact = C1 ";expires=60", .cseq = 3 }));
+	site_pass(&site, 10);
+	ck_assert_uint_ge(d->bound_until_ms, start_ms + 60000);
+	ck_assert_uint_le(d->bound_until_ms, start_ms + 60020);
 	site_close(&site);
 }
 END_TEST

@@ -53,9 +53,10 @@ START_TEST(wrong_url_is_told)
 {
 	struct bench bench;
 	bench_init(&bench);
-	bench.settings.url = "postgresql://[::1";
+	bench.settings.url = "postgresql://user:s3cret@[::1";
 	bench_start(&bench);
 	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "database.url"));
+	ck_assert_ptr_null(strstr(store_trouble(bench.store), "s3cret"));
 	bench_close(&bench);
 }
 END_TEST

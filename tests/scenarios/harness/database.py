@@ -1,11 +1,14 @@
 """PostgreSQL through psql: the cluster of this test run, or one of a test's own that it may stop and freeze."""
+import contextlib
 import os
 import signal
 import subprocess
 import tempfile
+import time
 
 from harness.check import Failure
 from harness.digest import h
+from harness.faults import alive
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 DAEMON_PASSWORD = "rollcall-of-the-tests"
@@ -37,7 +40,7 @@ class OwnCluster(Cluster):
     """A cluster that a test may stop, start and freeze."""
 
     def __init__(self, directory, migrate):
-        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, "dev.d", "cluster")
+        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, ".ci", "dev", "cluster")
         self.sockets = tempfile.mkdtemp(prefix="rollcall-own.", dir="/tmp")
         os.chmod(self.sockets, 0o755)
         self.run("create")
@@ -53,13 +56,26 @@ class OwnCluster(Cluster):
         done = subprocess.run([self.tool, verb, self.home, *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=90)
         if done.returncode != 0:
-            raise Failure("cluster %s: %s" % (verb, done.stderr))
+            log = os.path.join(self.home, "data", "server.log")
+            tail = open(log).read()[-2000:] if os.path.exists(log) else ""
+            raise Failure("cluster %s: %s\n%s" % (verb, done.stderr, tail))
 
     def start(self):
         self.run("start", self.sockets)
 
     def stop(self):
         self.run("stop")
+
+    def kill(self):
+        """As if the power had gone: SIGKILL for the postmaster and all that it started."""
+        self.freeze()  # so that nobody is born meanwhile
+        for pid in self.frozen:
+            os.kill(pid, signal.SIGKILL)
+        while any(alive(pid) for pid in self.frozen):
+            time.sleep(0.01)
+        # Whoever adopts orphans may be slow to bury them, and a number that is in use looks like a running postmaster.
+        for lock in (os.path.join(self.home, "data", "postmaster.pid"), self.sockets + "/.s.PGSQL.5432.lock"):
+            os.unlink(lock)
 
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:
@@ -139,6 +155,22 @@ class Database:
             names.append("may_register")
             literals.append("'%s'" % may_register)
         self.query("insert into account (%s) values (%s)" % (", ".join(names), ", ".join(literals)))
+
+    @contextlib.contextmanager
+    def locked(self, sql):
+        """Runs the statement in a transaction that stays open as long as the with block."""
+        psql = subprocess.Popen(
+            ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.sockets, "-U", "postgres",
+             "-d", self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "PGPASSWORD": self.cluster.password})
+        try:
+            psql.stdin.write("begin; %s;\n\\echo open\n" % sql)
+            while (line := psql.stdout.readline()) != "open\n":
+                if not line:
+                    raise Failure("psql ended: %s" % sql)
+            yield
+        finally:
+            psql.communicate("commit;\n", timeout=60)
 
     def clear_bindings(self):
         """As if nobody had ever registered; the version tells workers that remember otherwise."""

@@ -51,8 +51,9 @@ class Environment:
         add_baseline_users(database)
         return database
 
-    def _server(self, changes, options=(), cluster=None):
-        database = self.new_database(cluster)
+    def _server(self, changes, options=(), cluster=None, database=None):
+        database = database or self.new_database(cluster)
+        self.count += 1
         return Server(os.path.join(self.directory, "server%d" % self.count), self.sockets, self.certificates(), database,
                       self.transcript, changes, options)
 
@@ -64,16 +65,17 @@ class Environment:
             self.shared.start()
         return self.shared
 
-    def make(self, changes=None, options=(), cluster=None, environment=None):
-        """A server of the test's own, not started yet; environment is added to that of the tests."""
-        server = self._server(changes or {}, options, cluster)
-        server.environment = {**os.environ, **(environment or {})}
+    def make(self, changes=None, options=(), cluster=None, database=None, environment=None):
+        """A server of the test's own, not started yet; with a database it becomes one more node on that. environment is
+        added to that of the tests."""
+        server = self._server(changes or {}, options, cluster, database)
+        server.environment = environment or {}
         self.own.append(server)
         return server
 
-    def start(self, changes=None, options=(), cluster=None):
+    def start(self, changes=None, options=(), cluster=None, database=None):
         """A server of the test's own; changes as in Server.configure()."""
-        return self.make(changes, options, cluster).start()
+        return self.make(changes, options, cluster, database).start()
 
     def own_cluster(self):
         """A PostgreSQL cluster that this test may stop and freeze."""

@@ -59,6 +59,10 @@ class Phone:
                                                    request.uri, body=request.body, **change))
         return request
 
+    def prepare(self):
+        """A nonce at hand: the next request goes out without asking for one."""
+        self.nonces["<%s>" % self.aor] = self.challenge()
+
     def challenge(self, to=None):
         """A fresh challenge for this To field, of the wanted algorithm or the first offered."""
         probe = self.register_request()

@@ -94,11 +94,11 @@ class Server:
         os.makedirs(directory, exist_ok=True)
         self.directory, self.certificates, self.database = directory, certificates, database
         self.transcript, self.options, self.phones = transcript, list(options), []
+        self.environment = {}  # added to that of the tests
         self.port = free_ports(4)
         self.tls_port, self.health_port = self.port + 1, self.port + 2
         self.socket = os.path.join(sockets, "a%d.sock" % self.port)
         self.log_path, self.process = os.path.join(directory, "log"), None
-        self.environment = None  # of the daemon; that of the tests when None
         with open(os.path.join(directory, "password"), "w") as file:
             os.chmod(file.fileno(), 0o600)
             file.write(DAEMON_PASSWORD)
@@ -130,7 +130,7 @@ class Server:
     def launch(self):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                        start_new_session=True, env=self.environment)
+                                        start_new_session=True, env={**os.environ, **self.environment})
         log.close()
 
     def start(self, timeout=15.0):
@@ -245,6 +245,10 @@ class Server:
 
     def ctl_json(self, *arguments):
         return json.loads(self.ctl(*arguments, "--json").stdout)
+
+    def counter(self, name):
+        """A counter of all processes together, by its name in include/base/stats.h."""
+        return json.loads(self.ctl("status", "--json", check=False).stdout)["counters"][name]
 
     # --- clients ---
 

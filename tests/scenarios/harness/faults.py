@@ -1,0 +1,230 @@
+"""What goes wrong around a server: processes that die or stand still, a database that is slow, fails or is cut off."""
+import os
+import re
+import select
+import signal
+import socket
+import threading
+
+from harness.check import Failure
+
+
+# --- processes ---
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def alive(pid):
+    """Neither gone nor a zombie."""
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def socket_inodes(pid):
+    found = set()
+    try:
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            try:
+                match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+            except OSError:
+                continue
+            if match:
+                found.add(match.group(1))
+    except OSError:
+        pass
+    return found
+
+
+def udp_sockets(port):
+    """{inode: octets waiting} of the UDP sockets bound to this port."""
+    found = {}
+    for table in ("/proc/net/udp", "/proc/net/udp6"):
+        with open(table) as file:
+            for fields in (line.split() for line in file.readlines()[1:]):
+                if int(fields[1].rpartition(":")[2], 16) == port:
+                    found[fields[9]] = int(fields[4].partition(":")[2], 16)
+    return found
+
+
+def workers(server):
+    """Those children of the master that hold a socket for SIP over UDP."""
+    sip = set(udp_sockets(server.port))
+    return [pid for pid in children(server.process.pid) if socket_inodes(pid) & sip]
+
+
+def wait_workers(server, count, timeout=20.0):
+    def all_there():
+        found = workers(server)
+        return found if len(found) == count else None
+    return server.wait(all_there, "%d workers" % count, timeout)
+
+
+def admin(server):
+    """The child that holds no socket for SIP; None while there is none."""
+    known = workers(server)
+    return next((pid for pid in children(server.process.pid) if pid not in known and alive(pid)), None)
+
+
+class Stopped:
+    """with Stopped(pid, …): these processes stand still."""
+
+    def __init__(self, *pids):
+        self.pids = pids
+
+    def __enter__(self):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_):
+        for pid in self.pids:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+
+
+def worker_of(server, phone):
+    """The worker that gets this phone's datagrams: while all stand still, theirs is the queue that grows."""
+    known = workers(server)
+    with Stopped(*known):
+        before = udp_sockets(server.port)
+        phone.send(phone.request("OPTIONS", "sip:example.com"))
+
+        def grown():
+            now = udp_sockets(server.port)
+            return next((inode for inode in now if now[inode] > before.get(inode, 0)), None)
+        inode = server.wait(grown, "the datagram waits in a socket")
+        owner = next(pid for pid in known if inode in socket_inodes(pid))
+    if phone.receive() is None:
+        raise Failure("no answer of worker %d" % owner)
+    return owner
+
+
+def phones_of_both(server, count=2):
+    """{worker: [phone over UDP, …]} with so many phones for each of the workers."""
+    found = {pid: [] for pid in workers(server)}
+    for _ in range(200):
+        if all(len(phones) >= count for phones in found.values()):
+            return found
+        phone = server.phone()
+        found[worker_of(server, phone)].append(phone)
+    raise Failure("one worker gets no datagrams: %s" % found)
+
+
+def resident_kb(pid):
+    with open("/proc/%d/status" % pid) as file:
+        return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.M).group(1))
+
+
+# --- the database ---
+
+def on_commit(database, body, user="alice"):
+    """Runs this PL/pgSQL whenever a commit changes the address of the user; `without()` ends it."""
+    database.query("""
+        create sequence if not exists test_commits;
+        create or replace function test_on_commit() returns trigger language plpgsql security definer as $$
+        begin
+            %s
+            return new;
+        end $$;
+        create or replace trigger test_on_commit before update on aor for each row
+            when (new.aor = '%s@example.com') execute function test_on_commit();
+    """ % (body, user))
+
+
+def slow_commits(database, seconds, user="alice"):
+    on_commit(database, "perform pg_sleep(%g);" % seconds, user)
+
+
+def failing_commits(database, sqlstate, times=1000000, user="alice"):
+    """The next commits fail. The sequence counts them: it is not rolled back."""
+    on_commit(database, "if nextval('test_commits') <= %d then raise exception 'made to fail' using errcode = '%s'; end if;"
+              % (times, sqlstate), user)
+    database.query("alter sequence test_commits restart")
+
+
+def without_fault(database):
+    database.query("drop trigger if exists test_on_commit on aor")
+
+
+def add_users(database, count, password, prefix="u"):
+    """u0@example.com and so on, by one statement."""
+    database.query("""
+        insert into account (aor, login, ha1_md5, ha1_sha256)
+        select n || '@example.com', n, md5(n || ':example.com:%(p)s'),
+            encode(sha256(convert_to(n || ':example.com:%(p)s', 'UTF8')), 'hex')
+        from (select '%(u)s' || i as n from generate_series(0, %(c)d) i) names
+    """ % {"p": password, "u": prefix, "c": count - 1})
+
+
+class Between:
+    """A pipe between daemon and PostgreSQL that may be cut when a commit passes.
+
+    cut_before: so many commits never reach PostgreSQL. cut_behind: so many are done, and nobody hears of it.
+    """
+    COMMIT = re.compile(rb"commit(_one)?\0\0")  # a Bind: the name of the statement, then a count below 256
+
+    def __init__(self, env, cluster):
+        self.cut_before = self.cut_behind = self.commits = 0
+        self.directory = os.path.join(env.sockets, "between%d" % id(self))
+        os.mkdir(self.directory)
+        self.target = os.path.join(cluster.sockets, ".s.PGSQL.5432")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(os.path.join(self.directory, ".s.PGSQL.5432"))
+        self.listener.listen(64)
+        env.cleanups.append(self.listener.close)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, database):
+        return "postgresql://rollcall@/%s?host=%s" % (database.name, self.directory)
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            try:
+                far.connect(self.target)
+            except OSError:
+                near.close()
+                continue
+            threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
+
+    def _carry(self, near, far):
+        with near, far:
+            try:
+                while self._step(near, far):
+                    pass
+            except OSError:
+                pass
+
+    def _step(self, near, far):
+        readable, _, _ = select.select([near, far], [], [])
+        if far in readable:
+            data = far.recv(65536)
+            near.sendall(data)
+            return bool(data)
+        data = near.recv(65536)
+        if self.COMMIT.search(data):
+            self.commits += 1
+            if self.cut_before > 0:
+                self.cut_before -= 1
+                return False
+            if self.cut_behind > 0:
+                self.cut_behind -= 1
+                far.sendall(data)
+                far.recv(65536)  # PostgreSQL flushes when it is done with the statement
+                return False
+        far.sendall(data)
+        return bool(data)

@@ -1,0 +1,438 @@
+"""A database that is away, slow, cut off, killed or made to fail: no answer 200 without a binding, and no standstill."""
+import os
+import re
+import signal
+import threading
+import time
+
+from harness import Failure, add_test, covers, equal, true
+from harness.faults import Between, add_users, failing_commits, on_commit, without_fault, workers
+from harness.phone import ALICE_PASSWORD
+
+C1, C2, C3 = ("<sip:alice@192.0.2.%d:5062>" % n for n in (10, 11, 12))
+
+
+def bindings(server, user="alice"):
+    """(contact, CSeq) pairs as another connection to the database sees them."""
+    rows = server.database.query("select contact, cseq from binding where username = '%s' and domain = 'example.com' "
+                                 "order by contact" % user)
+    return [("<%s>" % contact, int(cseq)) for contact, cseq in rows]
+
+
+def contacts(server, user="alice"):
+    return [contact for contact, _ in bindings(server, user)]
+
+
+def cseq(request):
+    return int(request.get("CSeq").split()[0])
+
+
+def retry_after(response):
+    seconds = int(response.header("retry-after", r"^\d+$"))
+    true(20 <= seconds <= 90, "Retry-After is %d" % seconds)
+
+
+# --- away ---
+
+@covers("REG-DB-6")
+def test_database_away_at_the_start(env):
+    """No challenge, for nothing could come of it; OPTIONS as /readyz; and back by itself."""
+    cluster = env.own_cluster()
+    server = env.make(cluster=cluster)
+    cluster.stop()
+    server.launch()
+    server.wait(lambda: server.health("/livez")[0] == 200, "alive")
+    phone = server.phone("tcp")
+    answer = phone.reg0(C1).expect(503)
+    retry_after(answer)
+    equal(answer.all("www-authenticate"), [], "challenges")
+    retry_after(phone.opt().expect(503))
+    equal(server.health()[0], 503, "/readyz")
+    equal(server.health("/startupz")[0], 503, "/startupz")
+    server.wait_log(r"db\.down .*retrying in \d+ ms; SIP answers 503 until then")
+    cluster.start()
+    server.wait_ready()
+    phone.opt().expect(200)
+    phone.reg(C1).expect(200)
+    equal(server.process.poll(), None, "exit status")
+
+
+@covers("REG-DB-6")
+def test_database_stopped_and_started(env):
+    """503 at once, retransmissions of it absorbed; OPTIONS stays good within db_grace; full service by itself."""
+    cluster = env.own_cluster()
+    server = env.start(cluster=cluster)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    cluster.stop()
+    server.wait_log(r"db\.down ")
+    began = time.monotonic()
+    request = phone.authorize(phone.register_request(C2))
+    retry_after(phone.exchange(request).expect(503))
+    true(time.monotonic() - began < 1, "503 after %.1f s" % (time.monotonic() - began))
+    phone.opt().expect(200)
+    equal(server.health()[0], 200, "/readyz within db_grace")
+    true("database" in server.health("/readyz?verbose")[1], "/readyz?verbose")
+    cluster.start()
+    server.wait(lambda: phone.reg(C2).status == 200, "the phone is served again", 20)
+    equal(contacts(server), [C1, C2], "bindings")
+
+
+def test_database_gone_for_longer_than_the_grace(env):
+    cluster = env.own_cluster()
+    server = env.start({"health": {"db_grace": "1s"}}, cluster=cluster)
+    phone = server.phone()
+    phone.opt().expect(200)
+    cluster.stop()
+    server.wait(lambda: server.health()[0] == 503, "/readyz says 503", 15)
+    server.wait(lambda: phone.opt().status == 503, "OPTIONS says 503", 15)
+    equal(server.health("/livez")[0], 200, "/livez never speaks of the database")
+    cluster.start()
+    server.wait_ready()
+    server.wait(lambda: phone.opt().status == 200, "OPTIONS says 200", 15)
+
+
+@covers("TXN-4321-1")
+def test_frozen_database(env):
+    """In flight: 500 or 503 at about query_timeout. Later ones: 503 at once. OPTIONS all the while. Then full speed."""
+    cluster = env.own_cluster()
+    server = env.start({"database": {"query_timeout": "3s"}}, cluster=cluster)
+    add_users(server.database, 20, ALICE_PASSWORD)
+    phones = [server.phone(user="u%d" % n) for n in range(20)]
+    for phone in phones:
+        phone.prepare()
+    cluster.freeze()
+    env.cleanups.insert(0, cluster.thaw)
+    began = time.monotonic()
+    for phone in phones[:10]:
+        phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
+    probe = server.phone("tcp")
+    waited = {}
+    while time.monotonic() - began < 2.0:
+        sent = time.monotonic()
+        true(probe.opt() is not None, "OPTIONS is not answered")
+        waited[time.monotonic() - sent] = True
+    true(max(waited) < 0.5, "OPTIONS waited %.2f s" % max(waited))
+    for phone in phones[10:]:
+        sent = time.monotonic()
+        retry_after(phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(503))
+        true(time.monotonic() - sent < 0.5, "a later one waited %.2f s for its 503" % (time.monotonic() - sent))
+    for phone in phones[:10]:
+        answer = phone.receive()
+        true(answer is not None and answer.status in (500, 503), "in flight: %s" % (answer and answer.status))
+        took = time.monotonic() - began
+        true(2.5 < took < 6, "in flight: answered after %.1f s" % took)
+    cluster.thaw()
+    server.wait_ready()
+    server.wait(lambda: phones[0].reg("<sip:u0@192.0.2.2:5062>").status == 200, "served again", 20)
+    for phone in phones:
+        phone.reg("<sip:%s@192.0.2.3:5062>" % phone.user).expect(200)
+
+
+# --- load ---
+
+class Load:
+    """Phones that register two contacts at once, again and again, and remember what was acknowledged."""
+
+    def __init__(self, server, count, transport="udp"):
+        self.server, self.stop = server, threading.Event()
+        self.acknowledged, self.sent, self.statuses, self.complaints = {}, {}, {}, []
+        add_users(server.database, count, ALICE_PASSWORD)
+        self.threads = [threading.Thread(target=self._run, args=("u%d" % n, transport)) for n in range(count)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _run(self, user, transport):
+        phone = self.server.phone(transport, user=user)
+        pair = ["<sip:%s@192.0.2.%d:5062>" % (user, n) for n in (1, 2)]
+        while not self.stop.is_set():
+            try:
+                request = phone.authorize(phone.register_request(*pair))
+                self.sent[user] = cseq(request)
+                status = phone.exchange(request, timeout=12).status
+            except Failure as failure:
+                status = "none"
+                if "wanted 401" not in str(failure):
+                    self.complaints.append("%s: %s" % (user, failure))
+            self.statuses[status] = self.statuses.get(status, 0) + 1
+            if status == 200:
+                self.acknowledged[user] = cseq(request)
+            else:
+                phone.nonces.clear()
+                self.stop.wait(0.05)
+
+    def more(self, count=200, timeout=60):
+        """Waits for so many more answers 200."""
+        enough = self.statuses.get(200, 0) + count
+        self.server.wait(lambda: self.statuses.get(200, 0) >= enough, "%d more answers 200: %s" % (count, self.statuses),
+                         timeout)
+
+    def judge(self):
+        """What was acknowledged is there, as it was then or newer, both contacts of one request."""
+        rows = self.server.database.query("select username, min(cseq), max(cseq), count(*) from binding group by 1")
+        stored = {user: (int(low), int(high), int(n)) for user, low, high, n in rows}
+        for user, number in self.acknowledged.items():
+            low, high, count = stored.get(user, (0, 0, 0))
+            true(count == 2 and low == high, "%s is half applied: %s" % (user, stored.get(user)))
+            true(number <= low <= self.sent[user], "%s: acknowledged %d, stored %d, sent %d"
+                 % (user, number, low, self.sent[user]))
+        extra = [user for user in stored if user.startswith("u") and stored[user][0] != stored[user][1]]
+        equal(extra, [], "half applied")
+        equal(self.complaints, [], "unanswered")
+
+
+@covers("REG-DB-7")
+def test_killed_postmaster_loses_nothing_that_was_acknowledged(env):
+    cluster = env.own_cluster()
+    server = env.start({"server": {"workers": "2"}, "log": {"level": "notice"}}, cluster=cluster)
+    load = Load(server, 40)
+    with load:
+        load.more()
+        cluster.kill()
+        cluster.start()
+        load.more()
+    load.judge()
+    server.wait_ready()
+    true(load.statuses.get(503, 0) > 0, "nobody noticed: %s" % load.statuses)
+
+
+@covers("REG-DB-7", "AUT-7616-3.3-3")
+def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
+    server = env.start()
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    phone.nonces.clear()
+    phone.prepare()
+    fresh = phone.authorize(phone.register_request(C2))
+    for pid in workers(server):
+        os.kill(pid, signal.SIGSTOP)  # nothing in order: as if the power had gone
+    os.killpg(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    server.process = None
+    server.start()
+    answer = phone.exchange(fresh).expect(200)
+    equal(sorted("<%s>" % c for c in answer.contacts), [C1, C2], "bindings")
+
+
+@covers("REG-DB-5")
+def test_connections_cut_again_and_again_under_load(env):
+    """pg_terminate_backend in a loop: each answer is 200 and stored, or 500 or 503."""
+    server = env.start({"log": {"level": "notice"}})
+    load = Load(server, 16)
+    with load:
+        for _ in range(8):
+            load.more(10)
+            server.database.query("select pg_terminate_backend(pid) from pg_stat_activity "
+                                  "where usename = 'rollcall' and datname = current_database()")
+        load.more(100)
+    load.judge()
+    true(set(load.statuses) <= {200, 500, 503, "none"}, "answers: %s" % load.statuses)
+
+
+# --- a commit whose outcome nobody knows ---
+
+def between(env, **changes):
+    server = env.make(changes)
+    pipe = Between(env, env.cluster)
+    server.configure({"database": {"url": pipe.url(server.database)}})
+    return server.start(), pipe
+
+
+@covers("REG-DB-5")
+def test_cut_behind_the_commit(env):
+    """It is stored, nobody said so: the look-up finds it, and it is not done twice."""
+    server, pipe = between(env)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    version = int(server.database.value("select version from aor where aor = 'alice@example.com'"))
+    pipe.cut_behind = 1
+    phone.reg(C2).expect(200)
+    equal(pipe.cut_behind, 0, "cuts left")
+    equal(contacts(server), [C1, C2], "bindings")
+    equal(int(server.database.value("select version from aor where aor = 'alice@example.com'")), version + 1, "version")
+    equal(server.counter("db_unknown"), 1, "db_unknown")
+    phone.reg(C3).expect(200)
+
+
+@covers("REG-DB-5")
+def test_cut_before_the_commit(env):
+    """It is not stored: decided again, 200 and stored."""
+    server, pipe = between(env)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    pipe.cut_before = 1
+    phone.reg(C2).expect(200)
+    equal(pipe.cut_before, 0, "cuts left")
+    equal(contacts(server), [C1, C2], "bindings")
+
+
+@covers("REG-10.3.7-14", "REG-DB-5")
+def test_cut_before_every_commit(env):
+    server, pipe = between(env)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    pipe.cut_before = 1000
+    phone.reg(C2, C3).expect(500)
+    equal(contacts(server), [C1], "bindings")
+    pipe.cut_before = 0
+    server.wait(lambda: phone.reg(C2).status == 200, "the next REGISTER is served")
+    equal(contacts(server), [C1, C2], "bindings")
+
+
+# --- a commit that fails ---
+
+def retried(env, sqlstate):
+    server = env.server
+    phone = server.phone()
+    phone.prepare()
+    before = server.counter("db_retries"), server.counter("db_commits")
+    failing_commits(server.database, sqlstate, times=2)
+    try:
+        phone.reg(C1).expect(200)
+    finally:
+        without_fault(server.database)
+    equal(contacts(server), [C1], "bindings")
+    true(server.counter("db_retries") >= before[0] + 2, "db_retries")
+    equal(server.counter("db_commits"), before[1] + 1, "db_commits")
+
+
+for _name, _state in (("serialization_failure", "40001"), ("deadlock", "40P01"), ("lock_timeout", "55P03")):
+    add_test(globals(), "%s_is_tried_again" % _name, lambda env, s=_state: retried(env, s), ["REG-DB-1"])
+
+
+@covers("REG-10.3-7", "REG-10.3.7-14")
+def test_second_contact_that_cannot_be_stored_takes_the_first_with_it(env):
+    server = env.server
+    phone = server.phone()
+    phone.prepare()
+    on_commit(server.database, "if jsonb_array_length(new.bindings) > 1 then raise exception 'made to fail'; end if;")
+    try:
+        phone.reg(C1, C2).expect(500)
+        equal(contacts(server), [], "bindings")
+        phone.reg(C1).expect(200)
+    finally:
+        without_fault(server.database)
+    equal(contacts(server), [C1], "bindings")
+
+
+def test_culprit_in_a_batch_fails_alone(env):
+    """Many commits travel as one statement; what spoils it must not spoil the others."""
+    server = env.server
+    phones = [server.phone(), server.phone(user="bob")] + [server.phone(user="bob") for _ in range(6)]
+    for phone in phones:
+        phone.prepare()
+    failing_commits(server.database, "23514")
+    try:
+        for i, phone in enumerate(phones):
+            phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.%d:5062>" % (phone.user, i + 1))))
+        answers = [phone.receive() for phone in phones]
+    finally:
+        without_fault(server.database)
+    equal([answer and answer.status for answer in answers], [500] + [200] * 7, "answers")
+    equal(len(contacts(server, "bob")), 7, "bindings of bob")
+
+
+# --- many at once ---
+
+@covers("REG-10.3-8", "REG-DB-1")
+def test_fifty_phones_of_one_address_at_once(env):
+    server = env.start({"server": {"workers": "2"}, "registration": {"max_contacts": 60}})
+    phones = [server.phone("tcp") for _ in range(50)]
+    own = ["<sip:alice@192.0.2.%d:5062>" % n for n in range(1, 51)]
+    requests = []
+    for phone, contact in zip(phones, own):
+        phone.prepare()
+        requests.append(phone.authorize(phone.register_request(contact)))
+    for phone, request in zip(phones, requests):
+        phone.send(request)
+    sets = []
+    for phone, contact in zip(phones, own):
+        answer = phone.receive(30)
+        true(answer is not None, "no answer for %s" % contact)
+        seen = {"<%s>" % c for c in answer.expect(200).contacts}
+        true(contact in seen, "%s is not in its own answer" % contact)
+        sets.append(seen)
+    sets.sort(key=len)
+    for smaller, larger in zip(sets, sets[1:]):
+        true(smaller < larger, "answers that no order of the requests explains: %s and %s" % (smaller, larger))
+    equal(sorted(contacts(server)), sorted(own), "bindings")
+
+
+@covers("REG-DB-4")
+def test_sql_in_a_user_part_is_only_a_name(env):
+    server = env.server
+    before = len(server.log)
+    for user, status in (("alice", 403), ("gateway", 404)):
+        for text in ("x';--", "x'%3Bdrop%20table%20aor%3B--", "x%22%27%5C%00", "$1"):
+            phone = server.phone(user=user)
+            phone.reg(C1, to="sip:%s@example.com" % text).expect(status)
+    for login in ("alice' or '1'='1", "';drop table account;--"):
+        phone = server.phone(login=login)
+        phone.reg(C1).expect(401)
+    equal(server.database.value("select count(*) from account"), "4", "accounts")
+    equal(server.database.value("select count(*) from aor"), "4", "addresses")
+    true("db.error" not in server.log[before:], "the database complained")
+
+
+# --- a database that is not as it must be ---
+
+def not_ready(env, server, reason):
+    server.launch()
+    server.wait_log(reason)
+    equal(server.health()[0], 503, "/readyz")
+    server.wait(lambda: re.search(reason, server.health("/readyz?verbose")[1]), "/readyz tells the reason")
+    retry_after(server.phone().reg0(C1).expect(503))
+
+
+def test_database_without_fsync_is_refused(env):
+    cluster = env.own_cluster()
+    server = env.make(cluster=cluster)
+    cluster.psql("postgres", "alter system set fsync = off")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    not_ready(env, server, r"has fsync = off: acknowledged registrations would not survive a crash")
+    cluster.psql("postgres", "alter system reset fsync")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    server.wait_ready()
+    server.phone().reg(C1).expect(200)
+
+
+def test_database_without_synchronous_commit_is_refused(env):
+    server = env.make()
+    server.database.query('alter database "%s" set synchronous_commit = off' % server.database.name)
+    not_ready(env, server, r"has synchronous_commit = off")
+    server.configure({"database": {"durability": "ignore"}})
+    server.restart()
+    server.phone().reg(C1).expect(200)
+
+
+def test_schema_missing(env):
+    server = env.make()
+    server.database.query("drop table schema_version")
+    not_ready(env, server, r"database schema is 0, this version needs \d+; run: rollcallctl db migrate")
+
+
+def test_schema_older_and_newer(env):
+    server = env.make()
+    server.database.query("update schema_version set version = 0")
+    not_ready(env, server, r"database schema is 0, this version needs \d+; run: rollcallctl db migrate")
+    server.database.query("update schema_version set version = 999")
+    server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
+                "/readyz tells that the schema is too new")
+    server.database.query("update schema_version set version = 1")
+    server.wait_ready()
+
+
+def test_wrong_password_is_named(env):
+    server = env.make()
+    with open(server.directory + "/password", "w") as file:
+        file.write("not-the-password")
+    not_ready(env, server, r"password authentication failed for user .{0,2}rollcall")
+    true("not-the-password" not in server.log, "the password is in the log")

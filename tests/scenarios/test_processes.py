@@ -1,0 +1,400 @@
+"""Master, workers and admin process: what dies comes back, what is stopped ends in order, and nothing leaks on the way."""
+import os
+import re
+import resource
+import secrets
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from harness import Failure, Skip, covers, equal, true
+from harness.digest import h
+from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_workers,
+                            worker_of, workers)
+from harness.message import parse_response
+from harness.phone import ALICE_PASSWORD
+
+C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
+S1 = "<sips:alice@192.0.2.10:5062>"
+TWO = {"server": {"workers": "2"}}
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+def gone(server, pid):
+    server.wait(lambda: not alive(pid), "process %d is gone" % pid)
+
+
+def ended(server, timeout=20.0):
+    """The status with which the master ended, within the time."""
+    try:
+        return server.process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        raise Failure("the master is still there after %g s" % timeout)
+
+
+# --- death ---
+
+def test_killed_worker_is_replaced_and_the_others_notice_nothing(env):
+    server = env.start(TWO)
+    phones = phones_of_both(server, 1)
+    victim, other = sorted(phones)
+    contact = "<sip:alice@192.0.2.%d:5062>"
+    phones[victim][0].reg(contact % 1).expect(200)
+    streams = [server.phone("tcp") for _ in range(12)]
+    for phone in streams:
+        phone.opt().expect(200)
+    kill(victim)
+    for n in range(2, 6):
+        phones[other][0].reg(contact % n).expect(200)
+    now = wait_workers(server, 2)
+    true(victim not in now and other in now, "workers %s became %s" % (sorted(phones), now))
+    cut = [phone for phone in streams if phone.wire.closed(0.05)]
+    true(0 < len(cut) < len(streams), "%d of %d streams were cut" % (len(cut), len(streams)))
+    for phone in streams:
+        if phone not in cut:
+            phone.opt().expect(200)
+    equal(sorted(phones[other][0].fetch()), [(contact % n).strip("<>") for n in range(1, 6)], "bindings")
+    server.wait_log(r"process.died .*worker.* signal=9")
+
+
+def test_acknowledged_bindings_survive_the_death_of_workers(env):
+    server = env.start(TWO)
+    count = 24
+    add_users(server.database, count, ALICE_PASSWORD)
+    acknowledged, stop = {}, threading.Event()
+
+    def register(n):
+        phone = server.phone(user="u%d" % n)
+        for i in range(1, 1000):
+            if stop.is_set():
+                return
+            contact = "sip:u%d@192.0.2.%d:5062" % (n, i % 9 + 1)
+            try:
+                request = phone.authorize(phone.register_request("<%s>" % contact))
+                if phone.exchange(request, timeout=2.0).status == 200:
+                    acknowledged[n, contact] = int(request.get("CSeq").split()[0])
+                else:
+                    phone.nonces.clear()
+            except Failure:
+                phone.nonces.clear()  # died with its worker
+
+    threads = [threading.Thread(target=register, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        for victim in wait_workers(server, 2):
+            enough = len(acknowledged) + 20
+            server.wait(lambda: len(acknowledged) >= enough, "%d acknowledged" % enough, 20)
+            kill(victim)
+            wait_workers(server, 2)
+        enough = len(acknowledged) + 20
+        server.wait(lambda: len(acknowledged) >= enough, "%d acknowledged" % enough, 20)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    stored = {(user, contact): int(cseq) for user, contact, cseq in
+              server.database.query("select username, contact, cseq from binding")}
+    missing = [key for key, cseq in acknowledged.items() if stored.get(("u%d" % key[0], key[1]), 0) < cseq]
+    equal(missing, [], "missing of %d acknowledged" % len(acknowledged))
+
+
+def test_datagrams_wait_for_the_successor(env):
+    """The sockets are the master's: what came while nobody read is answered by the next one on the same socket."""
+    server = env.start(TWO)
+    phone = server.phone()
+    victim = worker_of(server, phone)
+    other = next(pid for pid in workers(server) if pid != victim)
+    phone.prepare()
+    request = phone.authorize(phone.register_request(C1))
+    with Stopped(victim):
+        phone.send(request)
+        phone.silence(0.3)
+        kill(victim)
+        answer = phone.receive()
+    true(answer is not None, "no answer to a datagram that waited in the socket")
+    equal(answer.expect(200).get("call-id"), phone.call_id, "Call-ID")
+    successor = worker_of(server, phone)
+    true(successor not in (victim, other), "the phone belongs to %d now, not to the successor of %d" % (successor, victim))
+
+
+def test_three_deaths_within_a_minute_give_the_share_to_the_others(env):
+    server = env.start(TWO)
+    phone = server.phone()
+    for _ in range(3):
+        victim = worker_of(server, phone)
+        kill(victim)
+        gone(server, victim)
+        if _ < 2:
+            wait_workers(server, 2)
+    began = time.monotonic()
+    server.wait_log(r"process.died .*restart_in_ms=(9\d\d\d|10000)")
+    server.wait(lambda: len(children(server.process.pid)) == 2, "one worker and the admin process")
+    phone.opt().expect(200)  # its socket went to the survivor
+    for _ in range(20):
+        server.phone().opt().expect(200)
+        server.phone("tcp").opt().expect(200)
+    equal(len(workers(server)), 1, "workers during the pause")
+    wait_workers(server, 2, 30)
+    true(time.monotonic() - began > 8, "it came back after %.1f s" % (time.monotonic() - began))
+    for _ in range(20):
+        server.phone().opt().expect(200)
+
+
+def test_stuck_worker_is_seen_and_replaced(env):
+    server = env.start(TWO)
+    equal(server.health("/livez")[0], 200, "/livez")
+    victim = workers(server)[0]
+    began = time.monotonic()
+    with Stopped(victim):
+        status, body = server.wait(lambda: (lambda a: a if a[0] == 503 else None)(server.health("/livez")),
+                                   "/livez says 503", 20)
+        true(re.search(r"worker \d has not turned", body), "/livez: %r" % body)
+        true(3 < time.monotonic() - began < 9, "/livez said so after %.1f s" % (time.monotonic() - began))
+        gone_after = server.wait(lambda: time.monotonic() if not alive(victim) else None, "it is replaced", 40) - began
+    true(9 < gone_after < 30, "it was replaced after %.1f s" % gone_after)
+    server.wait_log(r"process.stuck ")
+    true(victim not in wait_workers(server, 2), "the stuck worker is still there")
+    server.wait(lambda: server.health("/livez")[0] == 200, "/livez is good again", 20)
+
+
+def test_killed_admin_process_comes_back(env):
+    server = env.start()
+    victim, worker = admin(server), workers(server)
+    phone = server.phone("tcp")
+    phone.reg(C1).expect(200)
+    kill(victim)
+    phone.reg(C2).expect(200)
+    server.wait(lambda: admin(server) not in (None, victim), "another admin process")
+    server.wait_ready()
+    equal(workers(server), worker, "workers")
+    equal(len(phone.fetch()), 2, "bindings on the same connection")
+    true("alice@example.com" in server.ctl("binding", "list").stdout, "the admin socket does not answer")
+
+
+def test_nobody_stays_when_the_master_is_killed(env):
+    server = env.start(TWO)
+    left = children(server.process.pid)
+    equal(len(left), 3, "children")
+    kill(server.process.pid)
+    server.process.wait()
+    for pid in left:
+        gone(server, pid)
+    server.process = None
+
+
+# --- the end ---
+
+def read_to_the_end(stream):
+    """What still came, and whether it ended by a close_notify: without one Python raises SSLEOFError."""
+    stream.socket.suppress_ragged_eofs = False
+    stream.socket.settimeout(15)
+    data = b""
+    while True:
+        octets = stream.socket.recv(65536)
+        if not octets:
+            return data
+        data += octets
+
+
+@covers("TLS-5923-8.3-1")
+def test_stopping_answers_what_was_begun_and_says_goodbye(env):
+    server = env.start(TWO)
+    busy, idle = server.phone("tls"), server.phone("tls")
+    idle.opt().expect(200)
+    busy.prepare()
+    slow_commits(server.database, 1.5)
+    busy.send(busy.authorize(busy.register_request(S1)))
+    server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    equal(parse_response(read_to_the_end(busy.wire)).status, 200, "answer to the pending request")
+    equal(read_to_the_end(idle.wire), b"", "what an idle connection got")
+    equal(ended(server, 12), 0, "exit status")
+    true(time.monotonic() - began < 11, "it took %.1f s" % (time.monotonic() - began))
+    equal(server.database.query("select contact from binding"), [(S1.strip("<>"),)], "bindings")
+
+
+def test_stopping_accepts_nothing_new(env):
+    server = env.start()
+    phone = server.phone()
+    phone.prepare()
+    slow_commits(server.database, 2)
+    phone.send(phone.authorize(phone.register_request(C1)))
+    server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
+    server.process.send_signal(signal.SIGTERM)
+    server.wait(lambda: refused(server), "new connections are refused", 5)
+    true(server.process.poll() is None, "it is gone already")
+    status, body = server.health()
+    equal(status, 503, "/readyz of a node that stops (%r)" % body)
+    equal(phone.receive().status, 200, "answer to the pending request")
+    equal(ended(server, 12), 0, "exit status")
+
+
+def refused(server):
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_second_term_stops_at_once(env):
+    server = env.start({"database": {"query_timeout": "20s"}})
+    phone = server.phone()
+    phone.prepare()
+    slow_commits(server.database, 15)
+    phone.send(phone.authorize(phone.register_request(C1)))
+    server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_log(r" stop ")
+    phone.silence(0.5)
+    true(server.process.poll() is None, "the first TERM did not wait for the request")
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    equal(ended(server, 10), 0, "exit status")
+    true(time.monotonic() - began < 3, "the second TERM took %.1f s" % (time.monotonic() - began))
+
+
+# --- ports ---
+
+def start_fails(server):
+    server.launch()
+    status = ended(server)
+    server.process = None
+    equal(status, 1, "exit status")
+    return server.log.replace('\\"', '"')
+
+
+def occupied(env, kind, offset):
+    server = env.make()
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", server.port + offset))
+        if kind == socket.SOCK_STREAM:
+            holder.listen()
+        log = start_fails(server)
+    with open("/proc/self/comm") as file:
+        name = file.read().strip()
+    what = "tls" if offset else "udp"
+    message = 'cannot open %s 127.0.0.1:%d: in use by process %d (%s); stop it or change listener "%s" bind' % (
+        what, server.port + offset, os.getpid(), name, "tls" if offset else "sip")
+    true(message in log, "wanted %r in\n%s" % (message, log))
+
+
+def test_port_taken_names_the_process(env):
+    occupied(env, socket.SOCK_STREAM, 1)
+
+
+def test_udp_port_taken_names_the_process(env):
+    occupied(env, socket.SOCK_DGRAM, 0)
+
+
+def test_second_daemon_on_the_same_ports_is_refused(env):
+    """SO_REUSEPORT would let it take half of the phones away."""
+    first = env.start(TWO)
+    second = env.make(TWO, database=first.database)
+    second.configure({section: {"bind": first.configuration[section]["bind"]}
+                      for section in (("listener", "sip"), ("listener", "tls"))})
+    log = start_fails(second)
+    owners = [first.process.pid] + children(first.process.pid)
+    match = re.search(r"cannot open \w+ 127.0.0.1:%d: in use by process (\d+) \(rollcalld\)" % first.port, log)
+    true(match and int(match.group(1)) in owners, "it says\n%s" % log)
+    for _ in range(20):
+        first.phone().opt().expect(200)
+
+
+def test_second_daemon_on_the_same_admin_socket_is_refused(env):
+    first = env.start()
+    second = env.make()
+    second.configure({"admin": {"socket": first.socket}})
+    true("another rollcalld answers there" in start_fails(second), "it says\n%s" % second.log)
+    first.ctl("status")
+
+
+# --- secrets ---
+
+@covers("SEC-26.2-1")
+def test_core_files_are_off(env):
+    """Also when whoever starts it has them on."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    if before[1] == 0:
+        raise Skip("core files are forbidden here for good")
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        server = env.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    for pid in [server.process.pid] + children(server.process.pid):
+        with open("/proc/%d/limits" % pid) as file:
+            limit = re.search(r"^Max core file size +(\S+) +(\S+)", file.read(), re.M).groups()
+        equal(limit, ("0", "0"), "core file size of %d" % pid)
+
+
+@covers("SEC-26.2-1", "AUT-7616-3.4-6")
+def test_no_secret_in_the_debug_log_of_a_whole_session(env):
+    """Passwords, HA1, responses, nonce keys, the TLS key and the database's password; at level debug."""
+    server = env.start(TWO)
+    wrong = "Wr0ng-" + secrets.token_hex(8)
+    known = {"password": ALICE_PASSWORD, "wrong password": wrong}
+    for transport in ("udp", "tcp", "tls"):
+        for algorithm in ("MD5", "SHA-256"):
+            for password in (ALICE_PASSWORD, wrong):
+                phone = server.phone(transport, algorithm=algorithm, password=password)
+                request = phone.authorize(phone.register_request(S1 if transport == "tls" else C1))
+                phone.exchange(request).expect(200 if password == ALICE_PASSWORD else 401)
+                known["response %s %s" % (transport, algorithm)] = re.search(r'response="(\w+)"',
+                                                                            request.get("Authorization")).group(1)
+    forged = server.phone()
+    forged.exchange(forged.authorize(forged.register_request(C1), nonce="0" * 64)).expect(401)
+    malformed = server.phone()
+    malformed.reg0(C1, fields=[("Authorization", 'Digest username="alice", response="%s' % known["response udp MD5"])])
+    added = "Add-" + secrets.token_hex(8)
+    server.ctl("user", "add", "dora@example.com", "--password-stdin", input=added + "\n")
+    known["password added"] = added
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log(r"configuration applied")
+    for user, password in (("alice", ALICE_PASSWORD), ("alice", wrong), ("dora", added)):
+        for algorithm in ("MD5", "SHA-256", "SHA-512-256"):
+            known["HA1 %s %s" % (user, algorithm)] = h(algorithm, "%s:example.com:%s" % (user, password))
+    for purpose, key, base in server.database.query(
+            "select purpose || id, encode(secret, 'hex'), encode(secret, 'base64') from secret"):
+        known[purpose], known[purpose + " in base64"] = key, base
+    with open(server.directory + "/password") as file:
+        known["database password"] = file.read()
+    with open(server.certificates + "/server.key") as file:
+        known["TLS key"] = file.read().splitlines()[1]
+    server.stop()
+    log = server.log
+    true(" debug " in log, "nothing was logged at level debug")
+    for what, secret in known.items():
+        true(secret.lower() not in log.lower(), "%s is in the log" % what)
+
+
+@covers("AUT-7616-3.4-6")
+def test_failed_log_in_is_logged_and_counted(env):
+    server = env.start()
+    phone = server.phone(user="alice", password="no")
+    phone.reg(C1).expect(401)
+    line = server.wait_log(r".*auth\.failed.*\n").group(0)
+    for pattern in (r" warning ", r"reason=bad_password\b", r"\bsrc=127\.0\.0\.1:%d\b" % phone.wire.local[1],
+                    r"\btransport=udp\b", r'\buser="alice"'):
+        true(re.search(pattern, line), "no /%s/ in %r" % (pattern, line))
+    outcomes = server.ctl_json("status")["outcomes"]["bad_password"]
+    equal(outcomes["udp"], 1, "bad_password over udp")
+
+
+@covers("AUT-7616-3.4-6")
+def test_claimed_user_cannot_forge_a_log_line(env):
+    server = env.start()
+    phone = server.phone(login='x\x01\x1b[2J\x7f')
+    phone.prepare()
+    request = phone.authorize(phone.register_request(C1))
+    phone.send(request)
+    phone.receive()
+    server.wait_log(r"auth\.failed|malformed")
+    true(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", server.log), "a raw control character is in the log")

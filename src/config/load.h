@@ -97,8 +97,6 @@ bool section_find(struct str name, enum config_section *section);
 const char *suggest_key(struct loader *loader, enum config_section section, struct str name);
 const char *suggest_section(struct loader *loader, struct str name);
 const char *suggest_word(struct loader *loader, const char *words, struct str word);
-/* Damerau-Levenshtein distance, adjacent letters transposed at most once. */
-size_t edit_distance(struct str a, struct str b);
 
 /* Reads path and conf.d beside it; text instead, when it is given. */
 void source_read(struct loader *loader, const char *path);

@@ -17,7 +17,7 @@
 
 #define POOL_BYTES (64u * 1024 * 1024)
 
-/* --- driving libmicrohttpd --- */
+/* --- driving libmicrohttpd ------------------------------------------------------------ */
 
 static void
 on_timer(struct timer *timer)
@@ -119,7 +119,7 @@ open_surfaces(struct admin *admin, const struct admin_settings *settings)
 	return true;
 }
 
-/* --- life --- */
+/* --- life ----------------------------------------------------------------------------- */
 
 /* Documents hold passwords on their way to a hash. */
 static void

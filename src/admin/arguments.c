@@ -10,7 +10,7 @@
 
 #define PAGE_SIZE_DEFAULT 50u
 
-/* --- arguments --- */
+/* --- arguments ------------------------------------------------------------------------ */
 
 struct str
 argument_decoded(struct arena *arena, struct str raw)
@@ -118,7 +118,7 @@ arguments_known(struct exchange *x, const char *names)
 	return false;
 }
 
-/* --- addresses --- */
+/* --- addresses ------------------------------------------------------------------------ */
 
 bool
 address_join(struct arena *arena, struct str user, struct str domain, struct address *address)
@@ -165,7 +165,7 @@ address_of_path(struct exchange *x, struct address *address)
 	return false;
 }
 
-/* --- pages: the token is base64url without padding of "key LF id" --- */
+/* --- pages: the token is base64url without padding of "key LF id" --------------------- */
 
 json_t *
 page_token(struct arena *arena, struct str key, struct str id)

@@ -132,7 +132,7 @@ bindings_list(struct exchange *x)
 	exchange_query(x, "admin_bindings", 7, list_rows);
 }
 
-/* --- one address --- */
+/* --- one address ---------------------------------------------------------------------- */
 
 struct aor_work {
 	struct address address;
@@ -208,7 +208,7 @@ aor_show(struct exchange *x)
 	look_up(x, show_found);
 }
 
-/* --- removing --- */
+/* --- removing ------------------------------------------------------------------------- */
 
 static void remove_found(struct exchange *x);
 

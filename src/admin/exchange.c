@@ -8,7 +8,7 @@
 #include "admin_internal.h"
 #include "json.h"
 
-/* --- waiting --- */
+/* --- waiting -------------------------------------------------------------------------- */
 
 static void
 release(struct exchange *x)
@@ -173,7 +173,7 @@ exchange_commit(struct exchange *x, void (*then)(struct exchange *))
 	store_commit(x->admin->store, &x->op);
 }
 
-/* --- answering --- */
+/* --- answering ------------------------------------------------------------------------ */
 
 void
 exchange_header(struct exchange *x, const char *name, const char *value)

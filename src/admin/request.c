@@ -17,7 +17,7 @@
 #define PEER_GROUPS_MAX 64
 #define API "/api/v1/"
 
-/* --- the head --- */
+/* --- the head ------------------------------------------------------------------------- */
 
 struct seen {
 	unsigned content_length, transfer_encoding, host;
@@ -56,7 +56,7 @@ announces_too_much(const struct exchange *x)
 	return length != NULL && !str_to_u64(str_of(length), BODY_BYTES_MAX, &value);
 }
 
-/* --- who asks --- */
+/* --- who asks ------------------------------------------------------------------------- */
 
 static bool
 group_matches(int fd, gid_t wanted)
@@ -112,7 +112,7 @@ refuse_stranger(struct exchange *x)
 	exchange_header(x, "WWW-Authenticate", "Bearer");
 }
 
-/* --- what for --- */
+/* --- what for ------------------------------------------------------------------------- */
 
 static void
 refuse_path(struct exchange *x, const char *allow)
@@ -195,7 +195,7 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	return x;
 }
 
-/* --- the body --- */
+/* --- the body ------------------------------------------------------------------------- */
 
 /* Bodies hold passwords: what is outgrown is zeroed, so no realloc(). */
 static bool
@@ -232,7 +232,7 @@ keep_body(struct exchange *x, const char *octets, size_t len)
 	x->body_len = wanted;
 }
 
-/* --- the answer --- */
+/* --- the answer ----------------------------------------------------------------------- */
 
 static void
 dispatch(struct exchange *x, const char *url)

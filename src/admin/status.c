@@ -71,7 +71,7 @@ stats_show(struct exchange *x)
 			  "counters", counters, "outcomes", json_outcomes(sum)));
 }
 
-/* --- background count --- */
+/* --- background count ----------------------------------------------------------------- */
 
 static void
 count_done(struct store_query *query, enum query_result result, const struct store_rows *rows)

@@ -22,7 +22,7 @@ static const char *const ha1_columns[DIGEST_ALGORITHM_COUNT] = {
 	[DIGEST_SHA512_256] = "ha1_sha512_256",
 };
 
-/* --- flaws --- */
+/* --- flaws ---------------------------------------------------------------------------- */
 
 static bool
 flawed(struct flaw *flaw, const char *field, const char *sentence)
@@ -71,7 +71,7 @@ is_text(const json_t *value, size_t most)
 	       strlen(json_string_value(value)) == len;
 }
 
-/* --- hashes --- */
+/* --- hashes --------------------------------------------------------------------------- */
 
 static bool
 is_hash(const json_t *value, size_t digits)
@@ -150,7 +150,7 @@ add_hashes(json_t *row, json_t *given, struct str login, struct str domain, stru
 	return add_hashes_of(row, password, login, domain, flaw);
 }
 
-/* --- what creating and changing have in common --- */
+/* --- what creating and changing have in common ---------------------------------------- */
 
 static bool
 add_allowed(struct exchange *x, json_t *row, json_t *value)
@@ -208,7 +208,7 @@ add_options(struct exchange *x, json_t *row, json_t *given, struct flaw *flaw)
 	return may_register == NULL || add_may_register(x, row, may_register, flaw);
 }
 
-/* --- a new account --- */
+/* --- a new account -------------------------------------------------------------------- */
 
 static bool
 domain_served(const struct admin *admin, struct str domain)
@@ -285,7 +285,7 @@ user_row(struct exchange *x, json_t *given, struct flaw *flaw)
 	return NULL;
 }
 
-/* --- a change --- */
+/* --- a change ------------------------------------------------------------------------- */
 
 bool
 user_change_known(json_t *given, struct flaw *flaw)

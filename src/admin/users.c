@@ -5,7 +5,7 @@
 #include "admin_internal.h"
 #include "user.h"
 
-/* --- creating --- */
+/* --- creating ------------------------------------------------------------------------- */
 
 static void
 create_shown(struct exchange *x, const struct store_rows *rows)
@@ -56,7 +56,7 @@ users_create(struct exchange *x)
 	exchange_query(x, "admin_users_write", 2, create_written);
 }
 
-/* --- changing --- */
+/* --- changing ------------------------------------------------------------------------- */
 
 static void
 change_written(struct exchange *x, const struct store_rows *rows)
@@ -110,7 +110,7 @@ user_change(struct exchange *x)
 	exchange_query(x, "admin_user", 1, change_found);
 }
 
-/* --- deleting --- */
+/* --- deleting ------------------------------------------------------------------------- */
 
 static void
 deleted(struct exchange *x, const struct store_rows *rows)

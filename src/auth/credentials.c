@@ -38,7 +38,7 @@ digest_algorithm_parse(struct str name, enum digest_algorithm *algorithm)
 	return false;
 }
 
-/* --- a row as text ------------------------------------------------------------------------- */
+/* --- a row as text ----------------------------------------------------------------------- */
 
 static bool
 row_has(const struct row *row, struct str name, struct str *value)
@@ -92,7 +92,7 @@ is_digest(struct sip_scan *scan)
 	return true;
 }
 
-/* --- what it means ------------------------------------------------------------------------- */
+/* --- what it means ----------------------------------------------------------------------- */
 
 static bool
 take(const struct row *row, struct str name, struct str *value, struct arena *arena)

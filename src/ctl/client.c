@@ -13,7 +13,7 @@
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
 #define TIMEOUT_S 60L
 
-/* --- paths --- */
+/* --- paths ---------------------------------------------------------------------------- */
 
 void
 client_path_start(struct client_path *path, const char *fixed)
@@ -54,7 +54,7 @@ client_path_argument(struct client_path *path, const char *name, const char *val
 	escape(w, value);
 }
 
-/* --- where to --- */
+/* --- where to ------------------------------------------------------------------------- */
 
 struct target {
 	char *socket; /* NULL: none */
@@ -108,7 +108,7 @@ find_target(struct target *target, const struct ctl_options *options)
 	return target_set(target, NULL, url);
 }
 
-/* --- one call --- */
+/* --- one call ------------------------------------------------------------------------- */
 
 struct answer_buffer {
 	char *text;
@@ -301,7 +301,7 @@ client_call(const struct ctl_options *options, const char *method, const struct 
 	return code;
 }
 
-/* --- USER --- */
+/* --- USER ----------------------------------------------------------------------------- */
 
 /* The one domain that is served, malloc'd; NULL, with *code and an error, when there are several.
  */

@@ -45,7 +45,7 @@ const struct ctl_command ctl_commands[] = {
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL },
 };
 
-/* --- help --- */
+/* --- help ----------------------------------------------------------------------------- */
 
 /* Of all commands, or of one noun. */
 static void
@@ -93,7 +93,7 @@ print_command_help(const struct ctl_command *command, FILE *out)
 		command->verb == NULL ? "" : command->verb, command->usage, command->example);
 }
 
-/* --- finding the command --- */
+/* --- finding the command -------------------------------------------------------------- */
 
 static const struct ctl_command *
 find_command(const char *noun, const char *verb)
@@ -135,7 +135,7 @@ complain(const char *noun, const char *verb)
 		ctl_error("no such command \"%s\"; see rollcallctl -h", nearest.wanted);
 }
 
-/* --- running it --- */
+/* --- running it ----------------------------------------------------------------------- */
 
 static enum ctl_exit
 run_command(const struct ctl_command *command, struct ctl_options *options, char **words, int count)

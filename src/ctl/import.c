@@ -16,7 +16,7 @@
 
 #define BATCH_BYTES 1000000u /* the daemon takes 4 MB */
 
-/* --- reading --- */
+/* --- reading -------------------------------------------------------------------------- */
 
 static bool
 open_file(struct import *import)
@@ -83,7 +83,7 @@ next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 	}
 }
 
-/* --- sending --- */
+/* --- sending -------------------------------------------------------------------------- */
 
 static void
 count_results(struct import *import, json_t *results)
@@ -154,7 +154,7 @@ send_all(struct import *import)
 	return code;
 }
 
-/* --- both passes --- */
+/* --- both passes ---------------------------------------------------------------------- */
 
 /* ": PATH" of the rejects, or nothing. */
 static const char *

@@ -95,7 +95,7 @@ print_table(json_t *items, const struct column *columns, size_t count)
 	free(cells);
 }
 
-/* --- for programs --- */
+/* --- for programs --------------------------------------------------------------------- */
 
 void
 output_csv_cell(FILE *out, const char *text)
@@ -177,7 +177,7 @@ output_rows(enum ctl_format format, json_t *items, const struct listing *listing
 	}
 }
 
-/* --- texts --- */
+/* --- texts ---------------------------------------------------------------------------- */
 
 static char *
 joined(json_t *list)

@@ -70,7 +70,7 @@ print_user(const struct ctl_options *options, json_t *user)
 	json_decref(items);
 }
 
-/* --- add --- */
+/* --- add ------------------------------------------------------------------------------ */
 
 /* Name and domain apart: the domain is behind the last @. */
 static json_t *
@@ -139,7 +139,7 @@ ctl_user_add(const struct ctl_options *options)
 	return code;
 }
 
-/* --- list, show --- */
+/* --- list, show ----------------------------------------------------------------------- */
 
 enum ctl_exit
 ctl_user_list(const struct ctl_options *options)
@@ -166,7 +166,7 @@ ctl_user_show(const struct ctl_options *options)
 	return code;
 }
 
-/* --- changes --- */
+/* --- changes -------------------------------------------------------------------------- */
 
 /* body is given up. */
 static enum ctl_exit

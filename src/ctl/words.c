@@ -65,7 +65,7 @@ ctl_confirm(const struct ctl_options *options, const char *question)
 	return false;
 }
 
-/* --- passwords --- */
+/* --- passwords ------------------------------------------------------------------------ */
 
 /* One line without its end. False, with an error, when it is empty or does not fit. */
 static bool

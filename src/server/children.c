@@ -26,9 +26,7 @@ children_init(struct children *children, const struct node_memory *memory)
 		(struct children){ .memory = memory, .worker_count = memory->node->worker_count };
 }
 
-/* --- birth
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- birth ------------------------------------------------------------------------------- */
 
 static void
 close_others(const struct children *children)
@@ -154,9 +152,7 @@ children_keep(struct children *children, struct birth *birth, int signals)
 		give_birth(children, &children->admin, birth, signals, false);
 }
 
-/* --- death
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- death ------------------------------------------------------------------------------- */
 
 static void
 note_death(struct child *child, uint64_t now)
@@ -268,9 +264,7 @@ children_kill(struct children *children)
 		kill(children->admin.pid, SIGKILL);
 }
 
-/* --- words
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------- */
 
 static void
 tell(const struct child *child, const struct control_message *message, int fd)
@@ -317,9 +311,7 @@ children_unserve(struct children *children, const struct listening *item)
 		tell(&children->workers[i], &message, -1);
 }
 
-/* --- http sockets
- * ------------------------------------------------------------------------------------------------
- */
+/* --- http sockets ------------------------------------------------------------------------ */
 
 void
 http_sockets_init(struct http_sockets *http)

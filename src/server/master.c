@@ -23,7 +23,7 @@
 
 #define TURN_MS 200
 #define TURN_STARTING_MS 10
-#define STOP_MS 12000u /* after this the children are killed */
+#define STOP_EXTRA_MS 5000u /* beyond drain_timeout; then the children are killed */
 
 struct master {
 	const struct launch *launch;
@@ -37,9 +37,7 @@ struct master {
 	uint64_t stop_deadline_ms;
 };
 
-/* --- start
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------- */
 
 static void
 raise_descriptor_limit(void)
@@ -126,9 +124,7 @@ start(struct master *master, char *error, size_t cap)
 	return true;
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- reload ------------------------------------------------------------------------------ */
 
 /* The effective configuration as a file in memory, which every child reads: all see the same text,
  * or none. */
@@ -283,9 +279,7 @@ refused:
 	config_free(fresh);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 /* With the master's copies closed too nobody queues up for an answer that will not come. */
 static void
@@ -302,10 +296,11 @@ stop(struct master *master)
 		children_tell(&master->children, CONTROL_STOP_NOW, -1);
 		return;
 	}
-	log_message(LOG_LEVEL_NOTICE, "stop", "answering what was begun, then closing");
+	log_message(LOG_LEVEL_NOTICE, "stop", "draining; a second signal stops at once");
 	master->stopping = true;
 	master->memory.node->stopping = true;
-	master->stop_deadline_ms = clock_monotonic_ms() + STOP_MS;
+	master->stop_deadline_ms =
+		clock_monotonic_ms() + master->config->health.drain_timeout + STOP_EXTRA_MS;
 	children_tell_workers(&master->children, CONTROL_STOP);
 	close_sip_sockets(master);
 }

@@ -11,7 +11,7 @@
 #include "readiness.h"
 #include "requests.h"
 
-/* --- taking and giving back ---------------------------------------------------------------- */
+/* --- taking and giving back -------------------------------------------------------------- */
 
 static struct request *
 take(struct requests *all, const struct peer *peer, size_t size_bytes)
@@ -60,7 +60,7 @@ finish(struct request *rq)
 	list_append(&all->free, &rq->link);
 }
 
-/* --- answering ----------------------------------------------------------------------------- */
+/* --- answering --------------------------------------------------------------------------- */
 
 static void
 deliver(struct request *rq)
@@ -122,7 +122,7 @@ drop(struct request *rq, enum reason reason)
 	finish(rq);
 }
 
-/* --- waiting ------------------------------------------------------------------------------- */
+/* --- waiting ----------------------------------------------------------------------------- */
 
 static void advance(struct request *rq, enum register_next next);
 
@@ -250,7 +250,7 @@ advance(struct request *rq, enum register_next next)
 	}
 }
 
-/* --- starting ------------------------------------------------------------------------------ */
+/* --- starting ---------------------------------------------------------------------------- */
 
 static void
 start_register(struct request *rq)
@@ -385,7 +385,7 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 	return true;
 }
 
-/* --- all of them --------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------- */
 
 static void
 make_pool(struct requests *all)

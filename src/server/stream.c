@@ -94,7 +94,7 @@ stream_full(const struct requests *all, const struct peer *peer)
 	return flow != NULL && flow->paused;
 }
 
-/* --- datagrams ----------------------------------------------------------------------------- */
+/* --- datagrams --------------------------------------------------------------------------- */
 
 /* Phones keep the mappings of their NATs open so (ORD-03). */
 static bool
@@ -128,7 +128,7 @@ on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t
 		request_start(all, peer, (struct str){ octets, len });
 }
 
-/* --- streams ------------------------------------------------------------------------------- */
+/* --- streams ----------------------------------------------------------------------------- */
 
 static void
 hang_up(struct requests *all, const struct peer *peer)
@@ -199,7 +199,7 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 	return taken;
 }
 
-/* --- connections --------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------- */
 
 static bool
 on_accept(struct net_user *user, enum transport transport, const struct endpoint *source)

@@ -20,9 +20,8 @@
 #define TICK_STARTING_MS 10u
 #define LISTEN_MS 1000u /* a worker without a database listens after this, to say so */
 #define STOP_CHECK_MS 20u
-#define STOP_REQUESTS_MS 6000u /* for requests that wait for the database */
-#define STOP_OUTPUT_MS 2000u   /* for answers and close_notify on their way out */
-#define RETIRE_MS 120000u      /* far beyond the life of any request */
+#define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
+#define RETIRE_MS 120000u    /* far beyond the life of any request */
 #define SERVED_MAX 256
 
 struct served {
@@ -58,9 +57,13 @@ struct worker {
 	size_t served_count;
 	struct timer tick;
 	struct timer stop;
-	uint64_t stop_deadline_ms;
+	uint64_t drain_began_ms; /* 0: not draining */
+	uint64_t shutdown_ms;
+	uint32_t connections_at_drain;
+	uint32_t connections_shed;
+	bool closed;  /* the listeners are */
+	bool orphan;  /* the master is gone: make room for the next one at once */
 	bool started; /* was ready once */
-	bool shutting_down;
 	uint64_t certificates_read_ms;
 	int64_t certificates_changed; /* newest modification time of the files, seconds */
 	bool first;		      /* worker 0 speaks for all */
@@ -73,9 +76,7 @@ fail(const char *what, const char *why)
 	exit(EXIT_FAILURE);
 }
 
-/* --- certificates
- * ------------------------------------------------------------------------------------------------
- */
+/* --- certificates ------------------------------------------------------------------------ */
 
 static int64_t
 newest_change(const struct config *config)
@@ -125,9 +126,7 @@ load_certificates(struct worker *worker, bool told)
 }
 
 /* A first start is waited for; later a look now and then is enough. */
-/* --- sockets
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- sockets ----------------------------------------------------------------------------- */
 
 static void
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
@@ -203,35 +202,13 @@ tick(struct timer *timer)
 		    tick);
 }
 
-/* --- stopping
- * ----------------------------------------------------------------------------------------------------
+/* --- stopping ---------------------------------------------------------------------------- */
+
+/* Streams are accepted no more; datagrams are read no more, but their sockets still carry answers.
  */
-
 static void
-check_stopped(struct timer *timer)
+close_listeners(struct worker *worker)
 {
-	struct worker *worker = container_of(timer, struct worker, stop);
-	bool late = loop_now_ms(worker->loop) >= worker->stop_deadline_ms;
-	if (!worker->shutting_down && (late || requests_live(worker->requests) == 0)) {
-		net_shutdown(worker->net);
-		worker->shutting_down = true;
-		worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_OUTPUT_MS;
-		late = false;
-	}
-	if (worker->shutting_down && (late || net_connections(worker->net) == 0)) {
-		loop_stop(worker->loop);
-		return;
-	}
-	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
-}
-
-/* No new requests; those begun are answered, then connections get their goodbye (RFC 5923 §8.3). */
-static void
-begin_stop(struct worker *worker)
-{
-	if (worker->stop_deadline_ms != 0)
-		return;
-	requests_drain(worker->requests);
 	for (size_t i = worker->served_count; i-- > 0;) {
 		struct served *served = &worker->served[i];
 		if (served->transport == TRANSPORT_UDP)
@@ -239,13 +216,74 @@ begin_stop(struct worker *worker)
 		else
 			unserve(worker, served->transport, &served->bound);
 	}
-	worker->stop_deadline_ms = loop_now_ms(worker->loop) + STOP_REQUESTS_MS;
-	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, check_stopped);
+	worker->connections_at_drain = net_connections(worker->net);
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------
- */
+/* Asks as many connections to go as time has passed of drain_spread: clients do not come back to
+ * the other nodes as one wave. */
+static void
+shed(struct worker *worker, uint64_t spent_ms)
+{
+	uint64_t spread_ms = worker->orphan ? 0 : worker->config->health.drain_spread;
+	uint32_t all = worker->connections_at_drain;
+	if (spent_ms >= spread_ms) {
+		net_shutdown(worker->net);
+		return;
+	}
+	uint32_t wanted = (uint32_t)(all * spent_ms / spread_ms);
+	if (wanted > worker->connections_shed)
+		worker->connections_shed +=
+			net_shed(worker->net, wanted - worker->connections_shed);
+}
+
+/* Nothing is left that somebody still wants, or nobody may want it any longer. */
+static bool
+drained(struct worker *worker)
+{
+	uint64_t now_ms = loop_now_ms(worker->loop);
+	if (requests_live(worker->requests) == 0 && net_connections(worker->net) == 0)
+		return true;
+	if (now_ms - worker->drain_began_ms < worker->config->health.drain_timeout)
+		return false;
+	if (worker->shutdown_ms == 0) {
+		worker->shutdown_ms = now_ms;
+		net_shutdown(worker->net);
+	}
+	return now_ms - worker->shutdown_ms >= STOP_OUTPUT_MS;
+}
+
+/* Still serving for drain_delay, then the listeners go, then the connections, each with what it is
+ * owed and a goodbye (RFC 5923 §8.3); docs/operations.md. */
+static void
+drain(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, stop);
+	uint64_t delay_ms = worker->orphan ? 0 : worker->config->health.drain_delay;
+	uint64_t spent_ms = loop_now_ms(worker->loop) - worker->drain_began_ms;
+	if (spent_ms >= delay_ms) {
+		if (!worker->closed)
+			close_listeners(worker);
+		worker->closed = true;
+		shed(worker, spent_ms - delay_ms);
+		if (drained(worker)) {
+			loop_stop(worker->loop);
+			return;
+		}
+	}
+	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, drain);
+}
+
+static void
+begin_drain(struct worker *worker)
+{
+	if (worker->drain_began_ms != 0)
+		return;
+	requests_drain(worker->requests);
+	worker->drain_began_ms = loop_now_ms(worker->loop);
+	timer_start(worker->loop, &worker->stop, 0, drain);
+}
+
+/* --- reload ------------------------------------------------------------------------------ */
 
 static void
 free_retired(struct timer *timer)
@@ -297,7 +335,7 @@ on_control(struct control_watch *control, const struct control_message *message,
 	listen_on_all(worker); /* the master speaks of sockets that are served */
 	switch (message->verb) {
 	case CONTROL_STOP:
-		begin_stop(worker);
+		begin_drain(worker);
 		break;
 	case CONTROL_STOP_NOW:
 		loop_stop(worker->loop);
@@ -320,12 +358,12 @@ static void
 on_master_gone(struct control_watch *control)
 {
 	listen_on_all(container_of(control, struct worker, control));
-	begin_stop(container_of(control, struct worker, control));
+	struct worker *worker = container_of(control, struct worker, control);
+	worker->orphan = true;
+	begin_drain(worker);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 static void
 open_store(struct worker *worker)

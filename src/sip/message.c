@@ -29,7 +29,7 @@ struct parse {
 	bool from_good;
 };
 
-/* --- collecting the rows ---------------------------------------------------------------------- */
+/* --- collecting the rows ----------------------------------------------------------------- */
 
 /*
  * Moves the lines of a row together, one SP for each line end and the white space behind it (RFC
@@ -105,7 +105,9 @@ collect(struct parse *p)
 	struct section_row row;
 	while (section_next_row(&p->rest, &row)) {
 		if (row.first.len == 0) {
-			p->complete = true;
+			/* On a stream a CR at the very end was cut off its LF by the limit. */
+			p->complete =
+				p->framing == SIP_DATAGRAM || !row.bare_end || p->rest.len > 0;
 			if (row.bare_end)
 				note_fault(p, SIP_FAULT_LINE_END);
 			return;
@@ -137,7 +139,7 @@ collect_start(struct parse *p)
 		note_fault(p, SIP_FAULT_LINE_END);
 }
 
-/* --- what an answer copies -------------------------------------------------------------------- */
+/* --- what an answer copies --------------------------------------------------------------- */
 
 static enum sip_method
 method_of(struct str text)
@@ -198,7 +200,7 @@ copy_fields(struct parse *p)
 	p->from_good = party_parse(&m->from, m->from_text, &m->from_tag);
 }
 
-/* --- judging ---------------------------------------------------------------------------------- */
+/* --- judging ----------------------------------------------------------------------------- */
 
 /* ORD-08 */
 static bool

@@ -318,6 +318,14 @@ START_TEST(sizes)
 	ck_assert_uint_eq(parsed.message.rows[SIP_HEADER_TO], 0);
 	ck_assert_slice_eq(parsed.message.via.sent_by, STR("192.0.2.4:5062"));
 	release(&parsed);
+	/* Cut anywhere in its last four octets. */
+	struct str whole = usual_request(buffer, sizeof(buffer), REGISTER_LINE, "", "");
+	for (size_t less = 1; less <= 4; less++) {
+		parse_limited(&parsed, str_slice(whole, 0, whole.len - less), SIP_STREAM,
+			      &default_limits);
+		ck_assert_msg(parsed.fault == SIP_FAULT_MESSAGE_TOO_LARGE, "%zu less", less);
+		release(&parsed);
+	}
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 """PostgreSQL through psql: the cluster of this test run, or one of a test's own that it may stop and freeze."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -39,7 +40,7 @@ class OwnCluster(Cluster):
     """A cluster that a test may stop, start and freeze."""
 
     def __init__(self, directory, migrate):
-        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, "dev.d", "cluster")
+        self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, ".ci", "dev", "cluster")
         self.sockets = tempfile.mkdtemp(prefix="rollcall-own.", dir="/tmp")
         os.chmod(self.sockets, 0o755)
         self.run("create")
@@ -72,6 +73,9 @@ class OwnCluster(Cluster):
             os.kill(pid, signal.SIGKILL)
         while any(alive(pid) for pid in self.frozen):
             time.sleep(0.01)
+        # Whoever adopts orphans may be slow to bury them, and a number that is in use looks like a running postmaster.
+        for lock in (os.path.join(self.home, "data", "postmaster.pid"), self.sockets + "/.s.PGSQL.5432.lock"):
+            os.unlink(lock)
 
     def processes(self):
         with open(os.path.join(self.home, "data", "postmaster.pid")) as file:
@@ -97,6 +101,28 @@ class OwnCluster(Cluster):
         os.rmdir(self.sockets)
 
 
+class Holding:
+    """psql with an open transaction. It says when it holds what it should, and ends with its input."""
+
+    def __init__(self, cluster, name, sql):
+        self.command = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", cluster.sockets, "-U", "postgres",
+                        "-d", name]
+        self.environment, self.sql = {**os.environ, "PGPASSWORD": cluster.password}, sql
+
+    def __enter__(self):
+        self.session = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, env=self.environment)
+        self.session.stdin.write("begin;\n%s;\n\\echo held\n" % self.sql)
+        self.session.stdin.flush()
+        for line in self.session.stdout:
+            if line == "held\n":
+                return self
+        raise Failure("psql does not hold: %s" % self.sql)
+
+    def __exit__(self, *_):
+        self.session.communicate("commit;\n", timeout=30)
+
+
 class Database:
     def __init__(self, cluster, name):
         self.cluster, self.name = cluster, name
@@ -113,6 +139,10 @@ class Database:
         rows = self.query(sql)
         return rows[0][0] if rows else None
 
+    def holding(self, sql):
+        """A context in which a transaction of another session has done this, and not yet ended."""
+        return Holding(self.cluster, self.name, sql)
+
     def add_user(self, user, domain, password=None, login=None, may_register=None,
                  algorithms=("MD5", "SHA-256", "SHA-512-256")):
         """An account as `rollcallctl user add` makes it. user is in canonical escaped form."""
@@ -125,6 +155,22 @@ class Database:
             names.append("may_register")
             literals.append("'%s'" % may_register)
         self.query("insert into account (%s) values (%s)" % (", ".join(names), ", ".join(literals)))
+
+    @contextlib.contextmanager
+    def locked(self, sql):
+        """Runs the statement in a transaction that stays open as long as the with block."""
+        psql = subprocess.Popen(
+            ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.sockets, "-U", "postgres",
+             "-d", self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "PGPASSWORD": self.cluster.password})
+        try:
+            psql.stdin.write("begin; %s;\n\\echo open\n" % sql)
+            while (line := psql.stdout.readline()) != "open\n":
+                if not line:
+                    raise Failure("psql ended: %s" % sql)
+            yield
+        finally:
+            psql.communicate("commit;\n", timeout=60)
 
     def clear_bindings(self):
         """As if nobody had ever registered; the version tells workers that remember otherwise."""

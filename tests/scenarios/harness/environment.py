@@ -65,9 +65,11 @@ class Environment:
             self.shared.start()
         return self.shared
 
-    def make(self, changes=None, options=(), cluster=None, database=None):
-        """A server of the test's own, not started yet; with a database it becomes one more node on that."""
+    def make(self, changes=None, options=(), cluster=None, database=None, environment=None):
+        """A server of the test's own, not started yet; with a database it becomes one more node on that. environment is
+        added to that of the tests."""
         server = self._server(changes or {}, options, cluster, database)
+        server.environment = environment or {}
         self.own.append(server)
         return server
 

@@ -79,7 +79,7 @@ class Response:
         """{URI: {parameter: value}} of all Contact values."""
         found = {}
         for value in split_commas(", ".join(self.all("contact"))):
-            match = re.match(r'\s*(?:"(?:\\.|[^"])*"|[^<"]*)<([^>]*)>(.*)$', value, re.S)
+            match = re.match(r'\s*(?:"(?:\\.|[^"])*"\s*|[^<"]*)<([^>]*)>(.*)$', value, re.S)
             if not match:
                 raise Failure("Contact without <>: %r" % value)
             found[match.group(1)] = parameters(match.group(2))

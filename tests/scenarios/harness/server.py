@@ -94,6 +94,7 @@ class Server:
         os.makedirs(directory, exist_ok=True)
         self.directory, self.certificates, self.database = directory, certificates, database
         self.transcript, self.options, self.phones = transcript, list(options), []
+        self.environment = {}  # added to that of the tests
         self.port = free_ports(4)
         self.tls_port, self.health_port = self.port + 1, self.port + 2
         self.socket = os.path.join(sockets, "a%d.sock" % self.port)
@@ -129,7 +130,7 @@ class Server:
     def launch(self):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                        start_new_session=True)
+                                        start_new_session=True, env={**os.environ, **self.environment})
         log.close()
 
     def start(self, timeout=15.0):

@@ -2,6 +2,7 @@
 #
 #   .dev/database/   the PostgreSQL cluster          .dev/rollcall.conf   what the daemon was started with
 #   .dev/tls/        CA and server certificate       .dev/users           the development accounts and their passwords
+#   .dev/token       may read the admin API over TCP
 #   .dev/sockets     names the short directory in /tmp that holds the sockets of PostgreSQL and of the admin API
 
 DOMAINS="rollcall.test legacy.rollcall.test"
@@ -35,8 +36,8 @@ as_superuser() {
 # Two log-ins: rollcall_owner migrates and owns the tables, rollcall is the daemon's and may only use them.
 database_create() {
 	rm -f "$DEV/users.added"
-	"$ROOT/dev.d/cluster" create "$DEV/database"
-	"$ROOT/dev.d/cluster" start "$DEV/database" "$sockets/pg"
+	"$ROOT/.ci/dev/cluster" create "$DEV/database"
+	"$ROOT/.ci/dev/cluster" start "$DEV/database" "$sockets/pg"
 	for role in rollcall_owner rollcall; do
 		random_password | tr -d '\n' | secret_file "$DEV/database/$role.password"
 	done
@@ -55,12 +56,12 @@ database_migrate() {
 # A data directory without a pgpass is what an interrupted first start left behind.
 database_up() {
 	sockets=$(socket_directory "$DEV/sockets")
-	[ -s "$DEV/database/pgpass" ] || "$ROOT/dev.d/cluster" remove "$DEV/database"
+	[ -s "$DEV/database/pgpass" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/database"
 	if [ ! -s "$DEV/database/pgpass" ] || [ ! -e "$DEV/database/data/" ]; then
 		database_create
-	elif ! "$ROOT/dev.d/cluster" lives "$DEV/database" || [ ! -S "$sockets/pg/.s.PGSQL.5432" ]; then
-		"$ROOT/dev.d/cluster" stop "$DEV/database"
-		"$ROOT/dev.d/cluster" start "$DEV/database" "$sockets/pg"
+	elif ! "$ROOT/.ci/dev/cluster" lives "$DEV/database" || [ ! -S "$sockets/pg/.s.PGSQL.5432" ]; then
+		"$ROOT/.ci/dev/cluster" stop "$DEV/database"
+		"$ROOT/.ci/dev/cluster" start "$DEV/database" "$sockets/pg"
 	fi
 	database_migrate
 }
@@ -103,57 +104,66 @@ binds() { # binds PORT: the loopback addresses that exist, as a list of the conf
 }
 
 configuration() {
-	cat <<-END
-	# Written by ./dev up at each start; changes here are lost.
-	server {
-		name = "dev"
-		workers = 2
-	}
-	domain "rollcall.test" {
-		algorithms = {"SHA-256", "MD5"}
-	}
-	# For phones that stop at a SHA-256 challenge.
-	domain "legacy.rollcall.test" {
-		algorithms = {"MD5"}
-	}
-	listener "sip" {
-		bind = $(binds "$(port 5060)")
-		transport = {"udp", "tcp"}
-	}
-	listener "tls" {
-		bind = $(binds "$(port 5061)")
-		transport = {"tls"}
-	}
-	certificate "main" {
-		chain = "$DEV/tls/server.pem"
-		key = "$DEV/tls/server.key"
-	}
-	database {
-		url = "$(database_url rollcall)"
-		password_file = "$DEV/database/rollcall.password"
-	}
-	admin {
-		socket = "$(cat "$DEV/sockets")/admin.sock"
-		listen = "127.0.0.1:$(port 8080)"
-		tokens_file = "$DEV/tokens"
-	}
-	health {
-		listen = {"127.0.0.1:$(port 8081)"}
-		drain_delay = 0s
-		drain_spread = 0s
-	}
-	log {
-		level = info
-		format = text
-	}
-	END
+	cat <<END
+# Written by ./dev up at each start; changes here are lost.
+server {
+	name = "dev"
+	workers = 2
+}
+domain "rollcall.test" {
+	algorithms = {"SHA-256", "MD5"}
+}
+# For phones that stop at a SHA-256 challenge.
+domain "legacy.rollcall.test" {
+	algorithms = {"MD5"}
+}
+listener "sip" {
+	bind = $(binds "$(port 5060)")
+	transport = {"udp", "tcp"}
+}
+listener "tls" {
+	bind = $(binds "$(port 5061)")
+	transport = {"tls"}
+}
+certificate "main" {
+	chain = "$DEV/tls/server.pem"
+	key = "$DEV/tls/server.key"
+}
+database {
+	url = "$(database_url rollcall)"
+	password_file = "$DEV/database/rollcall.password"
+}
+admin {
+	socket = "$(cat "$DEV/sockets")/admin.sock"
+	listen = "127.0.0.1:$(port 8080)"
+	tokens_file = "$DEV/tokens"
+}
+health {
+	listen = {"127.0.0.1:$(port 8081)"}
+	drain_delay = 0s
+	drain_spread = 0s
+}
+log {
+	level = info
+	format = text
+}
+END
 }
 
 # Of what the running daemon was made; another sum means that it has to be started again.
-daemon_sum() { cat "$BUILD/rollcalld" "$DEV/tls/server.pem" "$CONF" | cksum; }
+daemon_sum() { cat "$BUILD/rollcalld" "$DEV/tls/server.pem" "$DEV/tokens" "$CONF" | cksum; }
 daemon_lives() { process_lives "$PIDFILE" "$CONF"; }
 
+# Over TCP the admin API wants a token. This one may read; the daemon is given its hash alone.
+token_make() {
+	[ ! -s "$DEV/token" ] || return 0
+	token=$(tr -dc 'a-zA-Z0-9' </dev/urandom | head -c 40)
+	printf '%s' "$token" | openssl dgst -sha256 -r | sed 's/^\([0-9a-f]*\).*/read \1/' | secret_file "$DEV/tokens"
+	echo "$token" | secret_file "$DEV/token"
+}
+
 daemon_start() {
+	token_make
 	if daemon_lives && [ -f "$DEV/ports" ]; then
 		configuration >"$CONF"
 		[ "$(daemon_sum)" != "$(cat "$DEV/rollcalld.sum")" ] || return 0
@@ -161,7 +171,6 @@ daemon_start() {
 	process_stop "$PIDFILE" "$CONF"
 	ports_choose
 	configuration >"$CONF"
-	[ -f "$DEV/tokens" ] || : | secret_file "$DEV/tokens"
 	daemon_sum >"$DEV/rollcalld.sum"
 	setsid "$BUILD/rollcalld" -c "$CONF" >>"$DAEMON_LOG" 2>&1 </dev/null &
 	echo $! >"$PIDFILE"
@@ -202,7 +211,7 @@ users_add() {
 }
 
 users_step() {
-	step "$1" users "alice, bob, carol @ rollcall.test (SHA-256, MD5), @ legacy.rollcall.test (MD5)"
+	step "$1" users "alice, bob, carol @ rollcall.test and @ legacy.rollcall.test (MD5)"
 	quietly users_add || fail "rollcallctl could not add an account" "./dev logs; ./dev reset starts over"
 	step_done
 }
@@ -236,30 +245,29 @@ up_summary() {
 	  Phone      sips 127.0.0.1:$(port 5061), sip 127.0.0.1:$(port 5060)
 	$(sed 's/^\([^ ]*\) \(.*\)$/             \1 \/ \2/' "$DEV/users")
 	  CA file    .dev/ca.pem
-	  Health     http://127.0.0.1:$(port 8081)/readyz      admin API  http://127.0.0.1:$(port 8080)/
+	  Health     http://127.0.0.1:$(port 8081)/readyz
+	  Admin API  http://127.0.0.1:$(port 8080)/api/v1/bindings      token in .dev/token
 	  Next       ./dev ctl binding list · ./dev logs · ./dev test · ./dev down
 	END
 }
 
 # --- the other verbs ---
 
-needs_up() {
-	[ -f "$DEV/ports" ] && daemon_lives || {
-		echo "rollcall is not running here; start it with ./dev up" >&2
-		exit 5
-	}
+not_running() {
+	echo "rollcall is not running here; start it with ./dev up" >&2
+	exit 5
 }
 
 verb_down() {
 	process_stop "$PIDFILE" "$CONF"
-	[ ! -d "$DEV/database" ] || "$ROOT/dev.d/cluster" stop "$DEV/database" >/dev/null
+	[ ! -d "$DEV/database" ] || "$ROOT/.ci/dev/cluster" stop "$DEV/database" >/dev/null
 	echo "rollcall is stopped; accounts and bindings are kept until ./dev reset"
 }
 
 verb_reset() {
 	verb_down >/dev/null
-	[ ! -d "$DEV/test/database" ] || "$ROOT/dev.d/cluster" remove "$DEV/test/database" >/dev/null
-	[ ! -d "$DEV/database" ] || "$ROOT/dev.d/cluster" remove "$DEV/database" >/dev/null
+	[ ! -d "$DEV/test/database" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/test/database" >/dev/null
+	[ ! -d "$DEV/database" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/database" >/dev/null
 	for file in "$DEV/sockets" "$DEV/test/sockets"; do
 		directory=$(cat "$file" 2>/dev/null || true)
 		case $directory in /tmp/rollcall.*) rm -rf "$directory" ;; esac
@@ -274,7 +282,7 @@ verb_status() {
 	else
 		echo "daemon     stopped"
 	fi
-	if [ -d "$DEV/database" ] && "$ROOT/dev.d/cluster" lives "$DEV/database"; then
+	if [ -d "$DEV/database" ] && "$ROOT/.ci/dev/cluster" lives "$DEV/database"; then
 		echo "database   running, socket in $(cat "$DEV/sockets")/pg"
 	else
 		echo "database   stopped"
@@ -288,10 +296,11 @@ verb_logs() {
 }
 
 verb_ctl() {
-	needs_up
+	[ -f "$DEV/ports" ] && daemon_lives || not_running
 	ctl "$@"
 }
 
 verb_psql() {
+	"$ROOT/.ci/dev/cluster" lives "$DEV/database" || not_running
 	PGPASSFILE=$DEV/database/pgpass exec psql "$(database_url rollcall_owner)" "$@"
 }

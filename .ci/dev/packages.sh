@@ -42,7 +42,7 @@ packages_step() {
 		return
 	fi
 	count=$(echo "$missing" | wc -w)
-	step "$number" packages "$count missing, installing ($(echo "$missing" | cut -c 1-38)…)"
+	step "$number" packages "$count missing, installing ($(echo "$missing" | cut -c 1-38)...)"
 	line="apt-get update && apt-get install -y --no-install-recommends $missing"
 	is_root || command -v sudo >/dev/null ||
 		fail "$count packages are missing and there is no sudo" "as root, run: $line" 3

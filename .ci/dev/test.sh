@@ -63,9 +63,9 @@ test_build_step() {
 
 test_database_up() {
 	sockets=$(socket_directory "$T/sockets")
-	"$ROOT/dev.d/cluster" remove "$T/database"
-	"$ROOT/dev.d/cluster" create "$T/database"
-	"$ROOT/dev.d/cluster" start "$T/database" "$sockets/pg"
+	"$ROOT/.ci/dev/cluster" remove "$T/database"
+	"$ROOT/.ci/dev/cluster" create "$T/database"
+	"$ROOT/.ci/dev/cluster" start "$T/database" "$sockets/pg"
 	test_environment
 	psql -X -q -v ON_ERROR_STOP=1 -c 'create database rollcall_template' -c 'create database rollcall_unit' \
 		-c "create role rollcall login password 'rollcall-of-the-tests'" "$ROLLCALL_TEST_SUPERUSER/postgres"
@@ -90,7 +90,7 @@ test_database_step() {
 	test_environment
 	step_done
 }
-test_database_stop() { "$ROOT/dev.d/cluster" remove "$T/database" >/dev/null 2>&1 || true; }
+test_database_stop() { "$ROOT/.ci/dev/cluster" remove "$T/database" >/dev/null 2>&1 || true; }
 
 # --- the checks ---
 

@@ -1,0 +1,197 @@
+"""Two nodes on one database serve every phone alike: nonces, bindings, TLS tickets."""
+import os
+import signal
+import socket
+import ssl
+import threading
+
+from harness import covers, equal, true
+from harness.faults import add_users
+from harness.phone import ALICE_PASSWORD
+
+C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
+S1 = "<sips:alice@192.0.2.10:5062>"
+
+
+def two(env, **changes):
+    first = env.start({"server": {"name": "reg-a"}, **changes})
+    second = env.start({"server": {"name": "reg-b"}, **changes}, database=first.database)
+    return first, second
+
+
+def move(phone, server, transport="udp"):
+    """The phone talks to another node and keeps what it knows."""
+    phone.wire, phone.transport = server.wire(transport), transport
+    server.phones.append(phone)
+    return phone
+
+
+@covers("AUT-7616-3.3-3", "AUT-7616-3.3-4")
+def test_nonce_of_one_node_is_good_on_the_other(env):
+    first, second = two(env)
+    phone = first.phone()
+    phone.prepare()
+    nonce = phone.nonces["<%s>" % phone.aor].nonce
+    move(phone, second, "tcp").reg(C1).expect(200)
+    move(phone, first, "udp").reg(C1).expect(200)
+    equal(phone.nonces["<%s>" % phone.aor].nonce, nonce, "nonce")
+
+
+@covers("AUT-7616-3.3-3")
+def test_nonce_outlives_the_restart_of_its_node(env):
+    first, second = two(env)
+    phone = first.phone()
+    phone.prepare()
+    request = phone.authorize(phone.register_request(C1))
+    first.stop()
+    move(phone, second).exchange(request).expect(200)
+    first.start()
+    move(phone, first).reg(C2).expect(200)
+    equal(len(phone.nonces), 1, "nonces asked for")
+
+
+@covers("AUT-7616-3.4-3")
+def test_captured_request_binds_nothing_at_the_other_node(env):
+    first, second = two(env)
+    phone = first.phone()
+    phone.prepare()
+    captured = phone.authorize(phone.register_request(C1))
+    phone.exchange(captured).expect(200)
+    phone.reg("*", expires=0).expect(200)
+    for server in (second, first):
+        thief = server.phone("tcp")
+        answer = thief.exchange(captured)
+        equal(answer.status, 401, "answer of %s to the captured request" % server.configuration["server"]["name"])
+        true("stale=true" in answer.header("www-authenticate"), "the nonce count is the reason")
+        changed = captured.get("Via")
+        captured.set("Via", changed.replace("branch=z9hG4bK", "branch=z9hG4bKx"))
+        captured.set("CSeq", "%d REGISTER" % (phone.cseq + 100))
+        thief.exchange(captured).expect(401)
+        captured.set("Contact", "<sip:thief@203.0.113.1>")
+        thief.exchange(captured).expect(401)
+    equal(phone.fetch(), {}, "bindings")
+
+
+@covers("AUT-7616-3.4-3")
+def test_nonce_count_used_at_one_node_is_used_at_the_other(env):
+    first, second = two(env)
+    phone = first.phone()
+    phone.prepare()
+    phone.reg(C1).expect(200)
+    move(phone, second)
+    request = phone.register_request(C2)
+    phone.exchange(phone.authorize(request, nc="00000001")).expect(401)
+    phone.exchange(phone.authorize(phone.register_request(C2), nc="00000003")).expect(200)
+    equal(sorted(phone.fetch()), [c.strip("<>") for c in (C1, C2)], "bindings")
+
+
+@covers("REG-10.3-8")
+def test_registrations_of_one_address_on_both_nodes_at_once(env):
+    nodes = two(env, registration={"max_contacts": 60})
+    own = ["<sip:alice@192.0.2.%d:5062>" % n for n in range(1, 41)]
+    phones = [nodes[i % 2].phone("tcp") for i in range(len(own))]
+    requests = []
+    for phone, contact in zip(phones, own):
+        phone.prepare()
+        requests.append(phone.authorize(phone.register_request(contact)))
+    for phone, request in zip(phones, requests):
+        phone.send(request)
+    for phone in phones:
+        answer = phone.receive(30)
+        true(answer is not None, "no answer")
+        answer.expect(200)
+    rows = nodes[0].database.query("select contact, node from binding where aor = 'alice@example.com'")
+    equal(sorted("<%s>" % contact for contact, _ in rows), sorted(own), "bindings")
+    equal({node for _, node in rows}, {"reg-a", "reg-b"}, "nodes of the bindings")
+
+
+def test_binding_names_the_node_that_wrote_it(env):
+    first, second = two(env)
+    first.phone().reg(C1).expect(200)
+    second.phone().reg(C2).expect(200)
+    equal(first.database.query("select contact, node from binding order by contact"),
+          [(C1.strip("<>"), "reg-a"), (C2.strip("<>"), "reg-b")], "bindings")
+    first.phone().reg(C2).expect(200)
+    equal(first.database.value("select node from binding where contact = '%s'" % C2.strip("<>")), "reg-a",
+          "node after a refresh elsewhere")
+
+
+def session_of(server, context, session=None):
+    """(TLS session, whether it was resumed) of a connection on which OPTIONS was answered."""
+    raw = socket.create_connection(("127.0.0.1", server.tls_port), timeout=8)
+    with context.wrap_socket(raw, server_hostname="example.com", session=session) as tls:
+        tls.sendall(b"OPTIONS sips:example.com SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bKt%d\r\nMax-Forwards: 70\r\n"
+                    b"From: <sips:a@example.com>;tag=1\r\nTo: <sips:example.com>\r\nCall-ID: t\r\nCSeq: 1 OPTIONS\r\n"
+                    b"Content-Length: 0\r\n\r\n" % raw.fileno())
+        true(b"SIP/2.0 200" in tls.recv(65536), "OPTIONS over the session")
+        return tls.session, tls.session_reused
+
+
+def resumes(env, version):
+    first, second = two(env)
+    context = first.tls_context()
+    context.minimum_version = context.maximum_version = version
+    session, reused = session_of(first, context)
+    equal(reused, False, "first connection resumed")
+    session, reused = session_of(second, context, session)
+    equal(reused, True, "resumed at the other node")
+    first.restart()
+    equal(session_of(first, context, session)[1], True, "resumed after a restart")
+
+
+def test_tls_ticket_of_one_node_resumes_on_the_other(env):
+    resumes(env, ssl.TLSVersion.TLSv1_3)
+
+
+def test_tls_1_2_ticket_of_one_node_resumes_on_the_other(env):
+    resumes(env, ssl.TLSVersion.TLSv1_2)
+
+
+@covers("REG-DB-7")
+def test_phone_moves_to_the_other_node_when_its_own_is_killed(env):
+    first, second = two(env)
+    phone = first.phone("tls")
+    phone.reg(S1).expect(200)
+    os.killpg(first.process.pid, signal.SIGKILL)
+    first.process.wait()
+    first.process = None
+    true(phone.wire.closed(), "the connection is still open")
+    move(phone, second, "tls")
+    equal(list(phone.fetch()), [S1.strip("<>")], "bindings")
+    phone.reg(S1, expires=700).expect(200)
+    equal(second.database.query("select node, contact from binding"), [("reg-b", S1.strip("<>"))], "bindings")
+
+
+@covers("REG-DB-7")
+def test_node_killed_under_load_loses_nothing_that_was_acknowledged(env):
+    first, second = two(env, log={"level": "notice"})
+    count = 12
+    add_users(first.database, count, ALICE_PASSWORD)
+    acknowledged, killed = {}, threading.Event()
+
+    def register(n):
+        phone = first.phone(user="u%d" % n)
+        for _ in range(400):
+            try:
+                request = phone.authorize(phone.register_request("<sip:u%d@192.0.2.1:5062>" % n))
+                if phone.exchange(request, timeout=1.0).status == 200:
+                    acknowledged[n] = int(request.get("CSeq").split()[0])
+            except Exception:  # its node is dead
+                if killed.is_set():
+                    return
+
+    threads = [threading.Thread(target=register, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    first.wait(lambda: len(acknowledged) == count and min(acknowledged.values()) > 8, "some load", 30)
+    killed.set()
+    os.killpg(first.process.pid, signal.SIGKILL)
+    first.process.wait()
+    first.process = None
+    for thread in threads:
+        thread.join()
+    rows = second.database.query("select username, cseq, node from binding")
+    stored = {user: int(cseq) for user, cseq, _ in rows}
+    for n, cseq in acknowledged.items():
+        true(stored.get("u%d" % n, 0) >= cseq, "u%d: acknowledged %d, stored %s" % (n, cseq, stored.get("u%d" % n)))
+    second.phone(user="u0").reg("<sip:u0@192.0.2.2:5062>").expect(200)

@@ -1,0 +1,351 @@
+"""HUP: what changed is applied while calls go on, and what is wrong changes nothing."""
+import os
+import shutil
+import signal
+import socket
+import ssl
+import threading
+import time
+
+from harness import Stream, Udp, covers, equal, true
+from harness.faults import add_users, workers
+from harness.phone import ALICE_PASSWORD, Phone
+from harness.server import free_ports
+
+C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
+S1 = "<sips:alice@192.0.2.10:5062>"
+TWO = {"server": {"workers": "2"}}
+
+
+def reload(server, changes=None):
+    """Applies the changes and waits until the daemon said so."""
+    before = server.log.count("configuration applied")
+    server.configure(changes or {})
+    server.reload()
+    server.wait(lambda: server.log.count("configuration applied") > before, "the configuration is applied")
+
+
+def refused(server, changes, reason):
+    """The reload is refused with the reason, and the old configuration goes on."""
+    kept = {key: dict(value) for key, value in server.configuration.items()}
+    server.configure(changes)
+    server.reload()
+    server.wait_log(r"reload refused, still running the previous configuration: .*%s" % reason)
+    true("configuration applied" not in server.log, "it was applied all the same")
+    server.configuration = kept
+    server.configure({})
+
+
+def open_streams(server):
+    phones = [server.phone("tcp"), server.phone("tls"), server.phone("tcp", ipv6=True)]
+    for phone in phones:
+        phone.opt().expect(200)
+    return phones
+
+
+def still_open(phones):
+    for phone in phones:
+        phone.opt().expect(200)
+
+
+# --- domains ---
+
+@covers("REG-10.3-5")
+def test_domain_added_and_removed(env):
+    server = env.start(TWO)
+    server.database.add_user("alice", "new.example", ALICE_PASSWORD)
+    streams, pids = open_streams(server), workers(server)
+    phone = server.phone("tcp", domain="new.example")
+    phone.reg0("<sip:alice@192.0.2.10:5062>").expect(404)
+    reload(server, {("domain", "new.example"): {}})
+    server.wait(lambda: phone.reg0(C1).status == 401, "the new domain is challenged")
+    phone.reg(C1).expect(200)
+    still_open(streams)
+    equal(workers(server), pids, "workers")
+    reload(server, {("domain", "new.example"): None})
+    server.wait(lambda: phone.reg0(C1).status == 404, "the domain is gone")
+    server.phone().reg(C1).expect(200)
+
+
+def test_settings_of_registration_change(env):
+    server = env.start()
+    phone = server.phone("tcp")
+    phone.reg(C1, expires=30).expect(423)
+    reload(server, {"registration": {"expires_min": "20s", "max_contacts": 1}})
+    server.wait(lambda: phone.reg(C1, expires=30).status == 200, "expires_min = 20s")
+    phone.reg(C2).expect(403)
+
+
+def test_reload_under_load_loses_nothing(env):
+    server = env.start(TWO)
+    count = 10
+    add_users(server.database, count, ALICE_PASSWORD)
+    stop, complaints, served = threading.Event(), [], []
+
+    def register(n):
+        phone = server.phone("udp" if n % 2 else "tcp", user="u%d" % n)
+        while not stop.is_set():
+            try:
+                phone.reg("<sip:u%d@192.0.2.1:5062>" % n).expect(200)
+                served.append(n)
+            except Exception as failure:
+                complaints.append("u%d: %s" % (n, failure))
+                return
+
+    threads = [threading.Thread(target=register, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        for i in range(6):
+            enough = len(served) + 30
+            reload(server, {("domain", "d%d.example" % i): {}})
+            server.wait(lambda: complaints or len(served) >= enough, "phones are served", 20)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    equal(complaints, [], "complaints")
+
+
+# --- certificates ---
+
+def issue(env, server, name="renewed"):
+    """Another CA and certificate, copied over the files that the server reads."""
+    fresh = env.certificates(name, "URI:sip:example.com, DNS:example.com, DNS:other.example, IP:127.0.0.1")
+    for file in ("server.pem", "server.key"):
+        shutil.copyfile(os.path.join(fresh, file), os.path.join(server.certificates, file))
+    return fresh
+
+
+def own_certificates(env, server):
+    """This test changes files that others read too, so it works on a copy."""
+    copy = os.path.join(server.directory, "tls")
+    shutil.copytree(server.certificates, copy)
+    server.certificates = copy
+    server.configure({("certificate", "main"): {"chain": copy + "/server.pem", "key": copy + "/server.key"}})
+    return server
+
+
+def shown(server):
+    """The certificate of a new handshake, in DER."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", server.tls_port), timeout=8) as raw:
+        with context.wrap_socket(raw, server_hostname="example.com") as tls:
+            return tls.getpeercert(True)
+
+
+def der(path):
+    with open(path) as file:
+        text = file.read()
+    end = "-----END CERTIFICATE-----"
+    return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN CERTIFICATE"):text.index(end) + len(end)])
+
+
+@covers("TLS-OPS-1")
+def test_certificate_renewed(env):
+    server = own_certificates(env, env.make(TWO)).start()
+    before = shown(server)
+    equal(before, der(server.certificates + "/server.pem"), "certificate")
+    phone = server.phone("tls")
+    phone.reg(S1).expect(200)
+    fresh = issue(env, server)
+    reload(server)
+    for _ in range(8):  # both workers
+        server.wait(lambda: shown(server) == der(fresh + "/server.pem"), "new handshakes show the new certificate")
+    equal(phone.wire.socket.getpeercert(True), before, "certificate of the open connection")
+    phone.reg(S1).expect(200)
+    context = ssl.create_default_context(cafile=fresh + "/ca.pem")
+    newer = Phone(server.tls(context=context), "tls")
+    newer.opt().expect(200)
+    newer.close()
+
+
+@covers("TLS-OPS-1")
+def test_certificate_renewed_without_a_word(env):
+    server = own_certificates(env, env.make({"tls": {"reload_interval": "1s"}})).start()
+    phone = server.phone("tls")
+    phone.opt().expect(200)
+    time.sleep(1.1)  # the files are judged by their time in seconds
+    fresh = issue(env, server, "renewed_alone")
+    server.wait(lambda: shown(server) == der(fresh + "/server.pem"), "new handshakes show the new certificate", 15)
+    phone.opt().expect(200)
+
+
+def bad_certificate(env, spoil, reason):
+    server = own_certificates(env, env.make()).start()
+    streams, before = open_streams(server), shown(server)
+    spoil(server)
+    refused(server, {("domain", "new.example"): {}}, reason)
+    equal(shown(server), before, "certificate")
+    still_open(streams)
+    server.phone("tls").opt().expect(200)
+    server.phone(domain="new.example").reg0(C1).expect(404)  # all or nothing
+
+
+def test_key_that_does_not_fit_is_refused(env):
+    def spoil(server):
+        other = env.certificates("stranger")
+        shutil.copyfile(other + "/server.key", server.certificates + "/server.key")
+    bad_certificate(env, spoil, "certificate main: private key does not belong to chain")
+
+
+def test_certificate_that_is_no_certificate_is_refused(env):
+    def spoil(server):
+        with open(server.certificates + "/server.pem", "w") as file:
+            file.write("nothing\n")
+    bad_certificate(env, spoil, "server.pem: holds no certificate")
+
+
+def test_certificate_that_is_missing_is_refused(env):
+    bad_certificate(env, lambda server: os.unlink(server.certificates + "/server.pem"), "server.pem")
+
+
+# --- files ---
+
+def test_bad_files_are_refused(env):
+    server = env.start()
+    streams = open_streams(server)
+    for changes, reason in (
+            ({"registration": {"expires_may": "1h"}}, r"no such option"),
+            ({"registration": {"expires_min": "3h"}}, r"expires_min"),
+            ({"registration": {"expires_min": "60"}}, r"no unit"),
+            ({("listener", "sip"): {"bind": ["nonsense"]}}, r"bind")):
+        refused(server, changes, reason)
+        true(server.configuration_path + ":" in server.log.split("reload refused")[-1], "file and line")
+        still_open(streams)
+    server.phone("tcp").reg(C1, expires=30).expect(423)
+
+
+def test_syntax_error_is_refused_with_its_line(env):
+    server = env.start()
+    with open(server.configuration_path, "a") as file:
+        file.write("registration {\n")
+    server.reload()
+    server.wait_log(r"reload refused, still running the previous configuration: \S+rollcall\.conf:\d+: error")
+    server.phone().opt().expect(200)
+    reload(server)
+
+
+def test_missing_file_is_refused(env):
+    server = env.start()
+    os.rename(server.configuration_path, server.configuration_path + ".away")
+    server.reload()
+    server.wait_log(r"reload refused, still running the previous configuration: .*rollcall\.conf")
+    server.phone().opt().expect(200)
+    reload(server)
+
+
+def test_what_needs_a_restart_is_said(env):
+    server = env.start(TWO)
+    reload(server, {"server": {"workers": "1"}})
+    server.wait_log(r"these take effect after a restart: .*server\.workers")
+    equal(len(workers(server)), 2, "workers")
+
+
+# --- listeners ---
+
+def test_listener_added_and_removed(env):
+    server = env.start(TWO)
+    streams = open_streams(server)
+    port = free_ports(1)
+
+    def wires():
+        for _ in range(6):  # both workers
+            yield "tcp", Stream(("127.0.0.1", port), server.transcript)
+            yield "udp", Udp(("127.0.0.1", port), server.transcript)
+
+    def served():
+        for transport, wire in wires():
+            phone = Phone(wire, transport)
+            phone.opt().expect(200)
+            phone.close()
+
+    reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}})
+    served()
+    kept = Phone(Stream(("127.0.0.1", port), server.transcript), "tcp")
+    kept.opt().expect(200)
+    still_open(streams)
+    reload(server, {("listener", "more"): None})
+    server.wait(lambda: closed(port), "nobody listens there")
+    kept.opt().expect(200)
+    kept.close()
+    still_open(streams)
+    server.phone().reg(C1).expect(200)
+    reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}})
+    served()
+
+
+def closed(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_listener_on_a_port_that_is_taken_is_refused(env):
+    server = env.start()
+    streams, free = open_streams(server), free_ports(1)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = holder.getsockname()[1]
+        refused(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % free, "127.0.0.1:%d" % taken],
+                                                "transport": ["tcp"]},
+                         ("domain", "new.example"): {}},
+                r"cannot open tcp 127\.0\.0\.1:%d: in use by process %d" % (taken, os.getpid()))
+    true(closed(free), "the other port stays open")
+    server.phone(domain="new.example").reg0(C1).expect(404)
+    still_open(streams)
+
+
+def test_replaced_worker_has_the_new_listeners_and_domains(env):
+    server = env.start()
+    port = free_ports(1)
+    reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]},
+                    ("domain", "new.example"): {}})
+    victim, = workers(server)
+    os.kill(victim, signal.SIGKILL)
+    server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 20)
+    phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp", domain="new.example")
+    phone.reg0(C1).expect(401)
+    phone.close()
+
+
+# --- log ---
+
+def test_log_level_changes(env):
+    server = env.start({"log": {"level": "notice"}})
+    phone = server.phone("tcp")
+    phone.reg(C1).expect(200)
+    true("auth.challenge" not in server.log and " info " not in server.log, "it logs more than notices")
+    reload(server, {"log": {"level": "debug"}})
+    server.wait(lambda: phone.reg0(C1) and "auth.challenge" in server.log, "debug lines")
+    server.configure({"log": {"level": "error"}})
+    server.reload()
+    server.wait(lambda: quiet(server, phone), "no line at level error")
+
+
+def quiet(server, phone):
+    before = len(server.log)
+    phone.reg(C1).expect(200)
+    phone.opt().expect(200)
+    return len(server.log) == before
+
+
+def test_usr2_toggles_debug(env):
+    server = env.start({"log": {"level": "notice"}})
+    phone = server.phone("tcp")
+    phone.reg0(C1).expect(401)
+    true("auth.challenge" not in server.log, "debug lines at level notice")
+    server.process.send_signal(signal.SIGUSR2)
+    server.wait(lambda: phone.reg0(C1) and "auth.challenge" in server.log, "debug lines")
+    server.process.send_signal(signal.SIGUSR2)
+    server.wait(lambda: quiet_challenge(server, phone), "no debug lines")
+
+
+def quiet_challenge(server, phone):
+    before = len(server.log)
+    phone.reg0(C1).expect(401)
+    return len(server.log) == before

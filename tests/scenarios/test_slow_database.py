@@ -1,0 +1,208 @@
+"""A database that takes its time: 100 when RFC 4320 says so, retransmissions absorbed, nothing half seen; and floods that
+must not reach it."""
+import os
+import time
+
+from harness import add_test, covers, equal, long_only, true
+from harness.faults import resident_kb, slow_commits, workers
+from harness.message import parse_response
+
+C1, C2, C3 = ("<sip:alice@192.0.2.%d:5062>" % n for n in (10, 11, 12))
+# Nobody is refused for having to wait: that is what these tests want.
+PATIENT = {"database": {"query_timeout": "20s"}, "limits": {"overload_delay": "1m"}}
+
+
+def contacts(server):
+    """As another connection to the database sees them."""
+    return ["<%s>" % contact for contact, in
+            server.database.query("select contact from binding where aor = 'alice@example.com' order by contact")]
+
+
+# --- slow ---
+
+def slow(env, seconds, **how):
+    """A server whose database takes so long for a commit of alice, and her phone with a nonce at hand."""
+    server = env.start({**PATIENT, **how.pop("changes", {})})
+    phone = server.phone(**how)
+    phone.prepare()
+    slow_commits(server.database, seconds)
+    return server, phone
+
+
+def raw_answers(phone, count, timeout=12.0):
+    """[(seconds since now, response), …], provisional ones too."""
+    began, found = time.monotonic(), []
+    while len(found) < count:
+        raw = phone.wire.receive(timeout - (time.monotonic() - began))
+        true(raw is not None, "only %s" % [(round(when, 1), answer.status) for when, answer in found])
+        found.append((time.monotonic() - began, parse_response(raw)))
+    return found
+
+
+@covers("TXN-4320-2")
+def test_no_100_before_three_and_a_half_seconds(env):
+    _, phone = slow(env, 3)
+    phone.send(phone.authorize(phone.register_request(C1)))
+    (when, answer), = raw_answers(phone, 1)
+    equal(answer.status, 200, "the only answer")
+    true(when > 2.5, "answered after %.1f s" % when)
+    phone.silence(1.0)
+
+
+def trying(env, transport):
+    _, phone = slow(env, 4.5, transport=transport)
+    phone.send(phone.authorize(phone.register_request(C1 if transport != "tls" else C1.replace("sip:", "sips:"),
+                                                      fields=[("Timestamp", "54"), ("User-Agent", "tester"),
+                                                              ("Supported", "path")])))
+    (first, provisional), (last, final) = raw_answers(phone, 2)
+    equal((provisional.status, final.status), (100, 200), "answers")
+    true(3.4 < first < 4.4, "100 after %.2f s" % first)
+    true(last > 4.3, "200 after %.2f s" % last)
+    number, delay = provisional.header("timestamp").split()
+    equal(number, "54", "Timestamp")
+    true(3.4 < float(delay) < 4.4, "delay in Timestamp: %s" % delay)
+    equal({name for name, _ in provisional.fields} -
+          {"via", "from", "to", "call-id", "cseq", "timestamp", "content-length", "server"}, set(), "other fields of the 100")
+    true("tag=" not in provisional.get("to"), "To of the 100 has a tag")
+
+
+for _transport in ("udp", "tcp", "tls"):
+    add_test(globals(), "100_after_three_and_a_half_seconds_%s" % _transport, lambda env, t=_transport: trying(env, t),
+             ["TXN-4320-3", "UAS-8.2.6.1-1", "TXN-4320-1"] + ([] if _transport != "udp" else ["TXN-4320-2"]))
+
+
+@covers("TXN-4320-4")
+def test_never_408(env):
+    """The database takes longer than the deadline: 100, then 500 or 503."""
+    server, phone = slow(env, 40, changes={"database": {"query_timeout": "5s"}})
+    phone.send(phone.authorize(phone.register_request(C1)))
+    (_, provisional), (last, final) = raw_answers(phone, 2, 30)
+    equal(provisional.status, 100, "first answer")
+    true(final.status in (500, 503), "final answer is %d" % final.status)
+    true(4 < last < 15, "final answer after %.1f s" % last)
+    phone.silence(1.0)
+    equal(contacts(server), [], "bindings")
+
+
+@covers("TXN-17.2.2-1")
+def test_retransmissions_are_absorbed_while_the_row_is_locked(env):
+    """The lock is held for longer than lock_timeout: the commit is tried again. Three requests, one update, one 200."""
+    server = env.server
+    phone = server.phone()
+    phone.prepare()
+    version = int(server.database.value("select version from aor where aor = 'alice@example.com'"))
+    request = phone.authorize(phone.register_request(C1))
+    with server.database.locked("select from aor where aor = 'alice@example.com' for update"):
+        for _ in range(3):
+            phone.send(request)
+        phone.silence(0.4)
+    equal(phone.receive().status, 200, "answer")
+    phone.silence(0.5)
+    equal(int(server.database.value("select version from aor where aor = 'alice@example.com'")), version + 1, "version")
+    equal(contacts(server), [C1], "bindings")
+
+
+@covers("TXN-17.2.2-1")
+def test_retransmissions_are_absorbed_while_the_database_is_slow(env):
+    server, phone = slow(env, 1.5)
+    version = int(server.database.value("select version from aor where aor = 'alice@example.com'"))
+    request = phone.authorize(phone.register_request(C1))
+    for _ in range(3):
+        phone.send(request)
+    equal(phone.receive().status, 200, "answer")
+    phone.silence(1.7)
+    equal(int(server.database.value("select version from aor where aor = 'alice@example.com'")), version + 1, "version")
+
+
+@covers("REG-10.3-9")
+def test_others_see_the_old_set_until_the_commit(env):
+    """The row is written and not committed for a while: a deferred constraint trigger sleeps at the end."""
+    server = env.start(PATIENT)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    server.database.query("""
+        create function test_linger() returns trigger language plpgsql as $$ begin perform pg_sleep(1.5); return null; end $$;
+        create constraint trigger test_linger after update on aor deferrable initially deferred
+            for each row execute function test_linger();
+    """)
+    phone.send(phone.authorize(phone.register_request(C1 + ";expires=0", C2, C3)))
+    server.wait(lambda: server.database.value("select count(*) from pg_stat_activity where usename = 'rollcall' and "
+                                              "datname = current_database() and wait_event = 'PgSleep'") == "1",
+                "the commit lingers")
+    equal(contacts(server), [C1], "what others see meanwhile")
+    equal(phone.receive().status, 200, "answer")
+    equal(contacts(server), [C2, C3], "what others see afterwards")
+
+
+# --- floods ---
+
+def flood(env, server, requests, sources=8):
+    """Sends all, at most so many unanswered as a socket holds, and counts the answers."""
+    phones = [server.phone() for _ in range(sources)]
+    answers, burst = {}, 16
+    for begin in range(0, requests, sources * burst):
+        for phone in phones:
+            for _ in range(burst):
+                yield phone
+        for phone in phones:
+            for _ in range(burst):
+                raw = phone.wire.socket.recv(65536)
+                answers[raw[8:11]] = answers.get(raw[8:11], 0) + 1
+    equal(answers, {b"401": sum(answers.values())}, "answers")
+
+
+def quick(phone, authorization=""):
+    """A REG0 with a fresh branch and Call-ID, made without the care of Request; nothing goes to the transcript."""
+    phone.cseq += 1
+    phone.wire.socket.sendto((
+        "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%d;rport\r\nMax-Forwards: 70\r\n"
+        "From: <sip:alice@example.com>;tag=%s\r\nTo: <sip:alice@example.com>\r\nCall-ID: %d%s\r\nCSeq: %d REGISTER\r\n"
+        "Contact: <sip:alice@192.0.2.10:5062>\r\n%sContent-Length: 0\r\n\r\n" % (
+            phone.sent_by(), phone.tag, phone.cseq, phone.tag, phone.cseq, phone.call_id, phone.cseq, authorization)
+    ).encode(), phone.wire.server)
+
+
+FORGED = ('Authorization: Digest username="alice", realm="example.com", nonce="%032x%032x", uri="sip:example.com", '
+          'response="%032x", algorithm=MD5, qop=auth, nc=00000001, cnonce="0"\r\n')
+
+
+@covers("AUT-DB-1")
+def test_flood_of_strangers_never_reaches_the_database(env):
+    """No REG0, forged, expired or replayed nonce causes a look-up."""
+    server = env.start({"log": {"level": "error"}, "auth": {"failure_delay": "0ms"}})
+    before = server.counter("db_lookups"), server.counter("db_batches")
+    for i, phone in enumerate(flood(env, server, 4000)):
+        quick(phone, FORGED % (i, i, i) if i % 2 else "")
+    equal((server.counter("db_lookups"), server.counter("db_batches")), before, "look-ups and batches")
+    equal(server.counter("transactions_live"), 0, "transactions")
+    genuine = server.phone()
+    genuine.reg(C1).expect(200)
+    equal(server.counter("db_lookups"), before[0] + 1, "look-ups after a genuine request: the counter counts")
+
+
+def memory_flat(env, requests):
+    server = env.make({"log": {"level": "error"}})
+    # AddressSanitizer keeps what was freed; that is not ours.
+    server.environment["ASAN_OPTIONS"] = "%s:quarantine_size_mb=1:thread_local_quarantine_size_kb=64" % os.environ.get(
+        "ASAN_OPTIONS", "")
+    server.start()
+    pid, = workers(server)
+    for phone in flood(env, server, 4000):
+        quick(phone)
+    before = resident_kb(pid)
+    for phone in flood(env, server, requests):
+        quick(phone)
+    grown = resident_kb(pid) - before
+    true(grown < 2048, "%d challenges took %d kB" % (requests, grown))
+    equal(server.counter("transactions_live"), 0, "transactions")
+
+
+@covers("UAS-8.2.7-2")
+def test_challenges_keep_no_state(env):
+    memory_flat(env, 20000)
+
+
+@long_only
+@covers("UAS-8.2.7-2")
+def test_a_hundred_thousand_challenges_keep_no_state(env):
+    memory_flat(env, 100000)

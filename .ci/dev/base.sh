@@ -55,7 +55,7 @@ socket_directory() {
 
 # process_lives PIDFILE WORD: the process is there and has WORD on its command line, so it is ours.
 process_lives() {
-	[ -s "$1" ] && tr '\0' '\n' <"/proc/$(cat "$1")/cmdline" 2>/dev/null | grep -qxF -- "$2"
+	[ -s "$1" ] && tr '\0' '\n' 2>/dev/null <"/proc/$(cat "$1")/cmdline" | grep -qxF -- "$2"
 }
 
 # process_stop PIDFILE WORD: asks it to end, waits up to ten seconds, then insists.

@@ -30,7 +30,7 @@ pgpass_user() { printf '*:*:*:%s:%s\n' "$1" "$(cat "$DEV/database/$1.password")"
 database_url() { echo "postgresql://$1@/rollcall?host=$(cat "$DEV/sockets")/pg"; }
 as_superuser() {
 	PGPASSWORD=$(cat "$DEV/database/superuser.password") psql -X -q -v ON_ERROR_STOP=1 \
-		-h "$(cat "$DEV/sockets")/pg" -U postgres -d postgres "$@"
+		-h "$(cat "$DEV/sockets")/pg" -U postgres -d postgres
 }
 
 # Two log-ins: rollcall_owner migrates and owns the tables, rollcall is the daemon's and may only use them.
@@ -104,50 +104,50 @@ binds() { # binds PORT: the loopback addresses that exist, as a list of the conf
 }
 
 configuration() {
-	cat <<-END
-	# Written by ./dev up at each start; changes here are lost.
-	server {
-		name = "dev"
-		workers = 2
-	}
-	domain "rollcall.test" {
-		algorithms = {"SHA-256", "MD5"}
-	}
-	# For phones that stop at a SHA-256 challenge.
-	domain "legacy.rollcall.test" {
-		algorithms = {"MD5"}
-	}
-	listener "sip" {
-		bind = $(binds "$(port 5060)")
-		transport = {"udp", "tcp"}
-	}
-	listener "tls" {
-		bind = $(binds "$(port 5061)")
-		transport = {"tls"}
-	}
-	certificate "main" {
-		chain = "$DEV/tls/server.pem"
-		key = "$DEV/tls/server.key"
-	}
-	database {
-		url = "$(database_url rollcall)"
-		password_file = "$DEV/database/rollcall.password"
-	}
-	admin {
-		socket = "$(cat "$DEV/sockets")/admin.sock"
-		listen = "127.0.0.1:$(port 8080)"
-		tokens_file = "$DEV/tokens"
-	}
-	health {
-		listen = {"127.0.0.1:$(port 8081)"}
-		drain_delay = 0s
-		drain_spread = 0s
-	}
-	log {
-		level = info
-		format = text
-	}
-	END
+	cat <<END
+# Written by ./dev up at each start; changes here are lost.
+server {
+	name = "dev"
+	workers = 2
+}
+domain "rollcall.test" {
+	algorithms = {"SHA-256", "MD5"}
+}
+# For phones that stop at a SHA-256 challenge.
+domain "legacy.rollcall.test" {
+	algorithms = {"MD5"}
+}
+listener "sip" {
+	bind = $(binds "$(port 5060)")
+	transport = {"udp", "tcp"}
+}
+listener "tls" {
+	bind = $(binds "$(port 5061)")
+	transport = {"tls"}
+}
+certificate "main" {
+	chain = "$DEV/tls/server.pem"
+	key = "$DEV/tls/server.key"
+}
+database {
+	url = "$(database_url rollcall)"
+	password_file = "$DEV/database/rollcall.password"
+}
+admin {
+	socket = "$(cat "$DEV/sockets")/admin.sock"
+	listen = "127.0.0.1:$(port 8080)"
+	tokens_file = "$DEV/tokens"
+}
+health {
+	listen = {"127.0.0.1:$(port 8081)"}
+	drain_delay = 0s
+	drain_spread = 0s
+}
+log {
+	level = info
+	format = text
+}
+END
 }
 
 # Of what the running daemon was made; another sum means that it has to be started again.
@@ -211,7 +211,7 @@ users_add() {
 }
 
 users_step() {
-	step "$1" users "alice, bob, carol @ rollcall.test (SHA-256, MD5), @ legacy.rollcall.test (MD5)"
+	step "$1" users "alice, bob, carol @ rollcall.test and @ legacy.rollcall.test (MD5)"
 	quietly users_add || fail "rollcallctl could not add an account" "./dev logs; ./dev reset starts over"
 	step_done
 }
@@ -253,11 +253,9 @@ up_summary() {
 
 # --- the other verbs ---
 
-needs_up() {
-	[ -f "$DEV/ports" ] && daemon_lives || {
-		echo "rollcall is not running here; start it with ./dev up" >&2
-		exit 5
-	}
+not_running() {
+	echo "rollcall is not running here; start it with ./dev up" >&2
+	exit 5
 }
 
 verb_down() {
@@ -298,10 +296,11 @@ verb_logs() {
 }
 
 verb_ctl() {
-	needs_up
+	[ -f "$DEV/ports" ] && daemon_lives || not_running
 	ctl "$@"
 }
 
 verb_psql() {
+	"$ROOT/.ci/dev/cluster" lives "$DEV/database" || not_running
 	PGPASSFILE=$DEV/database/pgpass exec psql "$(database_url rollcall_owner)" "$@"
 }

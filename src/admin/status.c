@@ -45,8 +45,7 @@ stats_show(struct exchange *x)
 	bool ready;
 	const char *state;
 	if (sum == NULL) {
-		exchange_problem(x, 503, "overloaded", "Out of memory",
-				 "Too many requests at once.", NULL, NULL);
+		exchange_out_of_memory(x);
 		return;
 	}
 	for (size_t i = 0; i < admin->memory->page_count; i++)
@@ -71,8 +70,7 @@ stats_show(struct exchange *x)
 			  "counters", counters, "outcomes", json_outcomes(sum)));
 }
 
-/* --- background count
- * -------------------------------------------------------------------------------------------- */
+/* --- background count ----------------------------------------------------------------- */
 
 static void
 count_done(struct store_query *query, enum query_result result, const struct store_rows *rows)

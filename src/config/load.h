@@ -101,6 +101,8 @@ const char *suggest_word(struct loader *loader, const char *words, struct str wo
 /* Reads path and conf.d beside it; text instead, when it is given. */
 void source_read(struct loader *loader, const char *path);
 void source_read_text(struct loader *loader, struct str text, const char *name);
+/* Turns the comments of a text into blanks; an unclosed one stays. */
+void comments_blank(char *text, size_t len);
 /* The environment, then the command line; both replace what the files said. */
 void override_read(struct loader *loader, const struct config_override *overrides, size_t count);
 

@@ -389,13 +389,15 @@ adopt_oldest_first(struct loader *loader, struct section *newest)
 		adopt(loader, s);
 }
 
+/* What libConfuse is given: no comments, and the ending. */
 static struct str
-with_ending(struct loader *loader, struct str text)
+prepared(struct loader *loader, struct str text)
 {
 	size_t len = text.len + sizeof(ending) - 1;
 	char *copy = loader_alloc(loader, len);
 	if (text.len > 0)
 		memcpy(copy, text.p, text.len);
+	comments_blank(copy, text.len);
 	memcpy(copy + text.len, ending, sizeof(ending) - 1);
 	return (struct str){ copy, len };
 }
@@ -414,7 +416,7 @@ parse_text(struct loader *loader, struct str text, const char *name, unsigned ra
 {
 	struct reader reader = { .loader = loader, .file = name, .rank = rank };
 	bool whole;
-	struct str ended = with_ending(loader, text);
+	struct str ended = prepared(loader, text);
 	reader.lines = count_lines(text);
 	reading = &reader;
 	do {

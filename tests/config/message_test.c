@@ -348,6 +348,55 @@ START_TEST(broken_syntax)
 }
 END_TEST
 
+/* Behind a comment every place is still the right one, and nothing is taken for a comment that is
+ * part of a value. */
+START_TEST(comments_keep_the_lines)
+{
+	static const char *const comments[] = {
+		"# one line\n",
+		"// one line\n",
+		"//one line\n",
+		"#\n",
+		"#\"\n",
+		"/* one */\n",
+		"# /*\n",
+		"log { # behind a brace\n level = info } # }\n",
+		"# \xe2\x80\xa6 more than thirty-two octets ..............\n",
+		"/* two\n lines ' */\n",
+		"/**/ /* # */ /* \n // \n*/\n",
+	};
+	for (size_t i = 0; i < sizeof(comments) / sizeof(*comments); i++) {
+		char text[512], message[128];
+		unsigned line = 1;
+		snprintf(text, sizeof(text),
+			 "%s%s" DOMAIN CERTIFICATE "server { # \n\tworkers = 65 }", comments[i],
+			 comments[i]);
+		for (const char *p = text; *p != '\0'; p++)
+			line += *p == '\n';
+		snprintf(message, sizeof(message),
+			 "test.conf:%u: error: workers = 65 is out of range 1-64\n", line);
+		if (strstr(comments[i], "level") != NULL)
+			snprintf(message, sizeof(message),
+				 "test.conf:4: error: level is set twice, first at line 2\n"
+				 "test.conf:%u: error: workers = 65 is out of range 1-64\n",
+				 line);
+		expect_bad(text, message);
+	}
+	struct loaded loaded =
+		load_text(DOMAIN CERTIFICATE "server { name = \"a#b//c/*d\\\"#\" }\n"
+					     "database { url = postgresql://r@db/r }\n"
+					     "admin { socket = '/tmp/#x//y' } # z\n"
+					     "log { format = journal }\n");
+	ck_assert_str_eq(loaded.messages, "");
+	ck_assert_ptr_nonnull(loaded.config);
+	ck_assert_str_eq(loaded.config->server.name, "a#b//c/*d\"#");
+	ck_assert_str_eq(loaded.config->database.url, "postgresql://r@db/r");
+	ck_assert_str_eq(loaded.config->admin.socket, "/tmp/#x//y");
+	ck_assert_int_eq(loaded.config->log.format, CONFIG_LOG_JOURNAL);
+	unload(&loaded);
+}
+END_TEST
+
 START_TEST(many_errors_are_counted)
 {
 	char text[16384] = DOMAIN CERTIFICATE;
@@ -369,4 +418,4 @@ SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_ti
       contradictions, minimum_over_one_hour, body_limit_follows, domains,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
       passwords_stay_out, too_many_connections_for_the_descriptors, broken_syntax,
-      many_errors_are_counted)
+      comments_keep_the_lines, many_errors_are_counted)

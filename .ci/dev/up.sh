@@ -30,7 +30,7 @@ pgpass_user() { printf '*:*:*:%s:%s\n' "$1" "$(cat "$DEV/database/$1.password")"
 database_url() { echo "postgresql://$1@/rollcall?host=$(cat "$DEV/sockets")/pg"; }
 as_superuser() {
 	PGPASSWORD=$(cat "$DEV/database/superuser.password") psql -X -q -v ON_ERROR_STOP=1 \
-		-h "$(cat "$DEV/sockets")/pg" -U postgres -d postgres "$@"
+		-h "$(cat "$DEV/sockets")/pg" -U postgres -d postgres
 }
 
 # Two log-ins: rollcall_owner migrates and owns the tables, rollcall is the daemon's and may only use them.

@@ -1,17 +1,20 @@
 -- Accounts by the batch. $1 json array of objects with the columns, $2 what to do with an address that exists:
--- 'fail' and 'skip' leave it, 'update' replaces hashes and what else is given. One row back for each that was written:
--- its address and whether it is new. A row whose login belongs to another address of the domain is left out too.
+-- 'fail' and 'skip' leave it, 'update' replaces login and hashes, which belong together, and what else is given. One row
+-- back for each that was written: its address and whether it is new. A row whose login belongs to another address of the
+-- domain is left out too; the caller gives no address and no login twice.
 with given as (
-	select g.*
-	from jsonb_to_recordset($1::jsonb) as g(aor text, domain text, username text, login text, enabled boolean,
-		display_name text, max_contacts integer, may_register text[], ha1_md5 text, ha1_sha256 text, ha1_sha512_256 text)
+	select g.*, document
+	from jsonb_array_elements($1::jsonb) as document,
+		jsonb_to_record(document) as g(aor text, domain text, username text, login text, enabled boolean, display_name text,
+			max_contacts integer, may_register text[], ha1_md5 text, ha1_sha256 text, ha1_sha512_256 text)
 	where not exists (select from account o where o.domain = g.domain and o.login = g.login and o.aor <> g.aor)
 ), updated as (
 	update account a set
 		enabled = coalesce(g.enabled, a.enabled),
-		display_name = coalesce(g.display_name, a.display_name),
-		max_contacts = coalesce(g.max_contacts, a.max_contacts),
-		may_register = coalesce(g.may_register, a.may_register),
+		display_name = case when g.document ? 'display_name' then g.display_name else a.display_name end,
+		max_contacts = case when g.document ? 'max_contacts' then g.max_contacts else a.max_contacts end,
+		may_register = case when g.document ? 'may_register' then g.may_register else a.may_register end,
+		login = g.login,
 		ha1_md5 = g.ha1_md5,
 		ha1_sha256 = g.ha1_sha256,
 		ha1_sha512_256 = g.ha1_sha512_256,

@@ -3,9 +3,8 @@
 
 #include "admin/admin.h"
 #include "exchange.h"
-#include "net/timer.h"
 
-#define SUSPENDED_MAX 64u
+#define WAITING_MAX 64u
 #define TOKENS_MAX 64u
 #define TOKEN_HASH_BYTES 32u
 
@@ -25,21 +24,22 @@ struct token {
 	enum role role;
 	unsigned char hash[TOKEN_HASH_BYTES];
 };
-
-#define SURFACES_MAX 18
+struct tokens {
+	struct token items[TOKENS_MAX];
+	size_t count;
+};
 
 struct admin {
 	struct loop *loop;
 	const struct config *config;
 	struct store *store;
 	const struct node_memory *memory;
-	struct surface surfaces[SURFACES_MAX];
+	struct surface *surfaces;
 	size_t surface_count;
-	struct token tokens[TOKENS_MAX];
-	size_t token_count;
+	struct tokens tokens;
 	struct arena_pool pool;
-	struct list suspended;
-	unsigned suspended_count;
+	struct fifo deadlines;	/* of exchanges that are suspended */
+	unsigned waiting_count; /* exchanges of which the store has something */
 	struct timer count_timer;
 	struct store_query count_query;
 	bool counting;
@@ -48,13 +48,21 @@ struct admin {
 	int64_t users;
 };
 
+/* request.c: the callbacks of libmicrohttpd; arg is the surface. */
+enum MHD_Result request_handle(void *arg, struct MHD_Connection *connection, const char *url,
+			       const char *method, const char *version, const char *upload,
+			       size_t *upload_len, void **own);
+void request_completed(void *arg, struct MHD_Connection *connection, void **own,
+		       enum MHD_RequestTerminationCode why);
+
 /* tokens.c: "read HEX" or "admin HEX" a line, HEX the SHA-256 of the token. False with a sentence
- * when the file is no good. */
-bool tokens_load(struct admin *admin, const char *path, char *error, size_t error_cap);
-enum role tokens_role(const struct admin *admin, const char *authorization);
+ * when the file is no good; tokens are as before then. */
+bool tokens_load(struct tokens *tokens, const char *path, char *error, size_t error_cap);
+/* That of an Authorization field. */
+enum role tokens_role(const struct tokens *tokens, const char *authorization);
 
 /* health.c */
-void health_answer(struct exchange *x);
+void health_answer(struct exchange *x, const char *path);
 json_t *health_checks(const struct admin *admin, bool *ready, const char **state);
 /* status.c */
 void status_count_start(struct admin *admin);
@@ -64,10 +72,15 @@ struct route {
 	const char *method;
 	const char *path; /* segments; "{}" takes one */
 	enum role role;
+	const char *arguments; /* those it knows, separated by blanks */
 	void (*handle)(struct exchange *x);
 };
-/* NULL with *other_method set when the path exists for another method. */
-const struct route *route_find(struct exchange *x, struct str path, bool *other_method);
+/* That of a method and path, with the segments that "{}" took, still encoded; HEAD is found as GET.
+ * NULL, with the methods that the path has in allow, "" when there is no such path. */
+#define ALLOW_BYTES 64
+#define SEGMENTS_MAX 4
+const struct route *route_find(struct str method, struct str path, struct str *segments,
+			       unsigned *segment_count, char allow[static ALLOW_BYTES]);
 
 /* The handlers */
 void bindings_list(struct exchange *x);

@@ -4,30 +4,10 @@
 #include <string.h>
 
 #include "admin_internal.h"
-#include "base/clock.h"
-#include "base/log.h"
+#include "arguments.h"
+#include "json.h"
 
 #define CONFLICTS_MAX 5u
-
-static json_t *
-json_time(int64_t real_ms)
-{
-	char text[25];
-	clock_rfc3339(real_ms / 1000 * 1000, text);
-	/* whole seconds: "2026-03-04T11:15:02Z" */
-	text[19] = 'Z';
-	return json_stringn(text, 20);
-}
-
-static json_t *
-json_aor(struct str key)
-{
-	char text[3 * 2048];
-	struct writer w = writer_on(text, sizeof(text));
-	writer_str(&w, STR("sip:"));
-	writer_str(&w, key);
-	return json_octets(writer_text(&w));
-}
 
 static json_t *
 json_q(struct str thousandths)
@@ -70,87 +50,92 @@ json_row(struct exchange *x, const struct store_rows *rows, int row, int64_t now
 	int64_t expires_ms = milliseconds(value[EXPIRES]);
 	return json_pack(
 		"{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id",
-		json_wire(x, value[ID]), "aor", json_aor(value[AOR]), "contact",
-		json_wire(x, value[CONTACT]), "instance",
-		str_empty(value[INSTANCE]) ? json_null() : json_wire(x, value[INSTANCE]),
-		"transport", json_wire(x, value[TRANSPORT]), "secure",
-		str_eq(value[TRANSPORT], STR("tls")), "source", json_wire(x, value[SOURCE]), "node",
-		json_wire(x, value[NODE]), "q", json_q(value[Q]), "call_id",
-		json_wire(x, value[CALL_ID]), "cseq", json_integer(milliseconds(value[CSEQ])),
-		"user_agent", json_wire(x, value[AGENT]), "created_at",
+		json_wire(&x->arena, value[ID]), "aor", json_aor(value[AOR]), "contact",
+		json_wire(&x->arena, value[CONTACT]), "instance",
+		str_empty(value[INSTANCE]) ? json_null() : json_wire(&x->arena, value[INSTANCE]),
+		"transport", json_wire(&x->arena, value[TRANSPORT]), "secure",
+		str_eq(value[TRANSPORT], STR("tls")), "source", json_wire(&x->arena, value[SOURCE]),
+		"node", json_wire(&x->arena, value[NODE]), "q", json_q(value[Q]), "call_id",
+		json_wire(&x->arena, value[CALL_ID]), "cseq",
+		json_integer(milliseconds(value[CSEQ])), "user_agent",
+		json_wire(&x->arena, value[AGENT]), "created_at",
 		json_time(milliseconds(value[CREATED])), "updated_at",
 		json_time(milliseconds(value[UPDATED])), "expires_at", json_time(expires_ms),
 		"expires_in", (json_int_t)((expires_ms - now_ms + 999) / 1000));
 }
 
 struct list_work {
-	unsigned page_size;
+	struct page page;
 	int64_t now_ms;
 };
 
-static void
-list_done(struct store_query *query, enum query_result result, const struct store_rows *rows)
+/* Of the database, which is what expiry is measured by. */
+static int64_t
+now_ms(const struct exchange *x)
 {
-	struct exchange *x = container_of(query, struct exchange, query);
+	return loop_real_ms(x->admin->loop) + store_clock_offset_ms(x->admin->store);
+}
+
+static void
+list_rows(struct exchange *x, const struct store_rows *rows)
+{
 	struct list_work *work = x->work;
-	if (result != QUERY_DONE) {
-		exchange_database_problem(x, result, query->sqlstate);
-		return;
-	}
 	int count = store_rows_count(rows);
-	int shown = count > (int)work->page_size ? (int)work->page_size : count;
+	int shown = count > (int)work->page.size ? (int)work->page.size : count;
 	json_t *items = json_array();
 	for (int row = 0; row < shown; row++)
 		json_array_append_new(items, json_row(x, rows, row, work->now_ms));
 	json_t *page = json_pack("{s:o}", "items", items);
 	if (count > shown)
 		json_object_set_new(page, "next_page_token",
-				    exchange_page_token(x, store_rows_value(rows, shown - 1, AOR),
-							store_rows_value(rows, shown - 1, ID)));
+				    page_token(&x->arena, store_rows_value(rows, shown - 1, AOR),
+					       store_rows_value(rows, shown - 1, ID)));
 	exchange_answer(x, 200, page);
 }
 
 static const char *
-number_text(struct exchange *x, int64_t value)
+number_text(struct arena *arena, int64_t value)
 {
-	char *text = arena_alloc(&x->arena, 24);
-	if (text == NULL)
-		return "0";
-	snprintf(text, 24, "%lld", (long long)value);
-	return text;
+	char text[24];
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	return arena_text(arena, str_of(text));
 }
 
-/* NULL for an argument that was not given: the statement takes it as "any". */
-static const char *
-optional(struct exchange *x, const char *name)
+static bool
+transport_known(struct exchange *x, const char *word)
 {
-	struct str value = exchange_argument(x, name);
-	return str_empty(value) ? NULL : exchange_z(x, value);
+	for (unsigned t = 0; word != NULL && t < TRANSPORT_COUNT; t++)
+		if (strcmp(word, transport_word((enum transport)t)) == 0)
+			return true;
+	if (word != NULL)
+		exchange_problem(x, 400, "invalid_argument", "transport is no good",
+				 "transport is udp, tcp or tls.", "transport", NULL);
+	return word == NULL;
 }
 
 void
 bindings_list(struct exchange *x)
 {
 	struct list_work *work = arena_alloc(&x->arena, sizeof(*work));
-	struct str after, after_id;
-	if (work == NULL || !exchange_page(x, &work->page_size, &after, &after_id))
+	const char **params = x->query.params;
+	if (work == NULL || !page_asked(x, &work->page) ||
+	    !argument_param(x, "domain", &params[0]) || !argument_user_param(x, &params[1]) ||
+	    !argument_param(x, "transport", &params[2]) || !transport_known(x, params[2]))
 		return;
-	work->now_ms = loop_real_ms(x->admin->loop) + store_clock_offset_ms(x->admin->store);
+	work->now_ms = now_ms(x);
 	x->work = work;
-	x->query.params[0] = optional(x, "domain");
-	x->query.params[1] = optional(x, "user");
-	x->query.params[2] = optional(x, "transport");
-	x->query.params[3] = exchange_z(x, after);
-	x->query.params[4] = exchange_z(x, after_id);
-	x->query.params[5] = number_text(x, (int64_t)work->page_size + 1);
-	x->query.params[6] = number_text(x, work->now_ms);
-	exchange_query(x, "admin_bindings", 7, list_done);
+	params[3] = arena_text(&x->arena, work->page.after);
+	params[4] = arena_text(&x->arena, work->page.after_id);
+	params[5] = number_text(&x->arena, (int64_t)work->page.size + 1);
+	params[6] = number_text(&x->arena, work->now_ms);
+	x->query.patient = true;
+	exchange_query(x, "admin_bindings", 7, list_rows);
 }
 
-/* --- one address ------------------------------------------------------------------------- */
+/* --- one address ---------------------------------------------------------------------- */
 
 struct aor_work {
-	struct str key;
+	struct address address;
 	struct str id; /* of the binding to remove; empty: all */
 	unsigned attempts;
 	struct record after;
@@ -158,7 +143,7 @@ struct aor_work {
 };
 
 static json_t *
-json_binding(const struct binding *b, struct str key, int64_t now_ms)
+json_binding(const struct binding *b, struct str key, int64_t at_ms)
 {
 	return json_pack(
 		"{s:o,s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:I}", "id",
@@ -170,81 +155,75 @@ json_binding(const struct binding *b, struct str key, int64_t now_ms)
 		json_octets(b->call_id), "cseq", (json_int_t)b->cseq, "user_agent",
 		json_octets(b->user_agent), "created_at", json_time(b->created_ms), "updated_at",
 		json_time(b->updated_ms), "expires_at", json_time(b->expires_ms), "expires_in",
-		(json_int_t)((b->expires_ms - now_ms + 999) / 1000));
+		(json_int_t)((b->expires_ms - at_ms + 999) / 1000));
 }
 
 static bool
 record_found(struct exchange *x)
 {
-	if (x->op.looked_up != LOOKUP_FOUND) {
-		exchange_database_problem(x, QUERY_UNAVAILABLE, "");
-		return false;
-	}
-	if (x->op.record->exists)
+	if (x->op.looked_up == LOOKUP_FOUND && x->op.record->exists)
 		return true;
-	exchange_problem(x, 404, "aor_unknown", "No such address",
-			 "This address-of-record has no account.", NULL,
-			 "rollcallctl user list shows those that exist.");
+	if (x->op.looked_up == LOOKUP_FOUND)
+		exchange_unknown_user(x);
+	else
+		exchange_unavailable(x);
 	return false;
 }
 
 static void
-show_done(struct store_op *op)
+show_found(struct exchange *x)
 {
-	struct exchange *x = container_of(op, struct exchange, op);
-	struct aor_work *work = x->work;
+	const struct aor_work *work = x->work;
 	if (!record_found(x))
 		return;
-	int64_t now_ms = loop_real_ms(x->admin->loop) + store_clock_offset_ms(x->admin->store);
+	const struct record *record = x->op.record;
+	int64_t at_ms = now_ms(x);
 	json_t *items = json_array();
-	for (uint32_t i = 0; i < op->record->binding_count; i++)
-		if (op->record->bindings[i].expires_ms > now_ms)
-			json_array_append_new(
-				items, json_binding(&op->record->bindings[i], work->key, now_ms));
-	exchange_answer(x, 200,
-			json_pack("{s:o,s:o}", "aor", json_aor(work->key), "bindings", items));
+	for (uint32_t i = 0; i < record->binding_count; i++)
+		if (record->bindings[i].expires_ms > at_ms)
+			json_array_append_new(items, json_binding(&record->bindings[i],
+								  work->address.key, at_ms));
+	exchange_answer(
+		x, 200,
+		json_pack("{s:o,s:o}", "aor", json_aor(work->address.key), "bindings", items));
 }
 
-static bool
-look_up(struct exchange *x, void (*done)(struct store_op *))
+static void
+look_up(struct exchange *x, void (*then)(struct exchange *))
 {
 	struct aor_work *work = arena_alloc(&x->arena, sizeof(*work));
-	struct str user, domain;
-	if (work == NULL || !exchange_aor(x, x->segments[0], &work->key, &user, &domain))
-		return false;
-	work->id = x->segment_count > 1 ? x->segments[1] : (struct str){ NULL, 0 };
+	if (work == NULL || !address_of_path(x, &work->address))
+		return;
+	work->id = x->segment_count > 1 ? x->segments[1] : STR("");
 	x->work = work;
-	x->op.aor = work->key;
-	x->op.domain = domain;
-	x->op.login = (struct str){ "", 0 };
-	x->op.arena = &x->arena;
-	x->op.done = done;
-	store_lookup(x->admin->store, &x->op);
-	return true;
+	x->op.aor = work->address.key;
+	x->op.domain = work->address.domain;
+	x->op.login = STR("");
+	exchange_lookup(x, then);
 }
 
 void
 aor_show(struct exchange *x)
 {
-	look_up(x, show_done);
+	look_up(x, show_found);
 }
 
-static void remove_looked_up(struct store_op *op);
+/* --- removing ------------------------------------------------------------------------- */
+
+static void remove_found(struct exchange *x);
 
 static void
-remove_committed(struct store_op *op)
+remove_committed(struct exchange *x)
 {
-	struct exchange *x = container_of(op, struct exchange, op);
 	struct aor_work *work = x->work;
-	switch (op->committed) {
+	switch (x->op.committed) {
 	case COMMIT_DONE:
-		exchange_answer(x, 204, NULL);
+		exchange_answer_empty(x, 204);
 		return;
 	case COMMIT_CONFLICT:
 	case COMMIT_UNKNOWN: /* removing again what is gone does no harm */
 		if (work->attempts++ < CONFLICTS_MAX) {
-			op->done = remove_looked_up;
-			store_lookup(x->admin->store, op);
+			exchange_lookup(x, remove_found);
 			return;
 		}
 		exchange_problem(x, 409, "conflict", "Changed meanwhile",
@@ -252,14 +231,17 @@ remove_committed(struct store_op *op)
 				 "Try again.");
 		return;
 	case COMMIT_FAILED:
-		exchange_database_problem(x, QUERY_FAILED, "commit");
+		exchange_problem(x, 500, "internal", "Statement failed",
+				 "PostgreSQL refused to store the record.", NULL,
+				 "Nothing was changed. The log of PostgreSQL says more.");
 		return;
 	case COMMIT_UNAVAILABLE:
-		exchange_database_problem(x, QUERY_UNAVAILABLE, "");
+		exchange_unavailable(x);
 		return;
 	}
 }
 
+/* The record without the binding, or without any. False when memory is out. */
 static bool
 plan_removal(struct exchange *x, const struct record *before)
 {
@@ -278,35 +260,28 @@ plan_removal(struct exchange *x, const struct record *before)
 }
 
 static void
-remove_looked_up(struct store_op *op)
+remove_found(struct exchange *x)
 {
-	struct exchange *x = container_of(op, struct exchange, op);
 	struct aor_work *work = x->work;
 	if (!record_found(x))
 		return;
-	if (!plan_removal(x, op->record)) {
-		exchange_problem(x, 503, "overloaded", "Out of memory", "The record does not fit.",
-				 NULL, NULL);
-		return;
-	}
-	if (work->removed == 0 && !str_empty(work->id) && work->attempts == 0) {
+	if (!plan_removal(x, x->op.record)) {
+		exchange_out_of_memory(x);
+	} else if (work->removed > 0) {
+		x->op.version = x->op.record->version;
+		x->op.after = &work->after;
+		exchange_commit(x, remove_committed);
+	} else if (!str_empty(work->id) && work->attempts == 0) {
 		exchange_problem(x, 404, "binding_unknown", "No such binding",
 				 "The address has no binding with this id.", NULL,
 				 "rollcallctl binding show lists them with their ids.");
-		return;
+	} else {
+		exchange_answer_empty(x, 204);
 	}
-	if (work->removed == 0) {
-		exchange_answer(x, 204, NULL);
-		return;
-	}
-	op->version = op->record->version;
-	op->after = &work->after;
-	op->done = remove_committed;
-	store_commit(x->admin->store, op);
 }
 
 void
 bindings_remove(struct exchange *x)
 {
-	look_up(x, remove_looked_up);
+	look_up(x, remove_found);
 }

@@ -1,7 +1,8 @@
 /*
- * One HTTP request and its answer. A handler either answers at once or starts something with the
- * store and answers when it is done: the connection is suspended meanwhile and resumed by
- * exchange_answer().
+ * One HTTP request and its answer. A handler either answers at once or asks the store, and what it
+ * named then answers or asks again. The connection is suspended meanwhile, and resumed by the
+ * answer: that of the handler, or ours when admin.request_timeout has passed. An exchange that was
+ * answered by the time-out stays until the store has let go of it.
  */
 #pragma once
 
@@ -12,8 +13,8 @@
 #include <microhttpd.h>
 
 #include "base/arena.h"
-#include "base/list.h"
 #include "base/str.h"
+#include "net/timer.h"
 #include "store/store.h"
 
 struct admin;
@@ -28,65 +29,61 @@ struct exchange {
 	struct MHD_Connection *connection;
 	const struct route *route;
 	enum role role;
+	int64_t uid; /* who asks, on the Unix socket; -1: unknown */
 	struct str method;
-	struct str segments[4]; /* of the path behind the route's fixed part, percent-decoded, in
-				   arena */
+	struct str segments[4]; /* what "{}" took of the path, percent-decoded, in the arena */
 	unsigned segment_count;
 	struct arena arena;
-	char *body; /* whole, once complete */
-	size_t body_len;
+	char *body; /* whole, once complete; zeroed before it is freed */
+	size_t body_len, body_cap;
+	bool body_too_large;
 	bool refused; /* answered before its body was read */
-	bool suspended;
 	bool answered;
 	struct MHD_Response *response;
 	unsigned status;
-	struct list link; /* among the suspended */
+	void *work;   /* the handler's own, in the arena */
+	json_t *held; /* the handler's own, given up with the exchange */
+
+	/* Waiting: exchange.c alone */
+	bool suspended;
+	bool waiting;	/* the store has query or op */
+	bool forgotten; /* libmicrohttpd is done with the request */
+	struct fifo_entry deadline;
 	struct store_query query;
 	struct store_op op;
-	void *work; /* the handler's own, in arena */
+	void (*then_rows)(struct exchange *x, const struct store_rows *rows);
+	void (*then_op)(struct exchange *x);
 };
 
-/* The value of a query argument, percent-decoded in the arena; empty when absent. */
-struct str exchange_argument(struct exchange *x, const char *name);
-/* Percent-decoded in the arena; a broken escape stays as it is. */
-struct str exchange_decoded(struct exchange *x, struct str raw);
-/* NUL-terminated copy in the arena. */
-const char *exchange_z(struct exchange *x, struct str s);
-/* The body as a JSON object; NULL when it was not one, and then it has been answered. */
-json_t *exchange_object(struct exchange *x);
-
-/* Starts sql/queries/NAME.sql with x->query.params set; done answers. */
-void exchange_query(struct exchange *x, const char *name, int param_count,
-		    void (*done)(struct store_query *, enum query_result,
-				 const struct store_rows *));
-
-/* The answer, with a JSON document (taken over; NULL: no body), or as problem+json (RFC 9457). */
-void exchange_answer(struct exchange *x, unsigned status, json_t *document);
-void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
-		      const char *detail, const char *field, const char *hint);
-/* For a query that failed or could not be sent. */
-void exchange_database_problem(struct exchange *x, enum query_result result, const char *sqlstate);
-/* 201 with the document (taken over) and the Location of a user. */
-void exchange_created(struct exchange *x, struct str key, json_t *document);
-
-/* Network text as a JSON string: octets that are not UTF-8 become U+FFFD. */
-json_t *json_octets(struct str octets);
-/* The same for wire text of the database (D-12). */
-json_t *json_wire(struct exchange *x, struct str wire);
+/* After the handler: suspends the connection when it waits for the store. */
+void exchange_wait(struct exchange *x);
+/* libmicrohttpd forgets the request; frees it, now or when the store lets go. */
+void exchange_forget(struct exchange *x);
+/* The deadline of whoever waits. */
+void exchange_expired(struct fifo *fifo, struct fifo_entry *entry);
 
 /*
- * The canonical address in a path segment or document: "alice@example.com",
- * "sip:alice@example.com". False, and answered 400, when it is none.
+ * Asking. A query is sql/queries/NAME.sql with x->query.params set; then() gets its rows, failures
+ * have been answered. A look-up or commit takes what is set in x->op (store/store.h). An arena that
+ * was exhausted is answered here, so handlers need not look.
  */
-bool exchange_aor(struct exchange *x, struct str text, struct str *key, struct str *user,
-		  struct str *domain);
-/* The same without an answer; and from its two halves. */
-bool exchange_aor_parse(struct exchange *x, struct str text, struct str *key, struct str *user,
-			struct str *domain);
-bool exchange_aor_join(struct exchange *x, struct str raw_user, struct str raw_domain,
-		       struct str *key, struct str *user, struct str *domain);
-/* page_size and page_token; false, and answered, when they are no good. *after is the last key of
- * the page before. */
-bool exchange_page(struct exchange *x, unsigned *size, struct str *after, struct str *after_id);
-/* The token for the page behind that key. */
-json_t *exchange_page_token(struct exchange *x, struct str key, struct str id);
+void exchange_query(struct exchange *x, const char *name, int param_count,
+		    void (*then)(struct exchange *, const struct store_rows *));
+void exchange_lookup(struct exchange *x, void (*then)(struct exchange *));
+void exchange_commit(struct exchange *x, void (*then)(struct exchange *));
+
+/* Answering: a JSON document (taken over), none at all, or problem+json (RFC 9457); field and hint
+ * may be NULL. */
+void exchange_answer(struct exchange *x, unsigned status, json_t *document);
+void exchange_answer_empty(struct exchange *x, unsigned status);
+void exchange_answer_text(struct exchange *x, unsigned status, const char *text);
+void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
+		      const char *detail, const char *field, const char *hint);
+void exchange_header(struct exchange *x, const char *name, const char *value);
+/* Problems of more than one handler. */
+void exchange_out_of_memory(struct exchange *x);
+void exchange_unknown_user(struct exchange *x);
+void exchange_unavailable(struct exchange *x);
+
+/* The body as a JSON object; NULL when it was not one, and then it has been answered. */
+json_t *exchange_object(struct exchange *x);

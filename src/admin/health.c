@@ -7,6 +7,7 @@
 
 #include "admin_internal.h"
 #include "base/clock.h"
+#include "json.h"
 
 #define STUCK_MS 5000u
 
@@ -16,7 +17,6 @@ struct checks {
 	bool database;
 	bool workers;
 	bool running; /* not stopping */
-	bool started;
 	char database_text[256];
 	char loops_text[64];
 };
@@ -39,11 +39,10 @@ loops_turn(const struct admin *admin, char *text, size_t cap)
 }
 
 static bool
-database_good(const struct admin *admin, bool *started, char *text, size_t cap)
+database_good(const struct admin *admin, char *text, size_t cap)
 {
 	enum store_state state = store_state(admin->store);
 	uint64_t down = store_down_ms(admin->store);
-	*started = state != STORE_CONNECTING;
 	if (state == STORE_UP) {
 		snprintf(text, cap, "ok");
 		return true;
@@ -52,11 +51,8 @@ database_good(const struct admin *admin, bool *started, char *text, size_t cap)
 	snprintf(text, cap, "%s for %ju s%s%s",
 		 state == STORE_SILENT ? "no answer" : "not connected", (uintmax_t)down / 1000,
 		 *trouble == '\0' ? "" : ": ", trouble);
-	if (!admin->config->health.fail_on_database) {
-		*started = true;
-		return true;
-	}
-	return *started && down < admin->config->health.db_grace;
+	return !admin->config->health.fail_on_database ||
+	       (state != STORE_CONNECTING && down < admin->config->health.db_grace);
 }
 
 /* At least one worker would serve a phone, by its own word: it has connections of its own. */
@@ -77,8 +73,7 @@ look(const struct admin *admin)
 				 .running = !admin->memory->node->stopping };
 	checks.workers = worker_ready(admin);
 	checks.loops = loops_turn(admin, checks.loops_text, sizeof(checks.loops_text));
-	checks.database = database_good(admin, &checks.started, checks.database_text,
-					sizeof(checks.database_text));
+	checks.database = database_good(admin, checks.database_text, sizeof(checks.database_text));
 	return checks;
 }
 
@@ -94,7 +89,7 @@ state_word(const struct checks *checks)
 {
 	if (!checks->running)
 		return "stopping";
-	if (!checks->listeners || !checks->started)
+	if (!checks->listeners)
 		return "starting";
 	if (!all_good(checks))
 		return "not_ready";
@@ -104,8 +99,8 @@ state_word(const struct checks *checks)
 static void
 add_check(json_t *list, const char *name, bool good, const char *text)
 {
-	json_array_append_new(list,
-			      json_pack("{s:s,s:b,s:s}", "name", name, "ok", good, "detail", text));
+	json_array_append_new(list, json_pack("{s:s,s:b,s:o}", "name", name, "ok", good, "detail",
+					      json_octets(str_of(text))));
 }
 
 static json_t *
@@ -132,17 +127,6 @@ health_checks(const struct admin *admin, bool *ready, const char **state)
 	return check_list(&checks);
 }
 
-static void
-send_text(struct exchange *x, unsigned status, const char *text)
-{
-	x->response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-						      MHD_RESPMEM_MUST_COPY);
-	if (x->response != NULL)
-		MHD_add_response_header(x->response, "Content-Type", "text/plain; charset=utf-8");
-	x->status = status;
-	exchange_answer(x, status, NULL);
-}
-
 /* "[+]listeners ok" a line, or the first that fails. */
 static void
 send_words(struct exchange *x, bool good, json_t *list)
@@ -167,31 +151,43 @@ send_words(struct exchange *x, bool good, json_t *list)
 	if (w.len == 0)
 		writer_text_z(&w, "ok\n");
 	text[w.len] = '\0';
-	send_text(x, good ? 200 : 503, text);
+	exchange_answer_text(x, good ? 200 : 503, text);
+}
+
+/* The verdict that the path asks for; false when there is no such path. */
+static bool
+verdict(const struct checks *checks, const char *path, bool *good)
+{
+	static const char *const ready[] = { "/readyz", "/healthz", "/", "*" };
+	if (strcmp(path, "/livez") == 0) {
+		*good = checks->loops;
+		return true;
+	}
+	if (strcmp(path, "/startupz") == 0) {
+		*good = checks->listeners;
+		return true;
+	}
+	*good = all_good(checks);
+	for (size_t i = 0; i < sizeof(ready) / sizeof(*ready); i++)
+		if (strcmp(path, ready[i]) == 0)
+			return true;
+	return false;
 }
 
 void
-health_answer(struct exchange *x)
+health_answer(struct exchange *x, const char *path)
 {
-	const char *path = x->segments[0].p;
 	struct checks checks = look(x->admin);
 	bool good;
-	if (strcmp(path, "/livez") == 0)
-		good = checks.loops;
-	else if (strcmp(path, "/startupz") == 0)
-		good = checks.listeners && checks.started;
-	else if (strcmp(path, "/readyz") == 0 || strcmp(path, "/healthz") == 0 ||
-		 strcmp(path, "/") == 0)
-		good = all_good(&checks);
-	else {
-		send_text(x, 404, "not found; try /livez, /readyz or /startupz\n");
+	if (!verdict(&checks, path, &good)) {
+		exchange_answer_text(x, 404, "not found; try /livez, /readyz or /startupz\n");
 		return;
 	}
 	json_t *list = check_list(&checks);
-	const char *accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept");
 	if (strcmp(path, "/livez") == 0)
 		for (size_t i = json_array_size(list); i-- > 1;)
 			json_array_remove(list, i);
+	const char *accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept");
 	if (accept != NULL && strstr(accept, "application/json") != NULL) {
 		exchange_answer(
 			x, good ? 200 : 503,

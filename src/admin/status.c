@@ -45,15 +45,13 @@ stats_show(struct exchange *x)
 	bool ready;
 	const char *state;
 	if (sum == NULL) {
-		exchange_problem(x, 503, "overloaded", "Out of memory",
-				 "Too many requests at once.", NULL, NULL);
+		exchange_out_of_memory(x);
 		return;
 	}
 	for (size_t i = 0; i < admin->memory->page_count; i++)
 		stats_add(sum, &admin->memory->pages[i]);
 	json_t *counters = json_object();
 	stats_each(sum, add_counter, counters);
-	json_object_del(counters, "loop_turn_ms");
 	json_t *checks = health_checks(admin, &ready, &state);
 	json_t *domains = json_array();
 	for (size_t i = 0; i < admin->config->domain_count; i++)
@@ -72,8 +70,7 @@ stats_show(struct exchange *x)
 			  "counters", counters, "outcomes", json_outcomes(sum)));
 }
 
-/* --- background count
- * -------------------------------------------------------------------------------------------- */
+/* --- background count ----------------------------------------------------------------- */
 
 static void
 count_done(struct store_query *query, enum query_result result, const struct store_rows *rows)
@@ -103,6 +100,7 @@ count(struct timer *timer)
 		admin->count_query = (struct store_query){ .name = "admin_counts",
 							   .param_count = 1,
 							   .params = { now },
+							   .patient = true,
 							   .done = count_done };
 		store_run(admin->store, &admin->count_query);
 	}

@@ -3,12 +3,15 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "admin_internal.h"
+#include "base/log.h"
 
 static bool
-parse_line(struct str line, struct token *token)
+parse_token(struct str line, struct token *token)
 {
 	struct str role, hex;
 	if (!str_cut(line, ' ', &role, &hex))
@@ -28,48 +31,69 @@ parse_line(struct str line, struct token *token)
 	return token->role != ROLE_NONE;
 }
 
-bool
-tokens_load(struct admin *admin, const char *path, char *error, size_t error_cap)
+static bool
+read_tokens(struct tokens *tokens, FILE *file, const char *path, char *error, size_t error_cap)
 {
-	struct token tokens[TOKENS_MAX];
-	size_t count = 0;
-	char text[256];
-	if (path[0] == '\0') {
-		admin->token_count = 0;
-		return true;
-	}
-	FILE *file = fopen(path, "re");
-	if (file == NULL) {
-		snprintf(error, error_cap, "admin.tokens_file %s: %s", path, strerror(errno));
-		return false;
-	}
-	for (unsigned number = 1; fgets(text, sizeof(text), file) != NULL; number++) {
-		struct str line = str_of(text);
+	char *text = NULL;
+	size_t cap = 0;
+	bool good = true;
+	ssize_t len;
+	for (unsigned number = 1; good && (len = getline(&text, &cap, file)) >= 0; number++) {
+		struct str line = { text, (size_t)len };
 		while (line.len > 0 &&
 		       (line.p[line.len - 1] == '\n' || line.p[line.len - 1] == '\r'))
 			line.len--;
 		line = str_trim(line);
 		if (str_empty(line) || line.p[0] == '#')
 			continue;
-		if (count == TOKENS_MAX || !parse_line(line, &tokens[count])) {
+		good = tokens->count < TOKENS_MAX &&
+		       parse_token(line, &tokens->items[tokens->count]);
+		if (good)
+			tokens->count++;
+		else
 			snprintf(error, error_cap,
-				 "%s:%u: error: expected \"read HASH\" or \"admin HASH\", HASH the "
-				 "SHA-256 of a token "
-				 "in hex; at most %u lines",
+				 "%s:%u: expected \"read HASH\" or \"admin HASH\", HASH the "
+				 "SHA-256 of a token in hex; at most %u lines",
 				 path, number, TOKENS_MAX);
-			fclose(file);
+	}
+	free(text);
+	return good;
+}
+
+/* The hashes of long random tokens tell nobody the tokens, but whoever may write makes new ones. */
+static void
+warn_of_strangers(FILE *file, const char *path)
+{
+	struct stat entry;
+	if (fstat(fileno(file), &entry) == 0 && (entry.st_mode & (S_IWOTH | S_IROTH)) != 0)
+		log_message(LOG_LEVEL_WARNING, "admin.tokens",
+			    "admin.tokens_file %s can be %s by everybody; run: chmod o= %s", path,
+			    (entry.st_mode & S_IWOTH) != 0 ? "written" : "read", path);
+}
+
+bool
+tokens_load(struct tokens *tokens, const char *path, char *error, size_t error_cap)
+{
+	struct tokens fresh = { .count = 0 };
+	if (path[0] != '\0') {
+		FILE *file = fopen(path, "re");
+		if (file == NULL) {
+			snprintf(error, error_cap, "admin.tokens_file %s: %s", path,
+				 strerror(errno));
 			return false;
 		}
-		count++;
+		warn_of_strangers(file, path);
+		bool good = read_tokens(&fresh, file, path, error, error_cap);
+		fclose(file);
+		if (!good)
+			return false;
 	}
-	fclose(file);
-	memcpy(admin->tokens, tokens, count * sizeof(*tokens));
-	admin->token_count = count;
+	*tokens = fresh;
 	return true;
 }
 
 enum role
-tokens_role(const struct admin *admin, const char *authorization)
+tokens_role(const struct tokens *tokens, const char *authorization)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
 	enum role role = ROLE_NONE;
@@ -78,9 +102,9 @@ tokens_role(const struct admin *admin, const char *authorization)
 		return ROLE_NONE;
 	struct str token = str_trim(str_slice(text, 7, text.len));
 	SHA256((const unsigned char *)token.p, token.len, hash);
-	for (size_t i = 0; i < admin->token_count; i++)
-		if (CRYPTO_memcmp(hash, admin->tokens[i].hash, sizeof(hash)) == 0 &&
-		    admin->tokens[i].role > role)
-			role = admin->tokens[i].role;
+	for (size_t i = 0; i < tokens->count; i++)
+		if (CRYPTO_memcmp(hash, tokens->items[i].hash, sizeof(hash)) == 0 &&
+		    tokens->items[i].role > role)
+			role = tokens->items[i].role;
 	return role;
 }

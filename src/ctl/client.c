@@ -2,14 +2,113 @@
 #include "client.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "config/config.h"
 
 #define DEFAULT_SOCKET "/run/rollcall/admin.sock"
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
+#define TIMEOUT_S 60L
+
+/* --- paths ---------------------------------------------------------------------------- */
+
+void
+client_path_start(struct client_path *path, const char *fixed)
+{
+	path->writer = writer_on(path->text, sizeof(path->text) - 1);
+	writer_text_z(&path->writer, fixed);
+}
+
+static void
+escape(struct writer *w, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    strchr("-._~@", c) != NULL)
+			writer_char(w, (char)c);
+		else
+			writer_printf(w, "%%%02X", c);
+	}
+}
+
+void
+client_path_segment(struct client_path *path, const char *segment)
+{
+	writer_char(&path->writer, '/');
+	escape(&path->writer, segment);
+}
+
+void
+client_path_argument(struct client_path *path, const char *name, const char *value)
+{
+	struct writer *w = &path->writer;
+	if (value == NULL)
+		return;
+	writer_char(w, memchr(path->text, '?', w->len) == NULL ? '?' : '&');
+	writer_text_z(w, name);
+	writer_char(w, '=');
+	escape(w, value);
+}
+
+/* --- where to ------------------------------------------------------------------------- */
+
+struct target {
+	char *socket; /* NULL: none */
+	char *base;
+};
+
+static void
+target_clear(struct target *target)
+{
+	free(target->socket);
+	free(target->base);
+}
+
+static bool
+target_set(struct target *target, const char *socket, const char *base)
+{
+	size_t len = strlen(base);
+	*target = (struct target){ NULL, NULL };
+	if (socket != NULL)
+		target->socket = strdup(socket);
+	if (asprintf(&target->base, "%.*s/api/v1/",
+		     (int)(len > 0 && base[len - 1] == '/' ? len - 1 : len), base) < 0)
+		target->base = NULL;
+	return target->base != NULL && (socket == NULL || target->socket != NULL);
+}
+
+/* --url, else the socket of -c FILE, else ROLLCALL_URL, else the packaged path. */
+static bool
+find_target(struct target *target, const struct ctl_options *options)
+{
+	const char *url = options->url;
+	if (url == NULL && options->config != NULL) {
+		struct config *config = config_load(options->config, NULL, 0, stderr);
+		bool found = config != NULL &&
+			     target_set(target, config->admin.socket, "http://localhost");
+		if (config != NULL)
+			config_free(config);
+		return found;
+	}
+	if (url == NULL)
+		url = getenv("ROLLCALL_URL");
+	if (url == NULL)
+		return target_set(target, DEFAULT_SOCKET, "http://localhost");
+	if (strncmp(url, "unix:", 5) == 0)
+		return target_set(target, url + 5, "http://localhost");
+	if (strstr(url, "://") != NULL && strncasecmp(url, "http", 4) != 0) {
+		ctl_error("the daemon has no address like %.*s…; use unix:PATH or http://HOST:PORT",
+			  (int)(strstr(url, "://") - url) + 3, url);
+		return false;
+	}
+	return target_set(target, NULL, url);
+}
+
+/* --- one call ------------------------------------------------------------------------- */
 
 struct answer_buffer {
 	char *text;
@@ -33,68 +132,49 @@ collect(char *octets, size_t size, size_t count, void *arg)
 	return len;
 }
 
-struct target {
-	char socket[256]; /* empty: none */
-	char base[512];
-};
-
-/* --url, else ROLLCALL_URL, else the socket that the configuration names, else the packaged path.
- */
-static void
-find_target(struct target *target, const struct ctl_options *options)
-{
-	const char *url = options->url != NULL ? options->url : getenv("ROLLCALL_URL");
-	*target = (struct target){ .base = "http://localhost/api/v1/" };
-	if (url == NULL && options->config != NULL) {
-		struct config *config = config_load(options->config, NULL, 0, stderr);
-		snprintf(target->socket, sizeof(target->socket), "%s",
-			 config == NULL ? DEFAULT_SOCKET : config->admin.socket);
-		if (config != NULL)
-			config_free(config);
-	} else if (url == NULL) {
-		snprintf(target->socket, sizeof(target->socket), "%s", DEFAULT_SOCKET);
-	} else if (strncmp(url, "unix:", 5) == 0) {
-		snprintf(target->socket, sizeof(target->socket), "%s", url + 5);
-	} else {
-		size_t len = strlen(url);
-		snprintf(target->base, sizeof(target->base), "%.*s/api/v1/",
-			 (int)(len > 0 && url[len - 1] == '/' ? len - 1 : len), url);
-	}
-}
-
+/* The socket asks for none. */
 static bool
-add_token(struct curl_slist **headers, const struct ctl_options *options)
+add_token(struct curl_slist **headers, const struct ctl_options *options,
+	  const struct target *target)
 {
 	const char *path =
 		options->token_file != NULL ? options->token_file : getenv("ROLLCALL_TOKEN_FILE");
-	char token[256], header[300];
-	if (path == NULL)
+	char token[512], header[600];
+	if (path == NULL || target->socket != NULL)
 		return true;
 	FILE *file = fopen(path, "re");
-	if (file == NULL || fgets(token, sizeof(token), file) == NULL) {
-		ctl_error("cannot read a token from %s", path);
-		if (file != NULL)
-			fclose(file);
+	if (file == NULL) {
+		ctl_error("%s: %s", path, strerror(errno));
 		return false;
 	}
+	bool read = fgets(token, sizeof(token), file) != NULL;
 	fclose(file);
+	if (!read || strcspn(token, "\r\n") + 1 == sizeof(token) || token[0] == '\n') {
+		ctl_error("%s: the first line is no token", path);
+		return false;
+	}
 	token[strcspn(token, "\r\n")] = '\0';
 	snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
 	*headers = curl_slist_append(*headers, header);
+	explicit_bzero(token, sizeof(token));
+	explicit_bzero(header, sizeof(header));
 	return true;
 }
 
 static enum ctl_exit
-explain_failure(const struct target *target, CURLcode code)
+explain_failure(CURL *curl, const struct target *target, CURLcode code)
 {
-	const char *where = target->socket[0] != '\0' ? target->socket : target->base;
-	if (target->socket[0] != '\0' && access(target->socket, W_OK) != 0 &&
-	    access(target->socket, F_OK) == 0) {
+	const char *where = target->socket != NULL ? target->socket : target->base;
+	long reason = 0;
+	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);
+	if (code == CURLE_COULDNT_CONNECT && reason == EACCES) {
 		ctl_error("%s: permission denied; join group rollcall or use sudo", where);
 		return CTL_NOT_ALLOWED;
 	}
 	if (code == CURLE_COULDNT_CONNECT)
-		ctl_error("no rollcalld at %s; start it: systemctl start rollcalld", where);
+		ctl_error("no rollcalld at %s; start it: systemctl start rollcalld; its log: "
+			  "journalctl -u rollcalld",
+			  where);
 	else
 		ctl_error("%s: %s", where, curl_easy_strerror(code));
 	return CTL_UNREACHABLE;
@@ -111,8 +191,10 @@ exit_for(long status)
 		return CTL_NOT_FOUND;
 	case 409:
 		return CTL_CONFLICT;
+	case 503:
+		return CTL_UNHEALTHY;
 	default:
-		return status < 300 ? CTL_DONE : CTL_FAILED;
+		return status >= 200 && status < 300 ? CTL_DONE : CTL_FAILED;
 	}
 }
 
@@ -121,30 +203,29 @@ print_problem(json_t *problem, long status)
 {
 	const char *title = json_string_value(json_object_get(problem, "title"));
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	const char *field = json_string_value(json_object_get(problem, "field"));
 	const char *reason = json_string_value(json_object_get(problem, "reason"));
 	const char *hint = json_string_value(json_object_get(problem, "hint"));
-	if (title == NULL) {
-		ctl_error("the daemon answered %ld", status);
+	if (title == NULL || detail == NULL || reason == NULL) {
+		ctl_error("the daemon answered %ld; is this a rollcalld?", status);
 		return;
 	}
-	ctl_error("%s: %s (%s)%s%s", title, detail == NULL ? "" : detail,
-		  reason == NULL ? "" : reason, hint == NULL ? "" : "\n       ",
+	ctl_error("%s: %s%s%s (%s)%s%s", title, field == NULL ? "" : field,
+		  field == NULL ? "" : ": ", detail, reason, hint == NULL ? "" : "\n       ",
 		  hint == NULL ? "" : hint);
 }
 
 static CURLcode
-perform(CURL *curl, const struct target *target, const char *method, const char *path,
+perform(CURL *curl, const struct target *target, const char *method, const char *url,
 	struct curl_slist *headers, const char *body, struct answer_buffer *buffer)
 {
-	char url[4096];
-	snprintf(url, sizeof(url), "%s%s", target->base, path);
-	if (target->socket[0] != '\0')
+	if (target->socket != NULL)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->socket);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, buffer);
 	if (body != NULL) {
@@ -174,83 +255,105 @@ read_answer(CURL *curl, const struct answer_buffer *buffer, json_t **answer)
 	return code;
 }
 
-enum ctl_exit
-client_call(const struct ctl_options *options, const char *method, const char *path, json_t *body,
-	    json_t **answer)
+static enum ctl_exit
+call(const struct ctl_options *options, const struct target *target, const char *method,
+     const char *url, const char *body, json_t **answer)
 {
-	struct target target;
 	struct answer_buffer buffer = { NULL, 0 };
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-	char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 	CURL *curl = curl_easy_init();
 	enum ctl_exit code = CTL_FAILED;
-	*answer = NULL;
-	find_target(&target, options);
 	headers = curl_slist_append(headers, "Expect:");
-	if (curl != NULL && add_token(&headers, options)) {
-		CURLcode done = perform(curl, &target, method, path, headers, text, &buffer);
+	if (curl != NULL && add_token(&headers, options, target)) {
+		CURLcode done = perform(curl, target, method, url, headers, body, &buffer);
 		code = done == CURLE_OK ? read_answer(curl, &buffer, answer)
-					: explain_failure(&target, done);
+					: explain_failure(curl, target, done);
 	}
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
-	if (text != NULL)
-		explicit_bzero(text, strlen(text));
-	free(text);
 	free(buffer.text);
 	return code;
 }
 
-void
-client_escape(char *out, const char *text)
+enum ctl_exit
+client_call(const struct ctl_options *options, const char *method, const struct client_path *path,
+	    json_t *body, json_t **answer)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    strchr("-._~@", c) != NULL) {
-			*out++ = (char)c;
-		} else {
-			*out++ = '%';
-			*out++ = digits[c >> 4];
-			*out++ = digits[c & 15];
-		}
+	struct target target;
+	char *url;
+	enum ctl_exit code = CTL_FAILED;
+	*answer = NULL;
+	if (!writer_ok(&path->writer)) {
+		ctl_error("what was asked for is too long");
+		return CTL_USAGE;
 	}
-	*out = '\0';
+	if (!find_target(&target, options))
+		return CTL_USAGE;
+	if (asprintf(&url, "%s%.*s", target.base, STR_ARG(writer_text(&path->writer))) >= 0) {
+		char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+		code = call(options, &target, method, url, text, answer);
+		if (text != NULL)
+			explicit_bzero(text, strlen(text));
+		free(text);
+		free(url);
+	}
+	target_clear(&target);
+	return code;
 }
 
-/* The one domain that is served; NULL with an error when there are several. The document holds the
- * name. */
-static const char *
-only_domain(const struct ctl_options *options, json_t **document)
+/* --- USER ----------------------------------------------------------------------------- */
+
+/* The one domain that is served, malloc'd; NULL, with *code and an error, when there are several.
+ */
+static char *
+only_domain(const struct ctl_options *options, enum ctl_exit *code)
 {
-	if (client_call(options, "GET", "stats", NULL, document) != CTL_DONE)
+	struct client_path path;
+	json_t *document;
+	char *domain = NULL;
+	client_path_start(&path, "stats");
+	*code = client_call(options, "GET", &path, NULL, &document);
+	if (*code != CTL_DONE)
 		return NULL;
-	json_t *domains = json_object_get(*document, "domains");
-	if (json_array_size(domains) == 1)
-		return json_string_value(json_array_get(domains, 0));
-	ctl_error("several domains are served; write the user as name@domain");
-	return NULL;
+	json_t *domains = json_object_get(document, "domains");
+	const char *first = json_string_value(json_array_get(domains, 0));
+	if (json_array_size(domains) == 1 && first != NULL) {
+		domain = strdup(first);
+	} else {
+		ctl_error("several domains are served; write the user as name@domain");
+		*code = CTL_USAGE;
+	}
+	json_decref(document);
+	return domain;
 }
 
-bool
-client_user(const struct ctl_options *options, const char *user, char *segment, size_t cap)
+enum ctl_exit
+client_user(const struct ctl_options *options, char **user)
 {
-	char whole[1024];
-	json_t *document = NULL;
-	const char *bare = strncmp(user, "sip:", 4) == 0    ? user + 4
-			   : strncmp(user, "sips:", 5) == 0 ? user + 5
-							    : user;
-	const char *domain = strchr(bare, '@') == NULL ? only_domain(options, &document) : "";
-	if (domain != NULL)
-		snprintf(whole, sizeof(whole), "%s%s%s", bare, *domain == '\0' ? "" : "@", domain);
-	json_decref(document);
-	if (domain == NULL)
-		return false;
-	if (3 * strlen(whole) + 1 > cap) {
-		ctl_error("the user's name is too long");
-		return false;
-	}
-	client_escape(segment, whole);
-	return true;
+	const char *given = options->arguments[0];
+	const char *bare = strncasecmp(given, "sip:", 4) == 0	 ? given + 4
+			   : strncasecmp(given, "sips:", 5) == 0 ? given + 5
+								 : given;
+	enum ctl_exit code = CTL_DONE;
+	char *domain = strchr(bare, '@') == NULL ? only_domain(options, &code) : NULL;
+	if (code != CTL_DONE)
+		return code;
+	if (asprintf(user, "%s%s%s", bare, domain == NULL ? "" : "@",
+		     domain == NULL ? "" : domain) < 0)
+		code = CTL_FAILED;
+	free(domain);
+	return code;
+}
+
+enum ctl_exit
+client_user_path(const struct ctl_options *options, const char *fixed, struct client_path *path)
+{
+	char *user;
+	enum ctl_exit code = client_user(options, &user);
+	if (code != CTL_DONE)
+		return code;
+	client_path_start(path, fixed);
+	client_path_segment(path, user);
+	free(user);
+	return CTL_DONE;
 }

@@ -1,19 +1,30 @@
 /* The admin API as a client sees it: one request, one JSON document. */
 #pragma once
 
+#include "base/writer.h"
 #include "ctl.h"
 
+/* What stands behind /api/v1/, percent-encoded piece by piece. */
+struct client_path {
+	struct writer writer;
+	char text[8192];
+};
+void client_path_start(struct client_path *path, const char *fixed);
+/* "/" and the segment */
+void client_path_segment(struct client_path *path, const char *segment);
+/* Nothing for NULL. */
+void client_path_argument(struct client_path *path, const char *name, const char *value);
+
 /*
- * path is behind /api/v1/, percent-encoded where need be; body (may be NULL) stays the caller's.
- * *answer is NULL for an empty answer; a problem document is printed with its hint and becomes the
- * exit code.
+ * body (may be NULL) stays the caller's. *answer is NULL for an empty answer; a problem document is
+ * printed with its hint and becomes the exit code.
  */
-enum ctl_exit client_call(const struct ctl_options *options, const char *method, const char *path,
-			  json_t *body, json_t **answer);
-/* Into a path segment or argument; out has room for 3 * len + 1. */
-void client_escape(char *out, const char *text);
-/*
- * USER of the command line ("alice@example.com", "sip:alice@example.com", "alice" when one domain
- * is served) as a path segment. False with an error printed.
- */
-bool client_user(const struct ctl_options *options, const char *user, char *segment, size_t cap);
+enum ctl_exit client_call(const struct ctl_options *options, const char *method,
+			  const struct client_path *path, json_t *body, json_t **answer);
+
+/* USER of the command line ("alice@example.com", "sip:alice@example.com", "alice" when one domain
+ * is served) as "user@domain", malloc'd; errors are printed. */
+enum ctl_exit client_user(const struct ctl_options *options, char **user);
+/* The path "FIXED/USER" of the first argument. */
+enum ctl_exit client_user_path(const struct ctl_options *options, const char *fixed,
+			       struct client_path *path);

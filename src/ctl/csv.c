@@ -1,20 +1,18 @@
 /* A record at a time, in constant memory. */
 #include "csv.h"
 
-#include <string.h>
-
 struct cursor {
 	struct csv_reader *reader;
 	struct csv_record *record;
-	size_t used;
 	const char *why; /* what is wrong, once something is */
 };
 
 static void
 put(struct cursor *cursor, char c)
 {
-	if (cursor->used + 1 < sizeof(cursor->record->text))
-		cursor->record->text[cursor->used++] = c;
+	struct csv_record *record = cursor->record;
+	if (record->used < sizeof(record->text))
+		record->text[record->used++] = c;
 	else
 		cursor->why = "line too long";
 }
@@ -30,6 +28,19 @@ take(struct cursor *cursor)
 	return c;
 }
 
+/* CRLF is a line end; any other CR is text. */
+static int
+take_line_end(struct cursor *cursor, int c)
+{
+	if (c != '\r')
+		return c;
+	c = take(cursor);
+	if (c == '\n' || c == EOF)
+		return c;
+	ungetc(c, cursor->reader->file);
+	return '\r';
+}
+
 /* Behind an opening quote; returns what follows the closing one. */
 static int
 take_quoted(struct cursor *cursor)
@@ -43,10 +54,16 @@ take_quoted(struct cursor *cursor)
 		if (c == '"') {
 			c = take(cursor);
 			if (c != '"')
-				return c;
+				return take_line_end(cursor, c);
 		}
 		put(cursor, (char)c);
 	}
+}
+
+static bool
+ends_field(int c)
+{
+	return c == ',' || c == '\n' || c == EOF;
 }
 
 /* One field; returns the octet that ended it. */
@@ -57,28 +74,50 @@ take_field(struct cursor *cursor, int c)
 	if (record->count == CSV_FIELDS_MAX)
 		cursor->why = "too many fields";
 	else
-		record->fields[record->count++] = record->text + cursor->used;
-	if (c == '"')
+		record->fields[record->count++] = record->text + record->used;
+	if (c == '"') {
 		c = take_quoted(cursor);
-	for (; c != ',' && c != '\n' && c != EOF; c = take(cursor))
+		if (!ends_field(c) && cursor->why == NULL)
+			cursor->why = "text behind a closing quote";
+	}
+	for (c = take_line_end(cursor, c); !ends_field(c); c = take_line_end(cursor, take(cursor)))
 		put(cursor, (char)c);
-	if (c != ',' && cursor->used > 0 && record->text[cursor->used - 1] == '\r')
-		cursor->used--;
 	put(cursor, '\0');
 	return c;
+}
+
+/* In front of the file only. */
+static int
+skip_mark(struct cursor *cursor, int c)
+{
+	if (c != 0xef || cursor->reader->line > 0 || ftell(cursor->reader->file) != 1)
+		return c;
+	int second = take(cursor), third = take(cursor);
+	if (second != 0xbb || third != 0xbf)
+		cursor->why = "not UTF-8";
+	return take(cursor);
 }
 
 enum csv_read
 csv_next(struct csv_reader *reader, struct csv_record *record, const char **why)
 {
 	struct cursor cursor = { .reader = reader, .record = record };
-	record->count = 0;
+	record->count = record->used = 0;
 	record->line = reader->line + 1;
-	int c = take(&cursor);
+	int c = skip_mark(&cursor, take(&cursor));
 	if (c == EOF)
 		return CSV_END;
 	for (c = take_field(&cursor, c); c == ',';)
 		c = take_field(&cursor, take(&cursor));
+	if (cursor.why == NULL)
+		return CSV_RECORD;
 	*why = cursor.why;
-	return cursor.why == NULL ? CSV_RECORD : CSV_BAD;
+	return CSV_BAD;
+}
+
+void
+csv_rewind(struct csv_reader *reader)
+{
+	rewind(reader->file);
+	reader->line = 0;
 }

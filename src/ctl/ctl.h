@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+#define CTL_PASSWORD_MAX 256u
+
 enum ctl_exit {
 	CTL_DONE = 0,
 	CTL_FAILED = 1,
@@ -26,6 +28,8 @@ struct ctl_options {
 	enum ctl_format format;
 	bool quiet;
 	bool yes;
+	bool help;
+	bool version;
 	const char *url; /* of the API (unix:PATH, http://…), of the database for db */
 	const char *token_file;
 	const char *config; /* file that names socket and database when --url does not */
@@ -49,8 +53,8 @@ struct ctl_options {
 
 struct ctl_command {
 	const char *noun;
-	const char *verb; /* NULL: the noun is the whole command */
-	const char *usage;
+	const char *verb;  /* NULL: the noun is the whole command */
+	const char *usage; /* names the options that the command takes beside those for all */
 	const char *purpose;
 	const char *example;
 	int least, most; /* arguments */
@@ -62,16 +66,32 @@ extern const struct ctl_command ctl_commands[]; /* ends with noun NULL */
 /* Everything from the command line on; the status to exit with. */
 int ctl_main(int argc, char **argv);
 
-/* "error: …" on stderr. */
+/*
+ * options.c: takes the options out of argv, wherever they stand, and leaves noun, verb and
+ * arguments from optind on. False, with an error, on one that does not exist or lacks its value.
+ */
+bool options_take(struct ctl_options *options, int argc, char **argv);
+/* False, with an error, when one was given that this command does not take: a misplaced --dry-run
+ * must not do the deed. */
+bool options_fit(const struct ctl_options *options, const struct ctl_command *command);
+
+/* "error: …" on stderr; line ends at the end of what it says are dropped. */
 void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Words for people on stderr, unless quiet. */
 void ctl_say(const struct ctl_options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* "did you mean": word is the nearest considered so far, NULL while none is near. */
+struct nearest {
+	const char *wanted;
+	const char *word;
+	size_t distance;
+};
+void nearest_consider(struct nearest *nearest, const char *word);
 /* Asks on the terminal, unless --yes; without a terminal the answer is no, and says how. */
 bool ctl_confirm(const struct ctl_options *options, const char *question);
-/* A password from stdin (first line) or, on a terminal, asked twice without echo. False, with an
+/* A password from stdin (first line) or, on a terminal, asked twice without echo. NULL, with an
  * error, when there is none. */
-bool ctl_password(const struct ctl_options *options, const char *user, char *password, size_t cap);
+json_t *ctl_password(const struct ctl_options *options, const char *user);
 
 /* user.c, import.c, binding.c, status.c, database.c */
 enum ctl_exit ctl_user_add(const struct ctl_options *options);

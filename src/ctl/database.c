@@ -2,14 +2,17 @@
  * db migrate, db status: the numbered files of sql/schema, each applied once, all in one
  * transaction under a lock, so that two who migrate at once do no harm.
  */
+#include <errno.h>
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "ctl.h"
+#include "output.h"
 #include "sql_files.h"
 
+#define DEFAULT_CONFIG "/etc/rollcall/rollcall.conf"
 /* Two who migrate at once wait for each other. The number is ours alone. */
 #define LOCK "select pg_advisory_xact_lock(7302661)"
 
@@ -20,37 +23,44 @@ ignore_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-/* --url, or what the configuration says; the password may come from its password_file. NULL with an
- * error printed. */
-static PGconn *
-connect_database(const struct ctl_options *options)
+/* The first line of a file; false, with an error, when it cannot be read. */
+static bool
+read_password(const char *path, char *password, size_t cap)
 {
-	const char *url = options->url;
-	char password[256] = "";
-	struct config *config = NULL;
-	if (url == NULL) {
-		config = config_load(options->config == NULL ? "/etc/rollcall/rollcall.conf"
-							     : options->config,
-				     NULL, 0, stderr);
-		if (config == NULL)
-			return NULL;
-		url = config->database.url;
-		FILE *file = config->database.password_file[0] == '\0'
-				     ? NULL
-				     : fopen(config->database.password_file, "re");
-		if (file != NULL) {
-			if (fgets(password, sizeof(password), file) != NULL)
-				password[strcspn(password, "\r\n")] = '\0';
+	FILE *file = fopen(path, "re");
+	if (file == NULL || fgets(password, (int)cap, file) == NULL) {
+		ctl_error("database.password_file %s: %s", path,
+			  file == NULL ? strerror(errno) : "it is empty");
+		if (file != NULL)
 			fclose(file);
-		}
+		return false;
 	}
+	password[strcspn(password, "\r\n")] = '\0';
+	fclose(file);
+	return true;
+}
+
+/* What libpq says of a URL that it cannot read quotes it, and with it a password. */
+static bool
+url_readable(const char *url)
+{
+	PQconninfoOption *parsed = PQconninfoParse(url, NULL);
+	if (parsed == NULL)
+		ctl_error("the database URL cannot be read (not shown, it may hold a password); "
+			  "expected postgresql://USER@HOST/DATABASE");
+	PQconninfoFree(parsed);
+	return parsed != NULL;
+}
+
+static PGconn *
+connect_url(const char *url, const char *password)
+{
 	const char *keys[] = { "dbname", "password", "application_name", "connect_timeout", NULL };
-	const char *values[] = { url, password[0] == '\0' ? NULL : password, "rollcallctl", "10",
+	const char *values[] = { url, *password == '\0' ? NULL : password, "rollcallctl", "10",
 				 NULL };
+	if (!url_readable(url))
+		return NULL;
 	PGconn *connection = PQconnectdbParams(keys, values, 1);
-	explicit_bzero(password, sizeof(password));
-	if (config != NULL)
-		config_free(config);
 	if (PQstatus(connection) == CONNECTION_OK) {
 		PQsetNoticeReceiver(connection, ignore_notice, NULL);
 		return connection;
@@ -58,6 +68,30 @@ connect_database(const struct ctl_options *options)
 	ctl_error("%s", PQerrorMessage(connection));
 	PQfinish(connection);
 	return NULL;
+}
+
+/* --url, or what the configuration says; the password may come from its password_file. NULL with an
+ * error printed. */
+static PGconn *
+connect_database(const struct ctl_options *options)
+{
+	char password[256] = "";
+	const char *environment = getenv("ROLLCALL_DATABASE_URL");
+	if (options->url != NULL)
+		return connect_url(options->url, password);
+	if (options->config == NULL && environment != NULL)
+		return connect_url(environment, password);
+	struct config *config = config_load(
+		options->config == NULL ? DEFAULT_CONFIG : options->config, NULL, 0, stderr);
+	if (config == NULL)
+		return NULL;
+	const char *file = config->database.password_file;
+	PGconn *connection = NULL;
+	if (file[0] == '\0' || read_password(file, password, sizeof(password)))
+		connection = connect_url(config->database.url, password);
+	explicit_bzero(password, sizeof(password));
+	config_free(config);
+	return connection;
 }
 
 static bool
@@ -72,26 +106,29 @@ run(PGconn *connection, const char *sql)
 	return good;
 }
 
+/* The first value of the first row as a number, -1 with an error printed. */
+static int
+number_of(PGconn *connection, const char *sql)
+{
+	PGresult *result = PQexec(connection, sql);
+	int number = -1;
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+		number = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+	else
+		ctl_error("%s", PQerrorMessage(connection));
+	PQclear(result);
+	return number;
+}
+
 /* The highest version applied, 0 for a database without schema, -1 with an error printed. */
 static int
 applied_version(PGconn *connection)
 {
-	PGresult *result =
-		PQexec(connection,
-		       "select case when to_regclass('schema_version') is null then 0 else 1 end");
-	bool present = PQresultStatus(result) == PGRES_TUPLES_OK &&
-		       strcmp(PQgetvalue(result, 0, 0), "1") == 0;
-	PQclear(result);
-	if (!present)
-		return 0;
-	result = PQexec(connection, "select coalesce(max(version), 0) from schema_version");
-	int version = -1;
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-	else
-		ctl_error("%s", PQerrorMessage(connection));
-	PQclear(result);
-	return version;
+	int present = number_of(connection,
+				"select (to_regclass('schema_version') is not null)::integer");
+	if (present != 1)
+		return present;
+	return number_of(connection, "select coalesce(max(version), 0) from schema_version");
 }
 
 static int
@@ -148,21 +185,36 @@ ctl_db_migrate(const struct ctl_options *options)
 	return code;
 }
 
+static void
+print_database(const struct ctl_options *options, const PGconn *connection, int have, int want)
+{
+	int server = PQserverVersion(connection);
+	if (options->format == CTL_TABLE) {
+		printf("PostgreSQL %d.%d at %s, schema %d of %d\n", server / 10000, server % 10000,
+		       PQhost(connection), have, want);
+		return;
+	}
+	json_t *document = json_pack("{s:i,s:s,s:i,s:i}", "server_version", server, "host",
+				     PQhost(connection), "schema", have, "schema_wanted", want);
+	output_json(document);
+	json_decref(document);
+}
+
 enum ctl_exit
 ctl_db_status(const struct ctl_options *options)
 {
 	PGconn *connection = connect_database(options);
 	if (connection == NULL)
 		return CTL_UNREACHABLE;
-	int have = applied_version(connection), want = newest_version(),
-	    server = PQserverVersion(connection);
+	int have = applied_version(connection), want = newest_version();
 	if (have >= 0)
-		printf("PostgreSQL %d.%d at %s, schema %d of %d\n", server / 10000, server % 10000,
-		       PQhost(connection), have, want);
+		print_database(options, connection, have, want);
 	PQfinish(connection);
 	if (have < 0)
 		return CTL_FAILED;
 	if (have < want)
 		ctl_say(options, "next: rollcallctl db migrate");
+	if (have > want)
+		ctl_say(options, "the schema is newer than this version; install the newer one");
 	return have == want ? CTL_DONE : CTL_UNHEALTHY;
 }

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LINE_WIDTH 100u
-#define COLUMNS_MAX 12u
 
 /* Columns on the screen; UTF-8 continuation octets take none. */
 static size_t
@@ -59,15 +59,11 @@ narrow(size_t *wide, const struct column *columns, size_t count)
 }
 
 static void
-print_table(json_t *items, const struct column *columns, size_t count)
+make_cells(json_t *items, const struct column *columns, size_t count, char **cells, size_t *wide)
 {
-	size_t rows = json_array_size(items), wide[COLUMNS_MAX];
-	char **cells = calloc(rows * count + 1, sizeof(*cells));
-	if (cells == NULL)
-		return;
 	for (size_t i = 0; i < count; i++)
 		wide[i] = width(columns[i].title);
-	for (size_t row = 0; row < rows; row++) {
+	for (size_t row = 0; row < json_array_size(items); row++) {
 		for (size_t i = 0; i < count; i++) {
 			char *cell = columns[i].cell(json_array_get(items, row));
 			cells[row * count + i] = cell;
@@ -75,6 +71,16 @@ print_table(json_t *items, const struct column *columns, size_t count)
 				wide[i] = width(cell);
 		}
 	}
+}
+
+static void
+print_table(json_t *items, const struct column *columns, size_t count)
+{
+	size_t rows = json_array_size(items), wide[COLUMNS_MAX];
+	char **cells = calloc(rows * count + 1, sizeof(*cells));
+	if (cells == NULL)
+		return;
+	make_cells(items, columns, count, cells, wide);
 	narrow(wide, columns, count);
 	for (size_t i = 0; i < count; i++)
 		print_cell(columns[i].title, wide[i], i + 1 == count);
@@ -89,32 +95,31 @@ print_table(json_t *items, const struct column *columns, size_t count)
 	free(cells);
 }
 
-/* RFC 4180; a cell that a spreadsheet would take for a formula gets an apostrophe in front. */
-static void
-print_csv_cell(const char *text)
+/* --- for programs --------------------------------------------------------------------- */
+
+void
+output_csv_cell(FILE *out, const char *text)
 {
 	bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL && text[1] != '\0';
 	if (strpbrk(text, ",\"\r\n") == NULL && !formula) {
-		fputs(text, stdout);
+		fputs(text, out);
 		return;
 	}
-	putchar('"');
-	if (formula)
-		putchar('\'');
+	fputs(formula ? "\"'" : "\"", out);
 	for (; *text != '\0'; text++) {
 		if (*text == '"')
-			putchar('"');
-		putchar(*text);
+			fputc('"', out);
+		fputc(*text, out);
 	}
-	putchar('"');
+	fputc('"', out);
 }
 
 static void
-print_csv(json_t *items, const char *const *fields)
+print_csv(json_t *items, const char *const *fields, bool first)
 {
-	for (size_t i = 0; fields[i] != NULL; i++)
+	for (size_t i = 0; first && fields[i] != NULL; i++)
 		printf("%s%s", i == 0 ? "" : ",", fields[i]);
-	fputs("\r\n", stdout);
+	fputs(first ? "\r\n" : "", stdout);
 	size_t index;
 	json_t *item;
 	json_array_foreach(items, index, item)
@@ -124,20 +129,36 @@ print_csv(json_t *items, const char *const *fields)
 			char *text = json_is_null(value) ? NULL : output_text(item, fields[i]);
 			if (i > 0)
 				putchar(',');
-			print_csv_cell(text == NULL ? "" : text);
+			output_csv_cell(stdout, text == NULL ? "" : text);
 			free(text);
 		}
 		fputs("\r\n", stdout);
 	}
 }
 
+/* Octets beyond ASCII may be commands to a terminal. Four digits: q has no more, and 0.3 is to stay
+ * 0.3. */
+static void
+print_json(json_t *document, size_t flags)
+{
+	json_dumpf(document, stdout,
+		   flags | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(4) |
+			   (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0));
+	putchar('\n');
+}
+
 void
-output_list(const struct ctl_options *options, json_t *items, const struct column *columns,
-	    size_t column_count, const char *const *csv_fields)
+output_json(json_t *document)
+{
+	print_json(document, JSON_INDENT(2));
+}
+
+void
+output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first)
 {
 	size_t index;
 	json_t *item;
-	switch (options->format) {
+	switch (format) {
 	case CTL_JSON: {
 		json_t *document = json_pack("{s:O}", "items", items);
 		output_json(document);
@@ -145,27 +166,18 @@ output_list(const struct ctl_options *options, json_t *items, const struct colum
 		return;
 	}
 	case CTL_NDJSON:
-		json_array_foreach(items, index, item)
-		{
-			json_dumpf(item, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-			putchar('\n');
-		}
+		json_array_foreach(items, index, item) print_json(item, JSON_COMPACT);
 		return;
 	case CTL_CSV:
-		print_csv(items, csv_fields);
+		print_csv(items, listing->fields, first);
 		return;
 	case CTL_TABLE:
-		print_table(items, columns, column_count);
+		print_table(items, listing->columns, listing->column_count);
 		return;
 	}
 }
 
-void
-output_json(json_t *document)
-{
-	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-}
+/* --- texts ---------------------------------------------------------------------------- */
 
 static char *
 joined(json_t *list)
@@ -183,6 +195,21 @@ joined(json_t *list)
 	return text;
 }
 
+/* C0, DEL, and C1 (U+0080 to U+009F, in UTF-8 two octets) become "?". */
+static void
+make_harmless(char *text)
+{
+	char *to = text;
+	for (const char *c = text; *c != '\0'; c++) {
+		unsigned char octet = (unsigned char)*c;
+		bool c1 =
+			octet == 0xc2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xa0;
+		*to++ = octet < 0x20 || octet == 0x7f || c1 ? '?' : *c;
+		c += c1;
+	}
+	*to = '\0';
+}
+
 char *
 output_text(json_t *item, const char *key)
 {
@@ -196,9 +223,17 @@ output_text(json_t *item, const char *key)
 		text = strdup("-");
 	else
 		text = json_dumps(value, JSON_ENCODE_ANY);
-	for (char *c = text; c != NULL && *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	if (text != NULL)
+		make_harmless(text);
+	return text;
+}
+
+char *
+output_aor(json_t *item)
+{
+	char *text = output_text(item, "aor");
+	if (text != NULL && strncmp(text, "sip:", 4) == 0)
+		memmove(text, text + 4, strlen(text) - 3);
 	return text;
 }
 

@@ -9,15 +9,28 @@ struct column {
 	/* The cell's text; malloc'd. */
 	char *(*cell)(json_t *item);
 };
+#define COLUMNS_MAX 12u
 
-/* Items as the format asks; csv_fields (NULL-terminated) are the keys of the CSV columns. */
-void output_list(const struct ctl_options *options, json_t *items, const struct column *columns,
-		 size_t column_count, const char *const *csv_fields);
+/* How items of one kind are shown. */
+struct listing {
+	const struct column *columns; /* of the table */
+	size_t column_count;	      /* at most COLUMNS_MAX */
+	const char *const *fields;    /* keys of the CSV columns, ends with NULL */
+};
+
+/* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. */
+void output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first);
 /* One document, indented; used by --json. */
 void output_json(json_t *document);
-/* Text of a member for cells: strings as they are (controls replaced), lists comma-joined, null as
- * "-". */
+/* One cell: RFC 4180; one that a spreadsheet would take for a formula gets an apostrophe in front.
+ */
+void output_csv_cell(FILE *out, const char *text);
+
+/* Text of a member for cells: strings as they are, lists comma-joined, null as "-"; whatever a
+ * terminal would take for a command becomes "?". malloc'd. */
 char *output_text(json_t *item, const char *key);
+/* The same of "aor", without its scheme. */
+char *output_aor(json_t *item);
 /* "3d 02h", "48m", "12s" of seconds. */
 void output_duration(char *out, size_t cap, int64_t seconds);
 /* Seconds from a time "2026-03-04T11:15:02Z" to now. */

@@ -6,6 +6,8 @@
 #include "client.h"
 #include "output.h"
 
+#define ATTENTION_LINES 3
+
 static json_int_t
 number(json_t *document, const char *group, const char *name)
 {
@@ -33,34 +35,39 @@ print_count(const char *label, json_t *count)
 		printf("%s ?", label);
 }
 
+static bool
+is_trouble(const char *reason)
+{
+	static const char *const quiet[] = { "registered", "refreshed",	 "removed",
+					     "fetched",	   "challenged", "nonce_stale" };
+	for (size_t i = 0; i < sizeof(quiet) / sizeof(*quiet); i++)
+		if (strcmp(reason, quiet[i]) == 0)
+			return false;
+	return true;
+}
+
 /* The reasons that refused something, most frequent first, at most three. */
 static void
 print_attention(json_t *document)
 {
-	static const char *const quiet[] = { "registered", "refreshed",	 "removed",
-					     "fetched",	   "challenged", "nonce_stale" };
-	json_int_t below = INT64_MAX;
-	for (int line = 0; line < 3; line++) {
-		const char *worst = NULL, *reason;
-		json_int_t most = 0;
-		json_t *counts;
-		json_object_foreach(json_object_get(document, "outcomes"), reason, counts)
-		{
-			json_int_t count = outcome(document, reason);
-			bool skip = false;
-			for (size_t i = 0; i < sizeof(quiet) / sizeof(*quiet); i++)
-				skip = skip || strcmp(reason, quiet[i]) == 0;
-			if (!skip && count > most && count < below) {
-				most = count;
-				worst = reason;
-			}
+	const char *worst[ATTENTION_LINES] = { NULL };
+	const char *reason;
+	json_t *counts;
+	json_object_foreach(json_object_get(document, "outcomes"), reason, counts)
+	{
+		const char *here =
+			is_trouble(reason) && outcome(document, reason) > 0 ? reason : NULL;
+		for (int line = 0; line < ATTENTION_LINES && here != NULL; line++) {
+			const char *was = worst[line];
+			if (was != NULL && outcome(document, was) >= outcome(document, here))
+				continue;
+			worst[line] = here;
+			here = was;
 		}
-		if (worst == NULL)
-			return;
-		printf("attention  %s %lld times  → rollcallctl explain %s\n", worst,
-		       (long long)most, worst);
-		below = most;
 	}
+	for (int line = 0; line < ATTENTION_LINES && worst[line] != NULL; line++)
+		printf("attention  %s %lld times  → rollcallctl explain %s\n", worst[line],
+		       (long long)outcome(document, worst[line]), worst[line]);
 }
 
 static void
@@ -117,8 +124,10 @@ print_status(json_t *document)
 enum ctl_exit
 ctl_status(const struct ctl_options *options)
 {
+	struct client_path path;
 	json_t *answer;
-	enum ctl_exit code = client_call(options, "GET", "stats", NULL, &answer);
+	client_path_start(&path, "stats");
+	enum ctl_exit code = client_call(options, "GET", &path, NULL, &answer);
 	if (code != CTL_DONE)
 		return code;
 	if (options->format == CTL_TABLE)
@@ -139,7 +148,15 @@ ctl_explain(const struct ctl_options *options)
 		printf("%s\n%s\n", reason_word(reason), reason_text(reason));
 		return CTL_DONE;
 	}
-	ctl_error("there is no reason \"%s\"; these exist:", options->arguments[0]);
+	struct nearest nearest = { .wanted = options->arguments[0] };
+	for (unsigned i = 1; i < REASON_COUNT; i++)
+		nearest_consider(&nearest, reason_word((enum reason)i));
+	if (nearest.word != NULL) {
+		ctl_error("there is no reason \"%s\"; did you mean \"%s\"?", nearest.wanted,
+			  nearest.word);
+		return CTL_NOT_FOUND;
+	}
+	ctl_error("there is no reason \"%s\"; these exist:", nearest.wanted);
 	for (unsigned i = 1; i < REASON_COUNT; i++)
 		fprintf(stderr, "  %s\n", reason_word((enum reason)i));
 	return CTL_NOT_FOUND;

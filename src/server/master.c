@@ -373,7 +373,7 @@ run(struct master *master)
 		poll(&wait, 1, master->memory.node->serving ? TURN_MS : TURN_STARTING_MS);
 		take_signals(master);
 		children_reap(&master->children, master->stopping);
-		children_watchdog(&master->children);
+		children_watchdog(&master->children, clock_monotonic_ms());
 		if (master->stopping && stopped(master))
 			return;
 	}

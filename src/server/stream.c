@@ -182,21 +182,21 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 	return false;
 }
 
-static size_t
-on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
-	  size_t *wanted)
+static struct stream_taken
+on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len)
 {
 	struct requests *all = container_of(user, struct requests, user);
-	size_t taken = 0;
+	struct stream_taken result = { 0 };
 	bool more = true;
-	while (more && taken < len) {
-		struct str rest = { octets + taken, len - taken };
+	while (more && result.taken < len) {
+		struct str rest = { octets + result.taken, len - result.taken };
 		struct sip_frame frame = sip_frame(rest, &all->settings.policy->limits);
 		more = take_frame(all, peer, rest, &frame);
-		taken += frame.used;
-		*wanted = frame.expected;
+		result.taken += frame.used;
+		result.wanted = frame.expected;
+		result.begun = frame.status == SIP_FRAME_MORE && frame.started;
 	}
-	return taken;
+	return result;
 }
 
 /* --- connections ------------------------------------------------------------------------- */

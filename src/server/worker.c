@@ -403,17 +403,6 @@ open_parts(struct worker *worker)
 	requests_set_net(worker->requests, worker->net);
 }
 
-/* A worker that replaces a dead one goes on counting on its page, but nothing is live yet. */
-static void
-use_page(const struct birth *birth)
-{
-	struct stats *page = &birth->memory->pages[birth->index];
-	page->requests_live = page->transactions_live = page->connections_live = 0;
-	page->db_up = page->ready = 0;
-	page->loop_turn_ms = clock_monotonic_ms();
-	stats_use(page);
-}
-
 static void
 close_parts(struct worker *worker)
 {
@@ -435,7 +424,7 @@ void
 worker_main(const struct birth *birth)
 {
 	static struct worker worker;
-	use_page(birth);
+	stats_use(&birth->memory->pages[birth->index]);
 	table_seed();
 	worker.birth = birth;
 	worker.launch = birth->launch;

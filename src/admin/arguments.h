@@ -1,0 +1,43 @@
+/* What a request asks for, beside its body: arguments, addresses, pages. */
+#pragma once
+
+#include "exchange.h"
+
+/* Percent-decoded in the arena; a broken escape stays as it is. */
+struct str argument_decoded(struct arena *arena, struct str raw);
+/* The value of a query argument; empty when absent. */
+struct str argument(struct exchange *x, const char *name);
+/* The same as a parameter of a statement: NULL when absent. False, and answered 400, when it holds
+ * other octets than printable ASCII, which no value that we compare with has. */
+bool argument_param(struct exchange *x, const char *name, const char **param);
+/* A prefix of user parts, in the canonical spelling of the database. */
+bool argument_user_param(struct exchange *x, const char **param);
+/* False, and answered, when there is an argument that is not among names, which blanks separate: a
+ * misspelt filter must not list everything. */
+bool arguments_known(struct exchange *x, const char *names);
+
+/* NUL-terminated copy in the arena, "" without memory. */
+const char *arena_text(struct arena *arena, struct str s);
+
+/* An address-of-record and its parts, canonical. */
+struct address {
+	struct str key; /* user@domain */
+	struct str user;
+	struct str domain;
+};
+/* From "alice@example.com" or "sip:alice@example.com", or from its two halves. */
+bool address_parse(struct arena *arena, struct str text, struct address *address);
+bool address_join(struct arena *arena, struct str user, struct str domain, struct address *address);
+/* That of the path's first segment; false, and answered 400, when it is none. */
+bool address_of_path(struct exchange *x, struct address *address);
+
+/* page_size and page_token; false, and answered, when they are no good. */
+struct page {
+	unsigned size;
+	struct str after; /* the last key and id of the page before, empty on the first */
+	struct str after_id;
+};
+bool page_asked(struct exchange *x, struct page *page);
+/* The token for the page behind that key and id. */
+json_t *page_token(struct arena *arena, struct str key, struct str id);
+bool page_token_read(struct arena *arena, struct str token, struct page *page);

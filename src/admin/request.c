@@ -1,0 +1,313 @@
+/*
+ * One HTTP request from its first octet to its answer. What is wrong with the head, who asks and
+ * what for is settled before any body is read; then the handler of the route has it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin_internal.h"
+#include "arguments.h"
+#include "base/log.h"
+
+#define ARENA_BYTES (16u * 1024 * 1024)
+#define BODY_BYTES_MAX (4u * 1024 * 1024)
+#define BODY_BYTES_FIRST 4096u
+#define PEER_GROUPS_MAX 64
+#define API "/api/v1/"
+
+/* --- the head ------------------------------------------------------------------------- */
+
+struct seen {
+	unsigned content_length, transfer_encoding, host;
+};
+
+static enum MHD_Result
+count_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct seen *seen = arg;
+	struct str key = str_of(name);
+	(void)kind;
+	(void)value;
+	seen->content_length += str_ieq(key, STR("Content-Length"));
+	seen->transfer_encoding += str_ieq(key, STR("Transfer-Encoding"));
+	seen->host += str_ieq(key, STR("Host"));
+	return MHD_YES;
+}
+
+/* What this version of libmicrohttpd lets through and a proxy in front may read differently: refuse
+ * and close. */
+static bool
+smuggling_shaped(const struct exchange *x)
+{
+	struct seen seen = { 0 };
+	MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_header, &seen);
+	return seen.content_length > 1 || seen.host > 1 || seen.transfer_encoding > 1 ||
+	       (seen.content_length > 0 && seen.transfer_encoding > 0);
+}
+
+static bool
+announces_too_much(const struct exchange *x)
+{
+	const char *length =
+		MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length");
+	uint64_t value;
+	return length != NULL && !str_to_u64(str_of(length), BODY_BYTES_MAX, &value);
+}
+
+/* --- who asks ------------------------------------------------------------------------- */
+
+static bool
+group_matches(int fd, gid_t wanted)
+{
+	gid_t groups[PEER_GROUPS_MAX];
+	socklen_t len = sizeof(groups);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(gid_t); i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+/* On the Unix socket: root, the daemon's own user, and its group have all rights. */
+static enum role
+peer_role(struct exchange *x)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	if (info == NULL || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		return ROLE_NONE;
+	x->uid = peer.uid;
+	bool trusted = peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid() ||
+		       group_matches(info->connect_fd, getegid());
+	return trusted ? ROLE_ADMIN : ROLE_NONE;
+}
+
+static enum role
+role_of(struct exchange *x)
+{
+	if (x->surface->is_socket)
+		return peer_role(x);
+	const char *authorization =
+		MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Authorization");
+	return authorization == NULL ? ROLE_NONE : tokens_role(&x->admin->tokens, authorization);
+}
+
+static void
+refuse_stranger(struct exchange *x)
+{
+	if (x->surface->is_socket) {
+		exchange_problem(x, 403, "forbidden", "Not allowed",
+				 "This user may not administrate.", NULL,
+				 "Join the daemon's group or become root.");
+		return;
+	}
+	exchange_problem(x, 401, "unauthorized", "Token needed",
+			 "Authorization: Bearer is missing or names no token.", NULL,
+			 "Send a token of admin.tokens_file, or use the Unix socket.");
+	exchange_header(x, "WWW-Authenticate", "Bearer");
+}
+
+/* --- what for ------------------------------------------------------------------------- */
+
+static void
+refuse_path(struct exchange *x, const char *allow)
+{
+	if (*allow == '\0') {
+		exchange_problem(x, 404, "not_found", "Not found", "There is nothing at this path.",
+				 NULL, "Paths begin with /api/v1/.");
+		return;
+	}
+	exchange_problem(x, 405, "method_not_allowed", "Method not allowed",
+			 "This path has other methods.", NULL, "The Allow field names them.");
+	exchange_header(x, "Allow", allow);
+}
+
+static void
+settle_route(struct exchange *x, const char *url)
+{
+	char allow[ALLOW_BYTES] = "";
+	x->role = role_of(x);
+	if (x->role == ROLE_NONE) {
+		refuse_stranger(x);
+		return;
+	}
+	if (strncmp(url, API, strlen(API)) == 0)
+		x->route = route_find(x->method, str_of(url + strlen(API)), x->segments,
+				      &x->segment_count, allow);
+	for (unsigned i = 0; x->route != NULL && i < x->segment_count; i++)
+		x->segments[i] = argument_decoded(&x->arena, x->segments[i]);
+	if (x->route == NULL)
+		refuse_path(x, allow);
+	else if (x->role < x->route->role)
+		exchange_problem(x, 403, "forbidden", "Not allowed", "This token may only read.",
+				 NULL, "Use a token of role admin.");
+	else if (!x->surface->is_socket && x->route->role == ROLE_ADMIN)
+		exchange_problem(x, 403, "socket_only", "Only on the Unix socket",
+				 "Changes are made through admin.socket in this release.", NULL,
+				 "Use rollcallctl on the node.");
+	else if (announces_too_much(x))
+		exchange_problem(x, 413, "too_large", "Body too large",
+				 "A body holds at most 4 MB.", NULL, "Send it in parts.");
+	else
+		arguments_known(x, x->route->arguments);
+}
+
+static void
+settle_probe(struct exchange *x, const char *url)
+{
+	static const char *const methods[] = { "GET", "HEAD", "OPTIONS" };
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		if (str_eq(x->method, str_of(methods[i]))) {
+			health_answer(x, url);
+			return;
+		}
+	}
+	exchange_answer_text(x, 405, "probes are GET, HEAD or OPTIONS\n");
+	exchange_header(x, "Allow", "GET, HEAD, OPTIONS");
+}
+
+static struct exchange *
+begin(struct surface *surface, struct MHD_Connection *connection, const char *url,
+      const char *method)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return NULL;
+	x->admin = surface->admin;
+	x->surface = surface;
+	x->connection = connection;
+	x->uid = -1;
+	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);
+	x->method = arena_copy(&x->arena, str_of(method));
+	if (smuggling_shaped(x))
+		exchange_problem(
+			x, 400, "malformed", "Ambiguous request",
+			"Content-Length, Transfer-Encoding or Host is repeated or contradictory.",
+			NULL, NULL);
+	else if (!surface->is_health)
+		settle_route(x, url);
+	x->refused = x->answered;
+	return x;
+}
+
+/* --- the body ------------------------------------------------------------------------- */
+
+/* Bodies hold passwords: what is outgrown is zeroed, so no realloc(). */
+static bool
+grow_body(struct exchange *x, size_t wanted)
+{
+	size_t cap = x->body_cap == 0 ? BODY_BYTES_FIRST : x->body_cap;
+	while (cap < wanted)
+		cap *= 2;
+	char *body = malloc(cap);
+	if (body == NULL)
+		return false;
+	if (x->body != NULL) {
+		memcpy(body, x->body, x->body_len);
+		explicit_bzero(x->body, x->body_cap);
+		free(x->body);
+	}
+	x->body = body;
+	x->body_cap = cap;
+	return true;
+}
+
+/* A body that came in chunks and turns out too large is read to its end, and dropped. */
+static void
+keep_body(struct exchange *x, const char *octets, size_t len)
+{
+	size_t wanted = x->body_len + len;
+	if (x->body_too_large || x->surface->is_health)
+		return;
+	if (wanted > BODY_BYTES_MAX || (wanted > x->body_cap && !grow_body(x, wanted))) {
+		x->body_too_large = true;
+		return;
+	}
+	memcpy(x->body + x->body_len, octets, len);
+	x->body_len = wanted;
+}
+
+/* --- the answer ----------------------------------------------------------------------- */
+
+static void
+dispatch(struct exchange *x, const char *url)
+{
+	if (x->surface->is_health) {
+		settle_probe(x, url);
+	} else if (x->body_too_large) {
+		exchange_problem(x, 413, "too_large", "Body too large",
+				 "A body holds at most 4 MB.", NULL, "Send it in parts.");
+	} else if (x->admin->waiting_count >= WAITING_MAX) {
+		exchange_problem(x, 503, "overloaded", "Too many requests at once",
+				 "Others are being answered.", NULL, "Try again in a second.");
+	} else {
+		x->route->handle(x);
+		exchange_wait(x);
+	}
+}
+
+/* Who changed what; reads and probes are not worth a line. */
+static void
+log_write(const struct exchange *x, const char *url)
+{
+	struct log_line line;
+	if (x->route == NULL || x->route->role != ROLE_ADMIN ||
+	    !log_begin(&line, LOG_LEVEL_NOTICE, "admin.write"))
+		return;
+	log_number(&line, "status", x->status);
+	if (x->uid >= 0)
+		log_number(&line, "uid", x->uid);
+	log_text(&line, "method", x->method);
+	log_text(&line, "path", str_of(url));
+	log_end(&line);
+}
+
+static enum MHD_Result
+send_answer(struct exchange *x, const char *url)
+{
+	log_write(x, url);
+	if (x->refused)
+		exchange_header(x, "Connection", "close");
+	return x->response == NULL ? MHD_NO
+				   : MHD_queue_response(x->connection, x->status, x->response);
+}
+
+enum MHD_Result
+request_handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+	       const char *version, const char *upload, size_t *upload_len, void **own)
+{
+	struct exchange *x = *own;
+	(void)version;
+	if (x == NULL) {
+		*own = x = begin(arg, connection, url, method);
+		if (x == NULL)
+			return MHD_NO;
+		return x->refused ? send_answer(x, url) : MHD_YES;
+	}
+	if (*upload_len > 0) {
+		keep_body(x, upload, *upload_len);
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	if (!x->answered)
+		dispatch(x, url);
+	return x->answered ? send_answer(x, url) : MHD_YES;
+}
+
+void
+request_completed(void *arg, struct MHD_Connection *connection, void **own,
+		  enum MHD_RequestTerminationCode why)
+{
+	struct exchange *x = *own;
+	(void)arg;
+	(void)connection;
+	(void)why;
+	if (x != NULL)
+		exchange_forget(x);
+	*own = NULL;
+}

@@ -1,0 +1,37 @@
+/* The state of one import, and how far it is. */
+#pragma once
+
+#include "csv.h"
+#include "ctl.h"
+#include "import_row.h"
+
+#define IMPORT_BATCH 1000u
+
+/* progress.c: a bar on a terminal, elsewhere a line for each tenth, all on stderr. */
+struct progress {
+	size_t whole;
+	double started;
+	unsigned last_step;
+	bool quiet;
+};
+void progress_start(struct progress *progress, size_t whole, bool quiet);
+void progress_show(struct progress *progress, size_t done);
+void progress_end(const struct progress *progress);
+double progress_seconds(const struct progress *progress);
+
+struct import {
+	const struct ctl_options *options;
+	const char *path;
+	const char *rule; /* for duplicates */
+	FILE *rejects;
+	char *rejects_path;
+	bool rejects_failed;
+	struct csv_reader reader;
+	struct import_columns columns;
+	size_t sent;
+	size_t added, updated, skipped, rejected;
+	json_t *batch;
+	size_t batch_bytes;
+	size_t lines[IMPORT_BATCH]; /* of the rows of batch */
+	struct progress progress;
+};

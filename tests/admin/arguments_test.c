@@ -60,6 +60,8 @@ START_TEST(an_address_has_one_spelling)
 		  STR("example.com") },
 		{ STR("sip:alice@EXAMPLE.com"), STR("alice@example.com"), STR("alice"),
 		  STR("example.com") },
+		{ STR("alice@example.com."), STR("alice@example.com"), STR("alice"),
+		  STR("example.com") },
 		{ STR("SIPS:Alice@example.com"), STR("Alice@example.com"), STR("Alice"),
 		  STR("example.com") },
 		{ STR("a;b@x.org"), STR("a%3Bb@x.org"), STR("a%3Bb"), STR("x.org") },

@@ -159,6 +159,10 @@ on_lookup(struct store_op *op)
 {
 	struct request *rq = container_of(op, struct request, op);
 	list_remove(&rq->link);
+	if (op->looked_up == LOOKUP_UNAVAILABLE && rq->registration.recheck && !late(rq)) {
+		fifo_start(&rq->all->rechecks, &rq->recheck);
+		return;
+	}
 	enum register_next next =
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
@@ -191,6 +195,14 @@ look_up(struct request *rq)
 	rq->op.domain = rq->registration.aor.domain;
 	rq->op.login = rq->registration.credentials.username;
 	store_lookup(rq->all->store, &rq->op);
+}
+
+/* The database that took a commit and went away may be back before the deadline (REG-DB-5). */
+static void
+recheck_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	(void)fifo;
+	look_up(container_of(entry, struct request, recheck));
 }
 
 static void
@@ -427,6 +439,7 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	tag_secret_draw(&all->tags);
 	fifo_open(&all->trying, loop, TRYING_AFTER_MS, trying_due);
 	fifo_open(&all->failures, loop, settings->failure_delay_ms, failure_due);
+	fifo_open(&all->rechecks, loop, RECHECK_MS, recheck_due);
 	all->pool = calloc(all->pool_size, sizeof(*all->pool));
 	all->gate = gate_open(all->pool_size);
 	all->transactions = transactions_open(loop, settings->transaction_memory);
@@ -484,6 +497,7 @@ requests_close(struct requests *requests)
 	for (uint32_t i = 0; i < requests->pool_used; i++)
 		if (requests->pool[i].held)
 			arena_reset(&requests->pool[i].arena);
+	fifo_close(&requests->rechecks);
 	fifo_close(&requests->failures);
 	fifo_close(&requests->trying);
 	if (requests->transactions != NULL)

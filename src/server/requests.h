@@ -22,6 +22,7 @@
 #define REPLY_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
 #define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
 #define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
+#define RECHECK_MS 100u		  /* between look-ups for a commit whose outcome is unknown */
 #define FAILURE_SLOTS 1024u	  /* sources and reasons whose log lines are held back */
 #define FAILURE_LINES 20u /* a second, of all sources: anybody can forge them by the million */
 
@@ -61,6 +62,7 @@ struct requests {
 	uint32_t live;
 	struct fifo trying;	  /* 3.5 s after arrival */
 	struct fifo failures;	  /* auth.failure_delay after arrival */
+	struct fifo rechecks;	  /* the database is away and must be asked once more */
 	struct list in_store;	  /* waiting for the store, longest first */
 	struct list *flow_chains; /* by slot */
 	struct flow *flows;
@@ -102,6 +104,7 @@ struct request {
 	uint64_t asked_ms; /* when the store was */
 	struct fifo_entry trying;
 	struct fifo_entry failure;
+	struct fifo_entry recheck;
 };
 
 /* request.c: takes the octets of one message through all steps. False: nothing sensible can follow

@@ -9,7 +9,7 @@
 #include "net/timer.h"
 
 #define ROWS_MAX 32
-#define SCRIPT_MAX 16
+#define SCRIPT_MAX 64
 #define KIND_LOOKUP 0
 #define KIND_COMMIT 1
 

@@ -42,13 +42,22 @@ hold(struct request *rq)
 	fifo_start(&all->failures, &rq->failure);
 }
 
-/* The one end of every request. Leaving the gate may start and even end others. */
+/* May start and even end others. */
+static void
+leave_gate(struct request *rq)
+{
+	if (!rq->inside)
+		return;
+	rq->inside = false;
+	gate_leave(rq->all->gate, &rq->pass);
+}
+
+/* The one end of every request. */
 static void
 finish(struct request *rq)
 {
 	struct requests *all = rq->all;
-	if (rq->inside)
-		gate_leave(all->gate, &rq->pass);
+	leave_gate(rq);
 	if (rq->held) {
 		fifo_stop(&rq->trying);
 		fifo_stop(&rq->failure);
@@ -73,7 +82,8 @@ deliver(struct request *rq)
 	finish(rq);
 }
 
-/* A refused log-in leaves failure_delay after arrival, whatever the look-up took (D-08). */
+/* A refused log-in leaves failure_delay after arrival, whatever the look-up took (D-08). It keeps
+ * nobody waiting meanwhile, or wrong passwords from many sources would keep the owner out. */
 static void
 reply(struct request *rq)
 {
@@ -85,6 +95,7 @@ reply(struct request *rq)
 	rq->delayed = true;
 	if (!rq->held)
 		hold(rq);
+	leave_gate(rq);
 }
 
 static void

@@ -23,6 +23,7 @@
 #define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
 #define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
 #define FAILURE_SLOTS 1024u	  /* sources and reasons whose log lines are held back */
+#define FAILURE_LINES 20u /* a second, of all sources: anybody can forge them by the million */
 
 /* Requests in flight on one connection; a connection without any has none. */
 struct flow {
@@ -67,8 +68,12 @@ struct requests {
 
 	bool draining;
 	bool overloaded;
-	int64_t latest_ms; /* the latest time given to a registration: time never goes back */
+	bool overload_told;	/* the log says so */
+	uint64_t overloaded_ms; /* when it was so last */
+	int64_t latest_ms;	/* the latest time given to a registration: time never goes back */
 	struct failure_slot failure_slots[FAILURE_SLOTS];
+	int64_t failure_second;		/* that of the last line … */
+	uint32_t failure_lines;		/* … and how many it has seen */
 	char scratch[REPLY_STREAM_MAX]; /* the response being built */
 };
 

@@ -361,11 +361,7 @@ START_TEST(comments_keep_the_lines)
 		"/* one */\n",
 		"# /*\n",
 		"log { # behind a brace\n level = info } # }\n",
-<<<<<<< HEAD
-		"# \xe2\x80\xa6 more than thirty-two octets ..........................\n",
-=======
 		"# \xe2\x80\xa6 more than thirty-two octets ..............\n",
->>>>>>> fresh
 		"/* two\n lines ' */\n",
 		"/**/ /* # */ /* \n // \n*/\n",
 	};

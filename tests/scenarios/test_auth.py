@@ -278,11 +278,11 @@ def test_a_domain_may_demand_tls(env):
 def test_strangers_cannot_write_log_lines(env):
     phone = env.server.phone()
     agent = b'"quoted\\\r\n\x1b[31mred\x07" (\xff\xfe)\x7f'.replace(b"\r\n", b"\r\n ")
+    contact = b'"\xff\\"" ' + C1.encode()
     marked = b"marker" + agent
-    request = phone.authorize(phone.register_request(fields=[("Contact", b'"\xff" ' + C1.encode()), ("User-Agent", marked)]))
+    request = phone.authorize(phone.register_request(fields=[("Contact", contact), ("User-Agent", marked)]))
     phone.exchange(request).expect(200)
-    hostile = [("Contact", b'"\\\x1b]0;x\\\x07" ' + C1.encode())]
-    phone.exchange(phone.register_request(fields=hostile)).expect(400)  # what is stored holds none at all
+    phone.reg('"\\\x1b" ' + C1).expect(400)
     env.server.wait_log("registration .*marker")
     with open(env.server.log_path, "rb") as file:
         lines = [line for line in file.read().split(b"\n") if b"marker" in line or b"[31m" in line]

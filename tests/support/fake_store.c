@@ -307,6 +307,13 @@ fake_store_freeze(struct store *store, bool frozen)
 }
 
 void
+fake_store_repeat(struct store *store)
+{
+	list_each (node, &store->queue)
+		container_of(node, struct store_op, link)->tries++;
+}
+
+void
 fake_store_next_lookup(struct store *store, enum lookup_result result)
 {
 	assert(store->next_lookup_count < SCRIPT_MAX);

@@ -200,7 +200,7 @@ start_step() {
 
 # --- users and proof ---
 
-ctl() { ROLLCALL_URL="unix:$(cat "$DEV/sockets")/admin.sock" "$BUILD/rollcallctl" "$@"; }
+ctl() { "$BUILD/rollcallctl" "$@" -c "$CONF"; }
 password_of() { awk -v user="$1" '$1 == user { print $2 }' "$DEV/users"; }
 
 users_add() {

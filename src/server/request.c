@@ -13,13 +13,23 @@
 
 /* --- taking and giving back -------------------------------------------------------------- */
 
+/* The one used last, which the processor still remembers, or one that never was. */
+static struct request *
+unused(struct requests *all)
+{
+	struct list *node = list_first(&all->free);
+	if (node == NULL) {
+		assert(all->pool_used < all->pool_size);
+		return &all->pool[all->pool_used++];
+	}
+	list_remove(node);
+	return container_of(node, struct request, link);
+}
+
 static struct request *
 take(struct requests *all, const struct peer *peer, size_t size_bytes)
 {
-	struct list *node = list_first(&all->free);
-	assert(node != NULL);
-	list_remove(node);
-	struct request *rq = container_of(node, struct request, link);
+	struct request *rq = unused(all);
 	*rq = (struct request){ .all = all,
 				.peer = *peer,
 				.size_bytes = size_bytes,
@@ -66,7 +76,7 @@ finish(struct request *rq)
 	}
 	rq->held = false;
 	arena_reset(&rq->arena);
-	list_append(&all->free, &rq->link);
+	list_prepend(&all->free, &rq->link);
 }
 
 /* --- answering --------------------------------------------------------------------------- */
@@ -410,13 +420,6 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-static void
-make_pool(struct requests *all)
-{
-	for (uint32_t i = 0; i < all->pool_size; i++)
-		list_append(&all->free, &all->pool[i].link);
-}
-
 struct requests *
 requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	      const struct requests_settings *settings)
@@ -445,7 +448,6 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 		requests_close(all);
 		return NULL;
 	}
-	make_pool(all);
 	return all;
 }
 
@@ -492,7 +494,7 @@ requests_transactions(const struct requests *requests)
 void
 requests_close(struct requests *requests)
 {
-	for (uint32_t i = 0; requests->pool != NULL && i < requests->pool_size; i++)
+	for (uint32_t i = 0; i < requests->pool_used; i++)
 		if (requests->pool[i].held)
 			arena_reset(&requests->pool[i].arena);
 	fifo_close(&requests->rechecks);

@@ -57,6 +57,7 @@ struct requests {
 
 	struct request *pool; /* one more than may be held: it answers what needs no waiting */
 	uint32_t pool_size;
+	uint32_t pool_used; /* from here on nobody has touched it: memory grows with the load */
 	struct list free;
 	uint32_t live;
 	struct fifo trying;	  /* 3.5 s after arrival */
@@ -66,6 +67,7 @@ struct requests {
 	struct list *flow_chains; /* by slot */
 	struct flow *flows;
 	uint32_t flow_mask;
+	uint32_t flows_used;
 	struct list free_flows;
 
 	bool draining;

@@ -3,7 +3,7 @@ import re
 import statistics
 import time
 
-from harness import add_test, covers, equal, true
+from harness import covers, equal, true
 from harness.digest import authorization, challenges
 from harness.phone import ALICE_PASSWORD
 

@@ -279,8 +279,9 @@ START_TEST(faults_are_answered)
 }
 END_TEST
 
-/* ORD-36, D-08: a refused log-in leaves exactly failure_delay after arrival, whatever the reason,
- * also when the look-up was quick; what took longer anyway is not delayed more */
+/* AUT-7616-3.4-7, ORD-36, D-08: a refused log-in leaves exactly failure_delay after arrival,
+ * whatever the reason, also when the look-up was quick; what took longer anyway is not delayed more
+ */
 START_TEST(failures_leave_after_20_ms)
 {
 	static const struct site_request requests[] = {

@@ -72,6 +72,13 @@ struct store_op {
 	bool alone;
 };
 
+/* It was sent, came to nothing for reasons of its own, and is sent again alone. */
+static inline bool
+store_op_repeated(const struct store_op *op)
+{
+	return op->alone || op->tries > 0;
+}
+
 /* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are
  * copied. */
 struct store *store_open(struct loop *loop, const struct store_settings *settings);

@@ -33,6 +33,27 @@ on_ready(struct watch *watch, bool readable, bool writable)
 	container_of(watch, struct surface, watch)->due = true;
 }
 
+static unsigned
+connections(const struct surface *surface)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(surface->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	return info == NULL ? 0 : info->num_connections;
+}
+
+/* At its limit libmicrohttpd stops listening, and begins again in a run behind the one in which a
+ * connection ended: without that run nobody would ever get in. */
+static void
+run(struct surface *surface)
+{
+	unsigned before, after = connections(surface);
+	do {
+		before = after;
+		MHD_run(surface->daemon);
+		after = connections(surface);
+	} while (after < before);
+}
+
 static void
 on_turn_end(struct turn_end *end)
 {
@@ -41,7 +62,7 @@ on_turn_end(struct turn_end *end)
 	if (!surface->due)
 		return;
 	surface->due = false;
-	MHD_run(surface->daemon);
+	run(surface);
 	timer_stop(&surface->timer);
 	if (MHD_get_timeout(surface->daemon, &wait) == MHD_YES)
 		timer_start(surface->admin->loop, &surface->timer, wait, on_timer);

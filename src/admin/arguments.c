@@ -126,6 +126,8 @@ address_join(struct arena *arena, struct str user, struct str domain, struct add
 	size_t cap = 3 * user.len + domain.len + 1;
 	char *buf = arena_alloc(arena, cap);
 	struct writer w = writer_on(buf, buf == NULL ? 0 : cap);
+	if (domain.len > 1 && domain.p[domain.len - 1] == '.') /* the root, URI-10.3.5-1 */
+		domain.len--;
 	if (str_empty(user) || str_empty(domain) || !is_printable(domain) ||
 	    !sip_canonical_escape(&w, user))
 		return false;

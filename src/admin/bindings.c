@@ -7,7 +7,19 @@
 #include "arguments.h"
 #include "json.h"
 
-#define CONFLICTS_MAX 5u
+#define CONFLICTS_MAX 50u /* a phone in a loop is hard to catch; the deadline is the real limit */
+
+/* The URN without its angle brackets, null without one; text is given up. */
+static json_t *
+json_instance(json_t *text)
+{
+	struct str urn = { json_string_value(text), json_string_length(text) };
+	if (urn.len > 1 && urn.p[0] == '<' && urn.p[urn.len - 1] == '>')
+		urn = str_slice(urn, 1, urn.len - 2);
+	json_t *value = str_empty(urn) ? json_null() : json_stringn(urn.p, urn.len);
+	json_decref(text);
+	return value;
+}
 
 static json_t *
 json_q(struct str thousandths)
@@ -52,8 +64,8 @@ json_row(struct exchange *x, const struct store_rows *rows, int row, int64_t now
 		"{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id",
 		json_wire(&x->arena, value[ID]), "aor", json_aor(value[AOR]), "contact",
 		json_wire(&x->arena, value[CONTACT]), "instance",
-		str_empty(value[INSTANCE]) ? json_null() : json_wire(&x->arena, value[INSTANCE]),
-		"transport", json_wire(&x->arena, value[TRANSPORT]), "secure",
+		json_instance(json_wire(&x->arena, value[INSTANCE])), "transport",
+		json_wire(&x->arena, value[TRANSPORT]), "secure",
 		str_eq(value[TRANSPORT], STR("tls")), "source", json_wire(&x->arena, value[SOURCE]),
 		"node", json_wire(&x->arena, value[NODE]), "q", json_q(value[Q]), "call_id",
 		json_wire(&x->arena, value[CALL_ID]), "cseq",
@@ -145,17 +157,17 @@ struct aor_work {
 static json_t *
 json_binding(const struct binding *b, struct str key, int64_t at_ms)
 {
-	return json_pack(
-		"{s:o,s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:I}", "id",
-		json_octets(b->id), "aor", json_aor(key), "contact", json_octets(b->uri),
-		"instance", str_empty(b->instance) ? json_null() : json_octets(b->instance),
-		"transport", transport_word(b->transport), "secure", b->transport == TRANSPORT_TLS,
-		"source", json_octets(b->source), "node", json_octets(b->node), "q",
-		b->q < 0 ? json_null() : json_real(b->q / 1000.0), "call_id",
-		json_octets(b->call_id), "cseq", (json_int_t)b->cseq, "user_agent",
-		json_octets(b->user_agent), "created_at", json_time(b->created_ms), "updated_at",
-		json_time(b->updated_ms), "expires_at", json_time(b->expires_ms), "expires_in",
-		(json_int_t)((b->expires_ms - at_ms + 999) / 1000));
+	return json_pack("{s:o,s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:I}", "id",
+			 json_octets(b->id), "aor", json_aor(key), "contact", json_octets(b->uri),
+			 "instance", json_instance(json_octets(b->instance)), "transport",
+			 transport_word(b->transport), "secure", b->transport == TRANSPORT_TLS,
+			 "source", json_octets(b->source), "node", json_octets(b->node), "q",
+			 b->q < 0 ? json_null() : json_real(b->q / 1000.0), "call_id",
+			 json_octets(b->call_id), "cseq", (json_int_t)b->cseq, "user_agent",
+			 json_octets(b->user_agent), "created_at", json_time(b->created_ms),
+			 "updated_at", json_time(b->updated_ms), "expires_at",
+			 json_time(b->expires_ms), "expires_in",
+			 (json_int_t)((b->expires_ms - at_ms + 999) / 1000));
 }
 
 static bool

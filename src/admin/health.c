@@ -88,7 +88,7 @@ static const char *
 state_word(const struct checks *checks)
 {
 	if (!checks->running)
-		return "stopping";
+		return "draining";
 	if (!checks->listeners)
 		return "starting";
 	if (!all_good(checks))
@@ -113,8 +113,8 @@ check_list(const struct checks *checks)
 	add_check(list, "workers", checks->workers,
 		  checks->workers ? "ok" : "none would serve a phone now");
 	add_check(list, "database", checks->database, checks->database_text);
-	add_check(list, "stopping", checks->running,
-		  checks->running ? "ok" : "the node is being stopped");
+	add_check(list, "draining", checks->running,
+		  checks->running ? "ok" : "the node is going to stop");
 	return list;
 }
 

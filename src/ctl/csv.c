@@ -105,7 +105,7 @@ csv_next(struct csv_reader *reader, struct csv_record *record, const char **why)
 	record->count = record->used = 0;
 	record->line = reader->line + 1;
 	int c = skip_mark(&cursor, take(&cursor));
-	if (c == EOF)
+	if (c == EOF && cursor.why == NULL)
 		return CSV_END;
 	for (c = take_field(&cursor, c); c == ',';)
 		c = take_field(&cursor, take(&cursor));

@@ -113,6 +113,14 @@ options_take(struct ctl_options *options, int argc, char **argv)
 }
 
 static bool
+is_given(const struct ctl_options *options, const struct known *option)
+{
+	const char *member = (const char *)options + option->offset;
+	return option->is_text ? *(const char *const *)(const void *)member != NULL
+			       : *(const bool *)(const void *)member;
+}
+
+static bool
 named_in(const char *usage, const char *name)
 {
 	size_t len = strlen(name);
@@ -127,10 +135,8 @@ bool
 options_fit(const struct ctl_options *options, const struct ctl_command *command)
 {
 	for (size_t i = 0; i < KNOWN; i++) {
-		const char *member = (const char *)options + known[i].offset;
-		bool given = known[i].is_text ? *(const char *const *)(const void *)member != NULL
-					      : *(const bool *)(const void *)member;
-		if (known[i].for_all || !given || named_in(command->usage, known[i].name))
+		if (known[i].for_all || !is_given(options, &known[i]) ||
+		    named_in(command->usage, known[i].name))
 			continue;
 		ctl_error("%s%s%s takes no --%s; see rollcallctl %s -h", command->noun,
 			  command->verb == NULL ? "" : " ",

@@ -12,7 +12,7 @@ struct datagrams;
 struct connection;
 struct ssl_st;
 
-#define SCRATCH_BYTES 65536
+#define SCRATCH_BYTES 16384 /* a whole TLS record */
 
 /* A socket that somebody else opened: datagrams or a listener. */
 struct served {
@@ -110,7 +110,7 @@ struct connection {
 	char *in;			    /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
 	bool begun; /* they begin a message */
-	char *out; /* octets out_sent to out_len are to be sent; NULL when none */
+	char *out;  /* octets out_sent to out_len are to be sent; NULL when none */
 	size_t out_sent, out_len, out_cap;
 	int owed;
 	bool paused;

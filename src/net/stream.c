@@ -11,7 +11,6 @@
 #include "internal.h"
 #include "session.h"
 
-#define READS_PER_TURN 4
 #define BUFFER_START 4096
 
 /* Room for more octets behind the first len of a buffer that grows by doubling. */
@@ -135,29 +134,32 @@ receive(struct connection *c, size_t *got)
 	return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_BROKEN;
 }
 
-/* A bounded number of reads in one turn, so that nobody starves the others. The scratch buffer
- * holds a whole TLS record, so nothing that epoll cannot see stays inside OpenSSL. */
+/* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
+ * hold up nobody else: one read of a socket, or several small records of TLS. A whole record fits,
+ * so nothing that epoll cannot see stays inside OpenSSL. */
 static void
 read_some(struct connection *c)
 {
-	for (int reads = 0; reads < READS_PER_TURN; reads++) {
-		size_t got;
-		if (c->phase != PHASE_OPEN || c->paused || c->ended)
-			return;
+	size_t got, left = SCRATCH_BYTES;
+	bool more = true;
+	while (more && left > 0 && c->phase == PHASE_OPEN && !c->paused && !c->ended) {
+		more = false;
 		switch (receive(c, &got)) {
 		case IO_DONE:
 			c->heard = true;
 			stats->received_bytes += got;
 			take(c, c->net->scratch, got);
+			left -= got < left ? got : left;
+			more = c->ssl != NULL;
 			break;
 		case IO_AGAIN:
-			return;
+			break;
 		case IO_END:
 			c->ended = true;
-			return;
+			break;
 		case IO_BROKEN:
 			connection_kill(c, CLOSE_PEER);
-			return;
+			break;
 		}
 	}
 }

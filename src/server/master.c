@@ -191,8 +191,8 @@ tell_sockets(struct master *master, const struct sockets *plan)
 static void
 refuse_reload(const char *why)
 {
-	log_message(LOG_LEVEL_ERROR, "reload",
-		    "reload refused, still running the previous configuration: %s", why);
+	process_log_lines(LOG_LEVEL_ERROR, "reload",
+			  "reload refused, still running the previous configuration: ", why);
 }
 
 /* What needs a restart keeps its value: the number of workers is part of the sockets and of the

@@ -21,7 +21,7 @@
 #define LISTEN_MS 1000u /* a worker without a database listens after this, to say so */
 #define STOP_CHECK_MS 20u
 #define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
-#define RETIRE_MS 120000u    /* far beyond the life of any request */
+#define RETIRE_MS 300000u    /* beyond the life of any request: a minute for each of its trips */
 #define SERVED_MAX 256
 
 struct served {
@@ -125,7 +125,6 @@ load_certificates(struct worker *worker, bool told)
 	return true;
 }
 
-/* A first start is waited for; later a look now and then is enough. */
 /* --- sockets ----------------------------------------------------------------------------- */
 
 static void
@@ -180,6 +179,7 @@ listen_on_all(struct worker *worker)
 	}
 }
 
+/* A first start is waited for; later a look now and then is enough. */
 static void
 tick(struct timer *timer)
 {
@@ -325,7 +325,7 @@ reload(struct worker *worker, int fd)
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
 	load_certificates(worker, true);
-	process_log_setup(fresh);
+	control_watch_log_setup(&worker->control, fresh);
 }
 
 static void

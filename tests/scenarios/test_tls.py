@@ -9,7 +9,7 @@ import subprocess
 import time
 import warnings
 
-from harness import add_test, covers, equal, true
+from harness import covers, equal, true
 from harness.digest import challenges
 from harness.phone import Phone
 

@@ -8,8 +8,8 @@ COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "
            "c": "content-type", "e": "content-encoding", "s": "subject"}
 STATUSES = {100, 200, 302, 400, 401, 403, 404, 405, 413, 414, 415, 416, 420, 423, 439, 480, 481, 482, 500, 501, 503, 505,
             513}
-# Copied from a request octet for octet, so they may hold what the server itself would never write.
-ECHOED = {"via", "from", "to", "call-id", "cseq", "contact"}
+# Copied from the request octet for octet, so they may hold what the server itself would never write.
+ECHOED = {"via", "from", "to", "call-id", "cseq"}
 
 
 def octets(value):

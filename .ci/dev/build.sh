@@ -43,15 +43,22 @@ verb_build() {
 
 # fuzz NAME [SECONDS]: grows the corpus in .dev/fuzz, starting from the one in the repository.
 verb_fuzz() {
-	[ $# -ge 1 ] || { echo "usage: ./dev fuzz NAME [SECONDS]; targets: $(fuzz_targets)" >&2; exit 2; }
-	build_configure "$DEV/build-fuzz" -DCMAKE_C_COMPILER=clang -DROLLCALL_SANITIZE=ON -DROLLCALL_FUZZ=ON
-	ninja -C "$DEV/build-fuzz" "$1_fuzz"
-	mkdir -p "$DEV/fuzz/$1" "$ROOT/tests/fuzz/corpus/$1"
-	dictionary=
-	[ ! -f "$ROOT/tests/fuzz/sip.dict" ] || dictionary=-dict=$ROOT/tests/fuzz/sip.dict
+	[ $# -ge 1 ] && [ -f "$ROOT/tests/fuzz/$1_fuzz.c" ] || {
+		echo "usage: ./dev fuzz NAME [SECONDS]; names: $(fuzz_targets)" >&2
+		exit 2
+	}
+	packages_step 1/2 $PACKAGES_BUILD $PACKAGES_TEST
+	step 2/2 build "$1 with clang and libFuzzer"
+	quietly build_fuzz "$1" || fail "clang stopped" "read the first error above"
+	step_done
+	mkdir -p "$DEV/fuzz/$1"
 	cd "$DEV/fuzz"
-	"$DEV/build-fuzz/tests/$1_fuzz" ${dictionary:+"$dictionary"} -max_total_time="${2:-60}" -timeout=5 \
+	"$DEV/build-fuzz/tests/$1_fuzz" "-dict=$ROOT/tests/fuzz/sip.dict" -max_total_time="${2:-60}" -timeout=5 \
 		"$DEV/fuzz/$1" "$ROOT/tests/fuzz/corpus/$1"
+}
+build_fuzz() {
+	build_configure "$DEV/build-fuzz" -DCMAKE_C_COMPILER=clang -DROLLCALL_SANITIZE=ON -DROLLCALL_FUZZ=ON &&
+		ninja -C "$DEV/build-fuzz" "$1_fuzz"
 }
 fuzz_targets() {
 	for source in "$ROOT"/tests/fuzz/*_fuzz.c; do
@@ -59,16 +66,25 @@ fuzz_targets() {
 	done | tr '\n' ' '
 }
 
-# cover: gcov over the unit tests, worst files first.
+# cover: gcov over the unit tests, worst files first; a file that no test enters counts as well.
 verb_cover() {
-	build_configure "$DEV/build-cover" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage
-	ninja -C "$DEV/build-cover"
-	find "$DEV/build-cover" -name '*.gcda' -delete
-	for binary in "$DEV"/build-cover/tests/*_test; do
-		"$binary" >/dev/null || echo "some tests of $(basename "$binary") failed" >&2
+	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST
+	step 2/3 build "gcc with --coverage"
+	quietly build_cover || fail "gcc stopped" "read the first error above"
+	step_done
+	export TEST_BUILD="$DEV/build-cover"
+	test_database_step 3/3
+	trap test_database_stop EXIT
+	for binary in "$TEST_BUILD"/tests/*_test; do
+		(cd "$ROOT" && "$binary") >"$step_log" 2>&1 || echo "some tests of $(basename "$binary") failed" >&2
 	done
-	cd "$DEV/build-cover"
-	find . -path './CMakeFiles/*/src/*.gcda' -print0 | xargs -0 -r gcov -n -r -s "$ROOT" 2>/dev/null |
-		awk -F"[':%]" '/^File/ { file = $2 } /^Lines executed/ && file ~ /src\// { printf "%6.2f%%  %s\n", $2, file; file = "" }' |
+	cd "$TEST_BUILD"
+	find . -path '*/src/*.gcno' -print0 | xargs -0 gcov -n -r -s "$ROOT" 2>/dev/null |
+		awk -F"[':%]" '/^File/ { file = $2 } /^Lines executed/ && $2 >= best[file] { best[file] = $2 }
+			END { for (file in best) if (file ~ /^src/) printf "%6.2f%%  %s\n", best[file], file }' |
 		sort -n
+}
+build_cover() {
+	build_configure "$DEV/build-cover" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage &&
+		ninja -C "$DEV/build-cover" && find "$DEV/build-cover" -name '*.gcda' -delete
 }

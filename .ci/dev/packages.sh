@@ -11,24 +11,23 @@ packages_missing() {
 	done
 }
 
-# Without this, Debian makes and starts a system-wide cluster as soon as the server is installed.
-packages_keep_system_cluster_away() {
+# What root has to do, in one line. Without its first part Debian makes and starts a system-wide cluster as soon as the
+# server is installed.
+packages_line() {
+	settings=/etc/postgresql-common/createcluster.d
 	case " $1 " in
 	*" postgresql-15 "*)
-		$privileged mkdir -p /etc/postgresql-common/createcluster.d
-		echo 'create_main_cluster = false' |
-			$privileged tee /etc/postgresql-common/createcluster.d/rollcall.conf >/dev/null
+		printf '%s && ' "mkdir -p $settings" "echo create_main_cluster = false >$settings/rollcall.conf"
 		;;
 	esac
+	echo "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1"
 }
-
 packages_install() {
-	privileged=
-	is_root || privileged=sudo
-	packages_keep_system_cluster_away "$1" &&
-		quietly $privileged apt-get update &&
-		# shellcheck disable=SC2086
-		quietly $privileged env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1
+	if is_root; then
+		sh -c "$1"
+	else
+		sudo sh -c "$1"
+	fi
 }
 
 # packages_step 1/7 PACKAGE…
@@ -43,9 +42,9 @@ packages_step() {
 	fi
 	count=$(echo "$missing" | wc -w)
 	step "$number" packages "$count missing, installing ($(echo "$missing" | cut -c 1-38)...)"
-	line="apt-get update && apt-get install -y --no-install-recommends $missing"
+	line=$(packages_line "$missing")
 	is_root || command -v sudo >/dev/null ||
 		fail "$count packages are missing and there is no sudo" "as root, run: $line" 3
-	packages_install "$missing" || fail "packages could not be installed" "as root, run: $line" 3
+	quietly packages_install "$line" || fail "packages could not be installed" "as root, run: $line" 3
 	step_done
 }

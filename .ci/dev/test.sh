@@ -2,6 +2,7 @@
 
 T=$DEV/test
 RESULTS=$T/results
+: "${TEST_BUILD:=$DEV/build-test}"
 
 verb_test() {
 	long=
@@ -62,6 +63,7 @@ test_build_step() {
 # --- database: a cluster of the tests' own, beside that of a running ./dev up ---
 
 test_database_up() {
+	mkdir -p "$T"
 	sockets=$(socket_directory "$T/sockets")
 	"$ROOT/.ci/dev/cluster" remove "$T/database"
 	"$ROOT/.ci/dev/cluster" create "$T/database"
@@ -70,7 +72,7 @@ test_database_up() {
 	psql -X -q -v ON_ERROR_STOP=1 -c 'create database rollcall_template' -c 'create database rollcall_unit' \
 		-c "create role rollcall login password 'rollcall-of-the-tests'" "$ROLLCALL_TEST_SUPERUSER/postgres"
 	for database in rollcall_template rollcall_unit; do
-		"$DEV/build-test/rollcallctl" db migrate --url "$ROLLCALL_TEST_SUPERUSER/$database"
+		"$TEST_BUILD/rollcallctl" db migrate --url "$ROLLCALL_TEST_SUPERUSER/$database"
 	done
 	psql -X -q -c 'grant rollcall_daemon to rollcall' "$ROLLCALL_TEST_SUPERUSER/postgres"
 }
@@ -81,7 +83,7 @@ test_environment() {
 	export PGPASSWORD
 	export ROLLCALL_TEST_SUPERUSER="postgresql://postgres:$PGPASSWORD@"
 	export ROLLCALL_TEST_DATABASE="postgresql://postgres:$PGPASSWORD@/rollcall_unit?host=$PGHOST"
-	export ROLLCALL_TEST_BUILD="$DEV/build-test" ROLLCALL_TEST_STATE="$T" ROLLCALL_TEST_RESULTS="$RESULTS"
+	export ROLLCALL_TEST_BUILD="$TEST_BUILD" ROLLCALL_TEST_STATE="$T" ROLLCALL_TEST_RESULTS="$RESULTS"
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 }
 test_database_step() {
@@ -98,7 +100,7 @@ test_layers() { ! wanted layers || check tests/layers "who includes whom" "$ROOT
 
 # Check prints "file:line:P:case:test:0: Passed" for each test; a binary that dies names no test, so it fails as a whole.
 test_units() {
-	for binary in "$DEV"/build-test/tests/*_test; do
+	for binary in "$TEST_BUILD"/tests/*_test; do
 		module=$(basename "$binary" _test)
 		[ -x "$binary" ] && wanted unit "$module" || continue
 		status=0
@@ -138,7 +140,7 @@ test_fuzz_corpora() {
 	done
 }
 test_fuzz_one() {
-	"$DEV/build-test/tests/$1_fuzz" "$ROOT/tests/fuzz/corpus/$1"
+	"$TEST_BUILD/tests/$1_fuzz" "$ROOT/tests/fuzz/corpus/$1"
 	[ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30
 }
 

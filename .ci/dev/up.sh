@@ -30,7 +30,7 @@ pgpass_user() { printf '*:*:*:%s:%s\n' "$1" "$(cat "$DEV/database/$1.password")"
 database_url() { echo "postgresql://$1@/rollcall?host=$(cat "$DEV/sockets")/pg"; }
 as_superuser() {
 	PGPASSWORD=$(cat "$DEV/database/superuser.password") psql -X -q -v ON_ERROR_STOP=1 \
-		-h "$(cat "$DEV/sockets")/pg" -U postgres -d postgres "$@"
+		-h "$(cat "$DEV/sockets")/pg" -U postgres -d postgres
 }
 
 # Two log-ins: rollcall_owner migrates and owns the tables, rollcall is the daemon's and may only use them.
@@ -113,8 +113,9 @@ server {
 domain "rollcall.test" {
 	algorithms = {"SHA-256", "MD5"}
 }
-# For phones that stop at a SHA-256 challenge.
+# For phones that stop at a SHA-256 challenge, and for those that must resolve their domain.
 domain "legacy.rollcall.test" {
+	aliases = {"localhost", "127.0.0.1"}
 	algorithms = {"MD5"}
 }
 listener "sip" {
@@ -124,6 +125,10 @@ listener "sip" {
 listener "tls" {
 	bind = $(binds "$(port 5061)")
 	transport = {"tls"}
+}
+# What is asked for is granted to the second, so that scripts can compare.
+registration {
+	expires_jitter = "0%"
 }
 certificate "main" {
 	chain = "$DEV/tls/server.pem"
@@ -195,7 +200,7 @@ start_step() {
 
 # --- users and proof ---
 
-ctl() { ROLLCALL_URL="unix:$(cat "$DEV/sockets")/admin.sock" "$BUILD/rollcallctl" "$@"; }
+ctl() { "$BUILD/rollcallctl" "$@" -c "$CONF"; }
 password_of() { awk -v user="$1" '$1 == user { print $2 }' "$DEV/users"; }
 
 users_add() {

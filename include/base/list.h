@@ -30,6 +30,11 @@ list_append(struct list *head, struct list *node)
 	head->prev->next = node;
 	head->prev = node;
 }
+static inline void
+list_prepend(struct list *head, struct list *node)
+{
+	list_append(head->next, node);
+}
 /* Takes node out of whichever list it is in and leaves it as an empty list; harmless when it is in
  * none. */
 static inline void

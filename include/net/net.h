@@ -40,17 +40,20 @@ enum close_cause {
 	CLOSE_ERROR,
 };
 
+/* What became of stream octets that were handed over. */
+struct stream_taken {
+	size_t taken;  /* so many are done with; what is left comes again with what follows */
+	size_t wanted; /* octets without which it makes no sense to be called again; 0: any */
+	bool begun;    /* what is left begins a message, which must be whole in time */
+};
+
 /* What the user of the net is asked; all from the loop, none from inside peer_send(). */
 struct net_user {
 	/* A datagram, valid during the call; it may be written to. */
 	void (*datagram)(struct net_user *user, const struct peer *peer, char *octets, size_t len);
-	/*
-	 * Stream octets that wait, valid during the call. Returns how many were taken; what is left
-	 * comes again with what follows. *wanted is set to the number of octets without which it
-	 * makes no sense to be called again, or left 0. Never called while the peer is paused.
-	 */
-	size_t (*stream)(struct net_user *user, const struct peer *peer, const char *octets,
-			 size_t len, size_t *wanted);
+	/* Stream octets that wait, valid during the call. Never called while the peer is paused. */
+	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
+				      const char *octets, size_t len);
 	/* May this connection be accepted? Asked before anything is read from it. */
 	bool (*accept)(struct net_user *user, enum transport transport,
 		       const struct endpoint *source);

@@ -33,8 +33,7 @@ struct contacts {
 	bool star;	 /* one of them is "*"; alone when values is 1 */
 	bool expires_given; /* the Expires field */
 	uint32_t expires_s;
-	bool expires_malformed; /* and therefore 3600 */
-	bool path_not_sips;	/* a Path value with a sip: URI (SPS-5.2-4) */
+	bool path_not_sips; /* a Path value with a sip: URI (SPS-5.2-4) */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #define GATE_WAITING_PER_SOURCE 8
+#define GATE_SOURCES_WAITING 64 /* for one address: forged sources cost no more than that */
 
 struct gate;
 
@@ -20,7 +21,7 @@ struct gate;
 struct gate_pass {
 	struct str key;
 	struct ip source; /* already masked to limits.ipv6_prefix */
-	bool exempt;	  /* no bound for this source */
+	bool exempt;	  /* no bounds for this source */
 	void (*enter)(struct gate_pass *
 			      pass); /* called from gate_leave() of the one before, or not at all */
 	struct list link;

@@ -14,8 +14,9 @@ struct sip_host {
 
 /*
  * The host that *rest starts with: a name, an IPv4 address, or an IPv6 address in brackets, where
- * ":::" before an embedded IPv4 address is read as "::" (URI-25-1 to -4, RFC 5118 §4.10). *rest
- * moves behind it only on success.
+ * ":::" before an embedded IPv4 address is read as "::" (URI-25-1 to -4, RFC 5118 §4.10). A name
+ * may hold underscores, which RFC 3261 §25.1 does not have (decision 8). *rest moves behind it only
+ * on success.
  */
 bool sip_host_take(struct str *rest, struct sip_host *host);
 /* The digits of a port, 1 to 65535 (URI-19.1.1-5). */

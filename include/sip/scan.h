@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "base/writer.h"
 
 /* Parameters of one value, or of one URI, and headers of one URI: more are a syntax error. The
  * limit keeps the search for repeated names (PAR-7.3.1-6) from growing with the square of what was
@@ -14,8 +15,14 @@
 #define SIP_MAX_PARAMS 64u
 
 bool sip_is_token_char(unsigned char c);
+/* No header field holds one, unless escaped in a quoted string; a tab is white space. */
+bool sip_is_control(char c);
 bool sip_is_token(struct str s); /* 1*token-char */
 bool sip_is_word(struct str s);	 /* §25.1 word */
+
+/* What a client sent, octet for octet; only a control octet that is not escaped, which makes a
+ * field malformed, becomes a '?', so that no answer carries it further. */
+void sip_write_clean(struct writer *w, struct str text);
 
 /* A cursor over one header value. Each function consumes what it names, or nothing and returns
  * false. */
@@ -28,7 +35,7 @@ bool sip_take_separator(struct sip_scan *scan, char c); /* LWS c LWS */
 bool sip_take_token(struct sip_scan *scan, struct str *token);
 /*
  * With its quotes. A backslash escapes any octet from 0x00 to 0x7F but CR and LF (PAR-25-2); octets
- * from 0x80 and control octets may also stand unescaped. False when it does not end.
+ * from 0x80 may stand unescaped, control octets may not. False when it does not end.
  */
 bool sip_take_quoted(struct sip_scan *scan, struct str *quoted);
 

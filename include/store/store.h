@@ -22,9 +22,10 @@
 struct store;
 
 struct store_settings {
-	const char *url;	 /* libpq connection string, without password */
-	const char *password;	 /* NULL: none */
-	const char *application; /* "rollcalld/NODE"; rows remember the NODE that wrote last */
+	const char *url;	   /* libpq connection string, without password */
+	const char *password;	   /* NULL: none */
+	const char *password_file; /* where it came from, for people */
+	const char *application;   /* "rollcalld/NODE"; rows remember the NODE that wrote last */
 	uint32_t connections;
 	uint32_t connect_timeout_ms;
 	uint32_t query_timeout_ms; /* of a statement already sent */
@@ -70,6 +71,13 @@ struct store_op {
 	uint8_t tries;
 	bool alone;
 };
+
+/* It was sent, came to nothing for reasons of its own, and is sent again alone. */
+static inline bool
+store_op_repeated(const struct store_op *op)
+{
+	return op->alone || op->tries > 0;
+}
 
 /* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are
  * copied. */

@@ -52,7 +52,6 @@ stats_show(struct exchange *x)
 		stats_add(sum, &admin->memory->pages[i]);
 	json_t *counters = json_object();
 	stats_each(sum, add_counter, counters);
-	json_object_del(counters, "loop_turn_ms");
 	json_t *checks = health_checks(admin, &ready, &state);
 	json_t *domains = json_array();
 	for (size_t i = 0; i < admin->config->domain_count; i++)

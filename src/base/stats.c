@@ -32,10 +32,20 @@ stats_add(struct stats *sum, const struct stats *page)
 {
 #define X(id, name, help) sum->id += page->id;
 	COUNTERS(X)
+	GAUGES(X)
 #undef X
 	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
 		for (unsigned transport = 0; transport < TRANSPORT_COUNT; transport++)
 			sum->outcomes[reason][transport] += page->outcomes[reason][transport];
+}
+
+void
+stats_bury(struct stats *page)
+{
+	page->connections_closed += page->connections_live;
+#define X(id, name, help) page->id = 0;
+	GAUGES(X)
+#undef X
 }
 
 void
@@ -44,5 +54,6 @@ stats_each(const struct stats *page, void (*each)(const char *, const char *, ui
 {
 #define X(id, name, help) each(name, help, page->id, arg);
 	COUNTERS(X)
+	GAUGES(X)
 #undef X
 }

@@ -12,7 +12,7 @@ struct datagrams;
 struct connection;
 struct ssl_st;
 
-#define SCRATCH_BYTES 65536
+#define SCRATCH_BYTES 16384 /* a whole TLS record */
 
 /* A socket that somebody else opened: datagrams or a listener. */
 struct served {
@@ -109,7 +109,8 @@ struct connection {
 	uint64_t bound_until_ms;	    /* carries a binding until then */
 	char *in;			    /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
-	char *out; /* octets out_sent to out_len are to be sent; NULL when none */
+	bool begun; /* they begin a message */
+	char *out;  /* octets out_sent to out_len are to be sent; NULL when none */
 	size_t out_sent, out_len, out_cap;
 	int owed;
 	bool paused;

@@ -14,8 +14,8 @@
 #include "base/stats.h"
 #include "timers.h"
 
-#define EVENTS_PER_TURN 256
-#define HEARTBEAT_MS 1000 /* an idle loop turns too, so that a stuck one is told from it */
+#define EVENTS_PER_TURN 64 /* whoever is left over comes first in the next turn */
+#define HEARTBEAT_MS 1000  /* an idle loop turns too, so that a stuck one is told from it */
 
 struct loop {
 	int epoll_fd;

@@ -11,7 +11,6 @@
 #include "internal.h"
 #include "session.h"
 
-#define READS_PER_TURN 4
 #define BUFFER_START 4096
 
 /* Room for more octets behind the first len of a buffer that grows by doubling. */
@@ -38,6 +37,7 @@ stream_forget_input(struct connection *c)
 	free(c->in);
 	c->in = NULL;
 	c->in_len = c->in_cap = c->wanted = 0;
+	c->begun = false;
 	fifo_stop(&c->message_deadline);
 }
 
@@ -77,11 +77,11 @@ keep_rest(struct connection *c, const char *octets, size_t len, size_t taken)
 }
 
 /* A message that has begun must be whole in time, counted from its first octet; while we do not
- * read, it is not the peer that is late. */
+ * read, it is not the peer that is late. Half a keep-alive is no message. */
 static void
 watch_message(struct connection *c, bool progress)
 {
-	if (c->phase != PHASE_OPEN || c->in_len == 0 || c->paused)
+	if (c->phase != PHASE_OPEN || !c->begun || c->paused)
 		fifo_stop(&c->message_deadline);
 	else if (progress || !fifo_waits(&c->message_deadline))
 		fifo_start(&c->net->messages, &c->message_deadline);
@@ -92,15 +92,15 @@ hand_over(struct connection *c, const char *octets, size_t len)
 {
 	struct net *net = c->net;
 	size_t limit = net->settings.max_message_bytes;
-	size_t wanted = 0;
-	size_t taken = net->user->stream(net->user, &c->peer, octets, len, &wanted);
+	struct stream_taken result = net->user->stream(net->user, &c->peer, octets, len);
 	if (c->phase != PHASE_OPEN)
 		return; /* what is left is forgotten when the connection settles */
-	keep_rest(c, octets, len, taken < len ? taken : len);
-	c->wanted = wanted < limit ? wanted : limit;
-	if (taken == 0 && c->in_len >= limit && !c->paused)
+	keep_rest(c, octets, len, result.taken < len ? result.taken : len);
+	c->wanted = result.wanted < limit ? result.wanted : limit;
+	c->begun = result.begun && c->in_len > 0;
+	if (result.taken == 0 && c->in_len >= limit && !c->paused)
 		connection_end(c, CLOSE_PROTOCOL);
-	watch_message(c, taken > 0);
+	watch_message(c, result.taken > 0);
 }
 
 static void
@@ -134,29 +134,32 @@ receive(struct connection *c, size_t *got)
 	return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_BROKEN;
 }
 
-/* A bounded number of reads in one turn, so that nobody starves the others. The scratch buffer
- * holds a whole TLS record, so nothing that epoll cannot see stays inside OpenSSL. */
+/* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
+ * hold up nobody else: one read of a socket, or several small records of TLS. A whole record fits,
+ * so nothing that epoll cannot see stays inside OpenSSL. */
 static void
 read_some(struct connection *c)
 {
-	for (int reads = 0; reads < READS_PER_TURN; reads++) {
-		size_t got;
-		if (c->phase != PHASE_OPEN || c->paused || c->ended)
-			return;
+	size_t got, left = SCRATCH_BYTES;
+	bool more = true;
+	while (more && left > 0 && c->phase == PHASE_OPEN && !c->paused && !c->ended) {
+		more = false;
 		switch (receive(c, &got)) {
 		case IO_DONE:
 			c->heard = true;
 			stats->received_bytes += got;
 			take(c, c->net->scratch, got);
+			left -= got < left ? got : left;
+			more = c->ssl != NULL;
 			break;
 		case IO_AGAIN:
-			return;
+			break;
 		case IO_END:
 			c->ended = true;
-			return;
+			break;
 		case IO_BROKEN:
 			connection_kill(c, CLOSE_PEER);
-			return;
+			break;
 		}
 	}
 }

@@ -77,25 +77,33 @@ tickets_seal(const struct tickets *tickets, int64_t now_s, unsigned char name[st
 	return ok;
 }
 
+/* TICKETS_GOOD when the ticket was sealed in this epoch. */
+static enum tickets_verdict
+unseal_with(const struct tickets *tickets, int64_t epoch, const unsigned char name[static 16],
+	    const unsigned char iv[static 16], EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+	struct ticket_keys keys;
+	enum tickets_verdict verdict = TICKETS_ERROR;
+	if (derive(tickets, epoch, &keys)) {
+		if (memcmp(name, keys.name, sizeof(keys.name)) != 0)
+			verdict = TICKETS_UNKNOWN;
+		else if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys.cipher, iv) ==
+				 1 &&
+			 init_mac(mac, &keys))
+			verdict = TICKETS_GOOD;
+	}
+	OPENSSL_cleanse(&keys, sizeof(keys));
+	return verdict;
+}
+
 enum tickets_verdict
 tickets_unseal(const struct tickets *tickets, int64_t now_s, const unsigned char name[static 16],
 	       const unsigned char iv[static 16], EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-	enum tickets_verdict verdict = TICKETS_UNKNOWN;
 	int64_t now = epoch_of(tickets, now_s);
-	struct ticket_keys keys;
-	for (int64_t age = 0; age <= 1 && verdict == TICKETS_UNKNOWN; age++) {
-		if (!derive(tickets, now - age, &keys))
-			verdict = TICKETS_ERROR;
-		else if (memcmp(name, keys.name, sizeof(keys.name)) != 0)
-			continue;
-		else if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys.cipher, iv) !=
-				 1 ||
-			 !init_mac(mac, &keys))
-			verdict = TICKETS_ERROR;
-		else
-			verdict = age == 0 ? TICKETS_GOOD : TICKETS_RENEW;
-	}
-	OPENSSL_cleanse(&keys, sizeof(keys));
-	return verdict;
+	enum tickets_verdict verdict = unseal_with(tickets, now, name, iv, cipher, mac);
+	if (verdict != TICKETS_UNKNOWN)
+		return verdict;
+	verdict = unseal_with(tickets, now - 1, name, iv, cipher, mac);
+	return verdict == TICKETS_GOOD ? TICKETS_RENEW : verdict;
 }

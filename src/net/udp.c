@@ -262,7 +262,7 @@ send_some(struct datagrams *datagrams, unsigned first, unsigned count)
 	}
 	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
 		return 1;
-	stats->udp_truncated += count;
+	stats->udp_send_full += count;
 	return count;
 }
 

@@ -89,11 +89,25 @@ parse_contact_params(struct contact *contact, struct arena *arena)
 	return bad ? "Malformed Contact header field" : NULL;
 }
 
-/* NULL, or the reason phrase of the 400. */
+static bool
+has_control(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (sip_is_control(text.p[i]))
+			return true;
+	return false;
+}
+
+/*
+ * NULL, or the reason phrase of the 400. A quoted string may hold escaped control octets, but what
+ * is registered is shown to other devices, programs and people, so here none is accepted.
+ */
 static const char *
 parse_contact(struct contact *contact, struct str value, struct arena *arena)
 {
 	*contact = (struct contact){ .q = -1 };
+	if (has_control(value))
+		return "Control Character in Contact";
 	if (!sip_address_parse(&contact->address, value))
 		return "Malformed Contact header field";
 	return parse_contact_params(contact, arena);
@@ -152,12 +166,8 @@ parse_expires(struct contacts *contacts, struct answer *answer, const struct sip
 {
 	if (request->rows[SIP_HEADER_EXPIRES] > 1)
 		return malformed(answer, "Repeated Expires header field");
-	uint64_t number;
 	struct str text = sip_message_value(request, SIP_HEADER_EXPIRES, &contacts->expires_given);
 	contacts->expires_s = sip_delta_seconds(text);
-	contacts->expires_malformed = contacts->expires_given &&
-				      contacts->expires_s != UINT32_MAX &&
-				      !str_to_u64(text, UINT32_MAX, &number);
 	return true;
 }
 

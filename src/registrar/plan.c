@@ -123,19 +123,19 @@ sips_is_consistent(const struct plan *plan)
 	return true;
 }
 
-/* D-36. The address-of-record as To writes it, and in its canonical spelling. */
+/*
+ * D-36. The address-of-record in any of its spellings (escapes, aliases of the domain), with
+ * nothing beside user and host that would make it another URI (RFC 3261 §19.1.4).
+ */
 static bool
 names_aor(const struct registration *r, const struct sip_uri *uri)
 {
-	const struct sip_uri *to = &r->request->to.uri;
-	struct sip_uri written = { .scheme = SIP_SCHEME_SIP, .has_user = true };
-	struct sip_uri canonical = written;
-	written.user = to->user;
-	written.host = to->host;
-	canonical.user = r->aor.user;
-	canonical.host.text = r->aor.domain;
-	(void)ip_parse(r->aor.domain, &canonical.host.ip);
-	return sip_uri_equal_but_scheme(uri, &written) || sip_uri_equal_but_scheme(uri, &canonical);
+	const struct domain *domain = r->inspection.domain;
+	struct sip_uri bare = { .user = uri->user, .has_user = true, .host = uri->host };
+	struct aor aor;
+	return policy_domain(r->policy, &uri->host) == domain &&
+	       sip_uri_equal_but_scheme(uri, &bare) && aor_from_uri(&aor, uri, domain, r->arena) &&
+	       str_eq(aor.key, r->aor.key);
 }
 
 static bool

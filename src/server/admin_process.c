@@ -48,7 +48,7 @@ reload(struct admin_process *process, int fd)
 	admin_configure(process->admin, fresh);
 	config_free(process->config);
 	process->config = fresh;
-	process_log_setup(fresh);
+	control_watch_log_setup(&process->control, fresh);
 }
 
 static void

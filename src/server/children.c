@@ -18,6 +18,8 @@
 #define BACK_OFF_MS 10000u
 #define STUCK_MS 10000u
 #define STUCK_KILL_MS 12000u
+#define ABSENT_MS 2000u /* ten turns of the master: the host stood still, not the worker */
+#define FAILED_MS 1000u /* before a birth that failed is tried again */
 
 void
 children_init(struct children *children, const struct node_memory *memory)
@@ -80,6 +82,7 @@ give_birth(struct children *children, struct child *child, struct birth *birth, 
 	int ends[2];
 	if (!control_pair(ends)) {
 		log_message(LOG_LEVEL_ERROR, "start", "control channel: %s", strerror(errno));
+		child->retry_ms = clock_monotonic_ms() + FAILED_MS;
 		return;
 	}
 	fflush(NULL);
@@ -88,7 +91,7 @@ give_birth(struct children *children, struct child *child, struct birth *birth, 
 		log_message(LOG_LEVEL_ERROR, "start", "fork: %s", strerror(errno));
 		close(ends[0]);
 		close(ends[1]);
-		child->retry_ms = clock_monotonic_ms() + 1000;
+		child->retry_ms = clock_monotonic_ms() + FAILED_MS;
 		return;
 	}
 	if (pid == 0) {
@@ -107,25 +110,36 @@ give_birth(struct children *children, struct child *child, struct birth *birth, 
 	child->abort_sent = false;
 }
 
-/* False while a worker's port cannot be had back. */
-static bool
-reopen_sockets(struct child *child, const struct birth *birth)
-{
-	if (!child->sockets_closed)
-		return true;
-	for (size_t i = 0; i < birth->sockets->count; i++)
-		if (!listening_open_one(&birth->sockets->items[i], birth->index))
-			return false;
-	child->sockets_closed = false;
-	return true;
-}
-
+/* Those that a reload opened in the meantime as well. */
 static void
 close_sockets(struct child *child, const struct birth *birth)
 {
 	for (size_t i = 0; i < birth->sockets->count; i++)
 		listening_close_one(&birth->sockets->items[i], birth->index);
 	child->sockets_closed = true;
+}
+
+/* All or none. */
+static bool
+reopen_sockets(struct child *child, const struct birth *birth, uint64_t now)
+{
+	if (!child->sockets_closed)
+		return true;
+	for (size_t i = 0; i < birth->sockets->count; i++) {
+		const struct listening *item = &birth->sockets->items[i];
+		if (listening_open_one(&birth->sockets->items[i], birth->index))
+			continue;
+		log_message(LOG_LEVEL_ERROR, "start",
+			    "worker %u waits: its %s socket of listener \"%s\" cannot be opened: "
+			    "%s",
+			    birth->index, transport_word(item->transport), item->listener,
+			    strerror(errno));
+		close_sockets(child, birth);
+		child->retry_ms = now + FAILED_MS;
+		return false;
+	}
+	child->sockets_closed = false;
+	return true;
 }
 
 void
@@ -138,11 +152,10 @@ children_keep(struct children *children, struct birth *birth, int signals)
 		if (child->pid != 0)
 			continue;
 		if (now < child->retry_ms) {
-			if (!child->sockets_closed)
-				close_sockets(child, birth);
+			close_sockets(child, birth);
 			continue;
 		}
-		if (reopen_sockets(child, birth)) {
+		if (reopen_sockets(child, birth, now)) {
 			children->memory->pages[i].loop_turn_ms = now;
 			give_birth(children, child, birth, signals, true);
 		}
@@ -184,6 +197,7 @@ static struct child *
 child_by_pid(struct children *children, pid_t pid, const char **what, uint32_t *index)
 {
 	*what = "admin";
+	*index = children->worker_count; /* its page comes after theirs */
 	if (children->admin.pid == pid)
 		return &children->admin;
 	*what = "worker";
@@ -209,6 +223,7 @@ children_reap(struct children *children, bool stopping)
 		child->pid = 0;
 		if (child != &children->admin)
 			children->memory->node->worker_pids[index] = 0;
+		stats_bury(&children->memory->pages[index]);
 		if (stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			continue;
 		note_death(child, now);
@@ -217,15 +232,27 @@ children_reap(struct children *children, bool stopping)
 	}
 }
 
-void
-children_watchdog(struct children *children)
+/* For how long its loop has stood still while the master watched. */
+static uint64_t
+still_ms(struct child *child, uint64_t turned_ms, uint64_t now_ms, bool absent)
 {
-	uint64_t now = clock_monotonic_ms();
+	if (absent || child->pid == 0 || turned_ms != child->turned_ms) {
+		child->turned_ms = turned_ms;
+		child->still_since_ms = now_ms;
+	}
+	return now_ms - child->still_since_ms;
+}
+
+void
+children_watchdog(struct children *children, uint64_t now_ms)
+{
+	bool absent = now_ms - children->watched_ms > ABSENT_MS;
+	children->watched_ms = now_ms;
 	for (uint32_t i = 0; i < children->worker_count; i++) {
 		struct child *child = &children->workers[i];
 		uint64_t turned = children->memory->pages[i].loop_turn_ms;
-		uint64_t still = now > turned ? now - turned : 0;
-		if (child->pid == 0 || still < STUCK_MS)
+		uint64_t still = still_ms(child, turned, now_ms, absent);
+		if (still < STUCK_MS)
 			continue;
 		if (!child->abort_sent) {
 			log_message(LOG_LEVEL_ERROR, "process.stuck",
@@ -233,7 +260,7 @@ children_watchdog(struct children *children)
 				    (int)child->pid, (uintmax_t)still);
 			kill(child->pid, SIGABRT);
 			child->abort_sent = true;
-		} else if (still > STUCK_KILL_MS) {
+		} else if (still >= STUCK_KILL_MS) {
 			kill(child->pid, SIGKILL);
 		}
 	}

@@ -14,7 +14,9 @@ struct child {
 	int control;
 	uint64_t deaths_ms[DEATHS_REMEMBERED]; /* the latest first */
 	uint64_t retry_ms;		       /* not to be started before */
-	bool sockets_closed; /* a worker that keeps dying gives its share to the others */
+	bool sockets_closed;	 /* a worker that keeps dying gives its share to the others */
+	uint64_t turned_ms;	 /* the last turn of its loop that was seen … */
+	uint64_t still_since_ms; /* … and since when it has been the last */
 	bool abort_sent;
 };
 
@@ -23,6 +25,7 @@ struct children {
 	struct child workers[NODE_WORKERS_MAX];
 	uint32_t worker_count;
 	struct child admin;
+	uint64_t watched_ms; /* when they were last looked after */
 };
 
 void children_init(struct children *children, const struct node_memory *memory);
@@ -31,8 +34,8 @@ void children_init(struct children *children, const struct node_memory *memory);
 void children_keep(struct children *children, struct birth *birth, int signals);
 void children_reap(struct children *children, bool stopping);
 /* A worker whose loop has not turned for 10 s is aborted, and killed if it does not even take that.
- */
-void children_watchdog(struct children *children);
+ * Time in which the caller himself did not run counts for nobody. */
+void children_watchdog(struct children *children, uint64_t now_ms);
 bool children_workers_alive(const struct children *children);
 bool children_alive(const struct children *children);
 void children_kill(struct children *children);

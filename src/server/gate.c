@@ -22,6 +22,7 @@ struct seat {
 	struct str key;	  /* that of the pass inside */
 	struct gate_pass *inside;
 	struct list lines;
+	unsigned line_count;
 	bool letting_in;
 };
 
@@ -99,31 +100,33 @@ sit_down(struct gate *gate, struct gate_pass *pass)
 	seat->key = pass->key;
 	seat->inside = pass;
 	seat->letting_in = false;
+	seat->line_count = 0;
 	list_init(&seat->lines);
 	list_append(chain_of(gate, pass->key), &seat->link);
 	pass->seat = seat;
 	return GATE_ENTERED;
 }
 
-/* The line of the source at this seat, a new one at the end if need be. NULL when the pool is
- * empty. */
+/* The line of the source at this seat, a new one at the end if need be. NULL when there are too
+ * many or the pool is empty. */
 static struct line *
-line_of(struct gate *gate, struct seat *seat, const struct ip *source)
+line_of(struct gate *gate, struct seat *seat, const struct gate_pass *pass)
 {
 	list_each (node, &seat->lines) {
 		struct line *line = container_of(node, struct line, link);
-		if (ip_equal(&line->source, source))
+		if (ip_equal(&line->source, &pass->source))
 			return line;
 	}
 	struct list *node = list_first(&gate->free_lines);
-	if (node == NULL)
+	if (node == NULL || (seat->line_count >= GATE_SOURCES_WAITING && !pass->exempt))
 		return NULL;
 	list_remove(node);
 	struct line *line = container_of(node, struct line, link);
-	line->source = *source;
+	line->source = pass->source;
 	line->count = 0;
 	list_init(&line->waiting);
 	list_append(&seat->lines, &line->link);
+	seat->line_count++;
 	return line;
 }
 
@@ -133,7 +136,7 @@ gate_enter(struct gate *gate, struct gate_pass *pass)
 	struct seat *seat = find_seat(gate, pass->key);
 	if (seat == NULL)
 		return sit_down(gate, pass);
-	struct line *line = line_of(gate, seat, &pass->source);
+	struct line *line = line_of(gate, seat, pass);
 	if (line == NULL || (line->count >= GATE_WAITING_PER_SOURCE && !pass->exempt))
 		return GATE_FULL;
 	line->count++;
@@ -153,10 +156,12 @@ next_pass(struct gate *gate, struct seat *seat)
 	struct list *oldest = list_first(&line->waiting);
 	list_remove(oldest);
 	list_remove(&line->link);
-	if (--line->count > 0)
+	if (--line->count > 0) {
 		list_append(&seat->lines, &line->link);
-	else
+	} else {
 		list_append(&gate->free_lines, &line->link);
+		seat->line_count--;
+	}
 	return container_of(oldest, struct gate_pass, link);
 }
 

@@ -191,8 +191,8 @@ tell_sockets(struct master *master, const struct sockets *plan)
 static void
 refuse_reload(const char *why)
 {
-	log_message(LOG_LEVEL_ERROR, "reload",
-		    "reload refused, still running the previous configuration: %s", why);
+	process_log_lines(LOG_LEVEL_ERROR, "reload",
+			  "reload refused, still running the previous configuration: ", why);
 }
 
 /* What needs a restart keeps its value: the number of workers is part of the sockets and of the
@@ -373,7 +373,7 @@ run(struct master *master)
 		poll(&wait, 1, master->memory.node->serving ? TURN_MS : TURN_STARTING_MS);
 		take_signals(master);
 		children_reap(&master->children, master->stopping);
-		children_watchdog(&master->children);
+		children_watchdog(&master->children, clock_monotonic_ms());
 		if (master->stopping && stopped(master))
 			return;
 	}

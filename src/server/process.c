@@ -47,6 +47,20 @@ process_log_setup(const struct config *config)
 	log_setup(config->log.level, log_format_of(config->log.format), config->server.name);
 }
 
+void
+process_log_lines(enum log_level level, const char *event, const char *before, const char *text)
+{
+	struct str line, rest = str_of(text);
+	bool more = true;
+	while (more) {
+		more = str_cut(rest, '\n', &line, &rest);
+		if (str_empty(line) && before[0] == '\0')
+			continue;
+		log_message(level, event, "%s%.*s", before, STR_ARG(line));
+		before = "";
+	}
+}
+
 struct config *
 process_read_config(int fd, const struct launch *launch)
 {
@@ -62,7 +76,7 @@ process_read_config(int fd, const struct launch *launch)
 	struct config *config = config_load(path, launch->overrides, launch->override_count, sink);
 	fclose(sink);
 	if (config == NULL)
-		log_message(LOG_LEVEL_ERROR, "reload", "%s", errors);
+		process_log_lines(LOG_LEVEL_ERROR, "reload", "", errors);
 	free(errors);
 	close(fd);
 	return config;
@@ -74,6 +88,15 @@ end_debug(struct timer *timer)
 	struct control_watch *watch = container_of(timer, struct control_watch, debug_end);
 	log_set_level(watch->level_before);
 	watch->debugging = false;
+}
+
+void
+control_watch_log_setup(struct control_watch *watch, const struct config *config)
+{
+	process_log_setup(config);
+	watch->level_before = config->log.level;
+	if (watch->debugging)
+		log_set_level(LOG_LEVEL_DEBUG);
 }
 
 static void

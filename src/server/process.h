@@ -38,6 +38,9 @@ struct birth {
 /* Sets log level and format from the configuration; format auto looks at stderr and JOURNAL_STREAM.
  */
 void process_log_setup(const struct config *config);
+/* One event for each line of text; before stands before the first. */
+void process_log_lines(enum log_level level, const char *event, const char *before,
+		       const char *text);
 /* The configuration in a descriptor that the master sent, or NULL with the errors logged. Closes
  * fd. */
 struct config *process_read_config(int fd, const struct launch *launch);
@@ -55,6 +58,8 @@ struct control_watch {
 	void (*closed)(struct control_watch *watch);
 };
 bool control_watch_open(struct control_watch *watch, struct loop *loop, int fd);
+/* process_log_setup() after a reload: debugging goes on until its time is over. */
+void control_watch_log_setup(struct control_watch *watch, const struct config *config);
 
 /* Never return. */
 _Noreturn void worker_main(const struct birth *birth);

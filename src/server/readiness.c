@@ -9,29 +9,45 @@
 #include "base/log.h"
 #include "requests.h"
 
-/* The queueing delay that a new request would find: how long the oldest one waits for the store. */
+#define OVER_MS 1000u	   /* without overload: the log says that it is over */
+#define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
+
+/*
+ * The queueing delay that a new request would find: how long the oldest one waits for the store.
+ * One that is sent again waits for its own row, locked by somebody else: that delays no other.
+ */
 static uint64_t
 queueing_delay_ms(const struct requests *all)
 {
-	struct list *oldest = list_first(&all->in_store);
-	if (oldest == NULL)
-		return 0;
-	return loop_now_ms(all->loop) - container_of(oldest, struct request, link)->asked_ms;
+	unsigned looked_at = 0;
+	list_each (node, &all->in_store) {
+		const struct request *rq = container_of(node, struct request, link);
+		if (!store_op_repeated(&rq->op) || ++looked_at == LOOKED_AT_MOST)
+			return loop_now_ms(all->loop) - rq->asked_ms;
+	}
+	return 0;
 }
 
+/* At its limit the state changes with every request; the log tells the beginning and the end. */
 static void
 note_overload(struct requests *all)
 {
+	uint64_t now_ms = loop_now_ms(all->loop);
 	uint64_t delay_ms = queueing_delay_ms(all);
 	uint64_t most_ms = all->settings.overload_delay_ms;
-	bool now = all->live >= all->settings.max_requests || (most_ms != 0 && delay_ms > most_ms);
-	if (now && !all->overloaded)
-		log_message(LOG_LEVEL_WARNING, "overload",
-			    "requests get 503: %u in flight, the oldest waits %llu ms", all->live,
-			    (unsigned long long)delay_ms);
-	if (!now && all->overloaded)
+	all->overloaded =
+		all->live >= all->settings.max_requests || (most_ms != 0 && delay_ms > most_ms);
+	if (all->overloaded) {
+		all->overloaded_ms = now_ms;
+		if (!all->overload_told)
+			log_message(LOG_LEVEL_WARNING, "overload",
+				    "requests get 503: %u in flight, the oldest waits %llu ms",
+				    all->live, (unsigned long long)delay_ms);
+		all->overload_told = true;
+	} else if (all->overload_told && now_ms - all->overloaded_ms >= OVER_MS) {
 		log_message(LOG_LEVEL_NOTICE, "overload", "over");
-	all->overloaded = now;
+		all->overload_told = false;
+	}
 }
 
 static enum reason

@@ -1,7 +1,7 @@
 /*
  * One count and one event for each outcome (operators.md sections 7 and 8). Only what a stranger
  * can cause at will is held back: failed log-ins are logged once a second for each source and
- * reason, with the number of those in between.
+ * reason, with the number of those in between, and so many a second of all sources.
  */
 #include "base/log.h"
 #include "base/stats.h"
@@ -39,21 +39,28 @@ kind_of(enum reason reason)
 	}
 }
 
-/* How many failures the line that may be logged now stands for; 0 when there was one this second.
- * Two sources that meet in a slot take it from each other: a line more, never one less. */
+/* How many failures the line that may be logged now stands for; 0 when there was one this second,
+ * or enough of others. Two sources that meet in a slot take it from each other: a line more, never
+ * one less. */
 static uint32_t
 failures_to_log(struct requests *all, const struct ip *source, enum reason reason)
 {
 	unsigned hash = table_hash(source, sizeof(*source)) + (unsigned)reason;
 	struct failure_slot *slot = &all->failure_slots[hash % FAILURE_SLOTS];
 	int64_t second = (int64_t)(loop_now_ms(all->loop) / 1000);
-	bool same = slot->reason == reason && ip_equal(&slot->source, source);
-	if (same && slot->second == second) {
+	if (slot->reason != reason || !ip_equal(&slot->source, source))
+		*slot = (struct failure_slot){ .source = *source, .reason = reason, .second = -1 };
+	if (all->failure_second != second)
+		all->failure_lines = 0;
+	all->failure_second = second;
+	if (slot->second == second || all->failure_lines == FAILURE_LINES) {
 		slot->held_back++;
 		return 0;
 	}
-	uint32_t count = same ? slot->held_back + 1 : 1;
-	*slot = (struct failure_slot){ .source = *source, .reason = reason, .second = second };
+	all->failure_lines++;
+	uint32_t count = slot->held_back + 1;
+	slot->held_back = 0;
+	slot->second = second;
 	return count;
 }
 

@@ -13,13 +13,23 @@
 
 /* --- taking and giving back -------------------------------------------------------------- */
 
+/* The one used last, which the processor still remembers, or one that never was. */
+static struct request *
+unused(struct requests *all)
+{
+	struct list *node = list_first(&all->free);
+	if (node == NULL) {
+		assert(all->pool_used < all->pool_size);
+		return &all->pool[all->pool_used++];
+	}
+	list_remove(node);
+	return container_of(node, struct request, link);
+}
+
 static struct request *
 take(struct requests *all, const struct peer *peer, size_t size_bytes)
 {
-	struct list *node = list_first(&all->free);
-	assert(node != NULL);
-	list_remove(node);
-	struct request *rq = container_of(node, struct request, link);
+	struct request *rq = unused(all);
 	*rq = (struct request){ .all = all,
 				.peer = *peer,
 				.size_bytes = size_bytes,
@@ -42,13 +52,22 @@ hold(struct request *rq)
 	fifo_start(&all->failures, &rq->failure);
 }
 
-/* The one end of every request. Leaving the gate may start and even end others. */
+/* May start and even end others. */
+static void
+leave_gate(struct request *rq)
+{
+	if (!rq->inside)
+		return;
+	rq->inside = false;
+	gate_leave(rq->all->gate, &rq->pass);
+}
+
+/* The one end of every request. */
 static void
 finish(struct request *rq)
 {
 	struct requests *all = rq->all;
-	if (rq->inside)
-		gate_leave(all->gate, &rq->pass);
+	leave_gate(rq);
 	if (rq->held) {
 		fifo_stop(&rq->trying);
 		fifo_stop(&rq->failure);
@@ -57,7 +76,7 @@ finish(struct request *rq)
 	}
 	rq->held = false;
 	arena_reset(&rq->arena);
-	list_append(&all->free, &rq->link);
+	list_prepend(&all->free, &rq->link);
 }
 
 /* --- answering --------------------------------------------------------------------------- */
@@ -73,7 +92,8 @@ deliver(struct request *rq)
 	finish(rq);
 }
 
-/* A refused log-in leaves failure_delay after arrival, whatever the look-up took (D-08). */
+/* A refused log-in leaves failure_delay after arrival, whatever the look-up took (D-08). It keeps
+ * nobody waiting meanwhile, or wrong passwords from many sources would keep the owner out. */
 static void
 reply(struct request *rq)
 {
@@ -85,6 +105,7 @@ reply(struct request *rq)
 	rq->delayed = true;
 	if (!rq->held)
 		hold(rq);
+	leave_gate(rq);
 }
 
 static void
@@ -138,6 +159,10 @@ on_lookup(struct store_op *op)
 {
 	struct request *rq = container_of(op, struct request, op);
 	list_remove(&rq->link);
+	if (op->looked_up == LOOKUP_UNAVAILABLE && rq->registration.recheck && !late(rq)) {
+		fifo_start(&rq->all->rechecks, &rq->recheck);
+		return;
+	}
 	enum register_next next =
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
@@ -170,6 +195,14 @@ look_up(struct request *rq)
 	rq->op.domain = rq->registration.aor.domain;
 	rq->op.login = rq->registration.credentials.username;
 	store_lookup(rq->all->store, &rq->op);
+}
+
+/* The database that took a commit and went away may be back before the deadline (REG-DB-5). */
+static void
+recheck_due(struct fifo *fifo, struct fifo_entry *entry)
+{
+	(void)fifo;
+	look_up(container_of(entry, struct request, recheck));
 }
 
 static void
@@ -387,13 +420,6 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-static void
-make_pool(struct requests *all)
-{
-	for (uint32_t i = 0; i < all->pool_size; i++)
-		list_append(&all->free, &all->pool[i].link);
-}
-
 struct requests *
 requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	      const struct requests_settings *settings)
@@ -413,6 +439,7 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	tag_secret_draw(&all->tags);
 	fifo_open(&all->trying, loop, TRYING_AFTER_MS, trying_due);
 	fifo_open(&all->failures, loop, settings->failure_delay_ms, failure_due);
+	fifo_open(&all->rechecks, loop, RECHECK_MS, recheck_due);
 	all->pool = calloc(all->pool_size, sizeof(*all->pool));
 	all->gate = gate_open(all->pool_size);
 	all->transactions = transactions_open(loop, settings->transaction_memory);
@@ -421,7 +448,6 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 		requests_close(all);
 		return NULL;
 	}
-	make_pool(all);
 	return all;
 }
 
@@ -468,9 +494,10 @@ requests_transactions(const struct requests *requests)
 void
 requests_close(struct requests *requests)
 {
-	for (uint32_t i = 0; requests->pool != NULL && i < requests->pool_size; i++)
+	for (uint32_t i = 0; i < requests->pool_used; i++)
 		if (requests->pool[i].held)
 			arena_reset(&requests->pool[i].arena);
+	fifo_close(&requests->rechecks);
 	fifo_close(&requests->failures);
 	fifo_close(&requests->trying);
 	if (requests->transactions != NULL)

@@ -22,7 +22,9 @@
 #define REPLY_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
 #define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
 #define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
+#define RECHECK_MS 100u		  /* between look-ups for a commit whose outcome is unknown */
 #define FAILURE_SLOTS 1024u	  /* sources and reasons whose log lines are held back */
+#define FAILURE_LINES 20u /* a second, of all sources: anybody can forge them by the million */
 
 /* Requests in flight on one connection; a connection without any has none. */
 struct flow {
@@ -55,20 +57,27 @@ struct requests {
 
 	struct request *pool; /* one more than may be held: it answers what needs no waiting */
 	uint32_t pool_size;
+	uint32_t pool_used; /* from here on nobody has touched it: memory grows with the load */
 	struct list free;
 	uint32_t live;
 	struct fifo trying;	  /* 3.5 s after arrival */
 	struct fifo failures;	  /* auth.failure_delay after arrival */
+	struct fifo rechecks;	  /* the database is away and must be asked once more */
 	struct list in_store;	  /* waiting for the store, longest first */
 	struct list *flow_chains; /* by slot */
 	struct flow *flows;
 	uint32_t flow_mask;
+	uint32_t flows_used;
 	struct list free_flows;
 
 	bool draining;
 	bool overloaded;
-	int64_t latest_ms; /* the latest time given to a registration: time never goes back */
+	bool overload_told;	/* the log says so */
+	uint64_t overloaded_ms; /* when it was so last */
+	int64_t latest_ms;	/* the latest time given to a registration: time never goes back */
 	struct failure_slot failure_slots[FAILURE_SLOTS];
+	int64_t failure_second;		/* that of the last line … */
+	uint32_t failure_lines;		/* … and how many it has seen */
 	char scratch[REPLY_STREAM_MAX]; /* the response being built */
 };
 
@@ -95,6 +104,7 @@ struct request {
 	uint64_t asked_ms; /* when the store was */
 	struct fifo_entry trying;
 	struct fifo_entry failure;
+	struct fifo_entry recheck;
 };
 
 /* request.c: takes the octets of one message through all steps. False: nothing sensible can follow

@@ -243,6 +243,7 @@ settings_store(struct store_settings *settings, const struct config *config, uin
 	*settings = (struct store_settings){
 		.url = config->database.url,
 		.password = has_password ? password : NULL,
+		.password_file = config->database.password_file,
 		.application = application,
 		.connections = connections,
 		.connect_timeout_ms = (uint32_t)config->database.connect_timeout,
@@ -252,6 +253,7 @@ settings_store(struct store_settings *settings, const struct config *config, uin
 		.prepared = config->database.prepared,
 		.retries = config->database.retries,
 		.key_rotation_ms = (uint32_t)config->auth.nonce_key_rotation,
+		.nonce_ttl_ms = (uint32_t)config->auth.nonce_ttl,
 		.require_durable = !config->database.allow_unsafe,
 	};
 	return true;

@@ -97,6 +97,18 @@ describe(char *error, size_t cap, const char *what, const struct endpoint *endpo
 		snprintf(error, cap, "cannot open %s %s: %s", what, address, strerror(reason));
 }
 
+static void
+plan_one(struct sockets *sockets, const struct config_listener *listener, enum transport transport,
+	 const struct endpoint *bound)
+{
+	struct listening *item = &sockets->items[sockets->count++];
+	*item = (struct listening){ .transport = transport,
+				    .bound = *bound,
+				    .listener = listener->name };
+	for (unsigned i = 0; i < NODE_WORKERS_MAX; i++)
+		item->fds[i] = -1;
+}
+
 bool
 sockets_plan(struct sockets *sockets, const struct config *config)
 {
@@ -113,10 +125,8 @@ sockets_plan(struct sockets *sockets, const struct config *config)
 		for (size_t b = 0; b < listener->bind_count; b++)
 			for (unsigned t = 0; t < TRANSPORT_COUNT; t++)
 				if (wanted[t])
-					sockets->items[sockets->count++] =
-						(struct listening){ .transport = (enum transport)t,
-								    .bound = listener->binds[b],
-								    .listener = listener->name };
+					plan_one(sockets, listener, (enum transport)t,
+						 &listener->binds[b]);
 	}
 	return true;
 }
@@ -177,7 +187,8 @@ listening_close_one(struct listening *item, uint32_t worker)
 bool
 listening_open_one(struct listening *item, uint32_t worker)
 {
-	item->fds[worker] = bound_socket(item->transport, &item->bound, true);
+	if (item->fds[worker] < 0)
+		item->fds[worker] = bound_socket(item->transport, &item->bound, true);
 	return item->fds[worker] >= 0;
 }
 

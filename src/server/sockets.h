@@ -17,7 +17,7 @@ struct listening {
 	enum transport transport;
 	struct endpoint bound;
 	const char *listener; /* title of its section, in the configuration it was planned from */
-	int fds[NODE_WORKERS_MAX];
+	int fds[NODE_WORKERS_MAX]; /* -1: not open */
 	bool open;
 };
 
@@ -34,7 +34,7 @@ struct listening *sockets_find(const struct sockets *sockets, const struct liste
 bool listening_open(struct listening *item, uint32_t workers, char *error, size_t error_cap);
 void listening_close(struct listening *item, uint32_t workers);
 /* The socket of one worker alone: closed, the kernel spreads its share to the others; opened again
- * later. */
+ * later, or false with errno. Nothing happens to one that is closed, or open, already. */
 void listening_close_one(struct listening *item, uint32_t worker);
 bool listening_open_one(struct listening *item, uint32_t worker);
 /* Forgets the plan; open descriptors are the caller's. */

@@ -3,6 +3,7 @@
  * may have a bounded number of requests in flight; then it is not read from until one of them has
  * its answer. That count is kept in a pool of flows, one for each possible request.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/stats.h"
@@ -25,8 +26,6 @@ streams_open(struct requests *all)
 		return false;
 	for (uint32_t i = 0; i < chains; i++)
 		list_init(&all->flow_chains[i]);
-	for (uint32_t i = 0; i < all->pool_size; i++)
-		list_append(&all->free_flows, &all->flows[i].link);
 	return true;
 }
 
@@ -35,6 +34,18 @@ streams_close(struct requests *all)
 {
 	free(all->flows);
 	free(all->flow_chains);
+}
+
+static struct flow *
+unused_flow(struct requests *all)
+{
+	struct list *node = list_first(&all->free_flows);
+	if (node == NULL) {
+		assert(all->flows_used < all->pool_size);
+		return &all->flows[all->flows_used++];
+	}
+	list_remove(node);
+	return container_of(node, struct flow, link);
 }
 
 static struct flow *
@@ -55,8 +66,7 @@ stream_enter(struct requests *all, const struct peer *peer)
 		return;
 	struct flow *flow = find_flow(all, peer);
 	if (flow == NULL) {
-		flow = container_of(list_first(&all->free_flows), struct flow, link);
-		list_remove(&flow->link);
+		flow = unused_flow(all);
 		*flow = (struct flow){ .slot = peer->slot, .generation = peer->generation };
 		list_append(&all->flow_chains[peer->slot & all->flow_mask], &flow->link);
 	}
@@ -83,7 +93,7 @@ stream_leave(struct requests *all, const struct peer *peer)
 		flow->paused = false;
 	if (flow->in_flight == 0) {
 		list_remove(&flow->link);
-		list_append(&all->free_flows, &flow->link);
+		list_prepend(&all->free_flows, &flow->link);
 	}
 }
 
@@ -182,21 +192,21 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 	return false;
 }
 
-static size_t
-on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
-	  size_t *wanted)
+static struct stream_taken
+on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len)
 {
 	struct requests *all = container_of(user, struct requests, user);
-	size_t taken = 0;
+	struct stream_taken result = { 0 };
 	bool more = true;
-	while (more && taken < len) {
-		struct str rest = { octets + taken, len - taken };
+	while (more && result.taken < len) {
+		struct str rest = { octets + result.taken, len - result.taken };
 		struct sip_frame frame = sip_frame(rest, &all->settings.policy->limits);
 		more = take_frame(all, peer, rest, &frame);
-		taken += frame.used;
-		*wanted = frame.expected;
+		result.taken += frame.used;
+		result.wanted = frame.expected;
+		result.begun = frame.status == SIP_FRAME_MORE && frame.started;
 	}
-	return taken;
+	return result;
 }
 
 /* --- connections ------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 #define LISTEN_MS 1000u /* a worker without a database listens after this, to say so */
 #define STOP_CHECK_MS 20u
 #define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
-#define RETIRE_MS 120000u    /* far beyond the life of any request */
+#define RETIRE_MS 300000u    /* beyond the life of any request: a minute for each of its trips */
 #define SERVED_MAX 256
 
 struct served {
@@ -125,7 +125,6 @@ load_certificates(struct worker *worker, bool told)
 	return true;
 }
 
-/* A first start is waited for; later a look now and then is enough. */
 /* --- sockets ----------------------------------------------------------------------------- */
 
 static void
@@ -180,6 +179,7 @@ listen_on_all(struct worker *worker)
 	}
 }
 
+/* A first start is waited for; later a look now and then is enough. */
 static void
 tick(struct timer *timer)
 {
@@ -325,7 +325,7 @@ reload(struct worker *worker, int fd)
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
 	load_certificates(worker, true);
-	process_log_setup(fresh);
+	control_watch_log_setup(&worker->control, fresh);
 }
 
 static void
@@ -403,17 +403,6 @@ open_parts(struct worker *worker)
 	requests_set_net(worker->requests, worker->net);
 }
 
-/* A worker that replaces a dead one goes on counting on its page, but nothing is live yet. */
-static void
-use_page(const struct birth *birth)
-{
-	struct stats *page = &birth->memory->pages[birth->index];
-	page->requests_live = page->transactions_live = page->connections_live = 0;
-	page->db_up = page->ready = 0;
-	page->loop_turn_ms = clock_monotonic_ms();
-	stats_use(page);
-}
-
 static void
 close_parts(struct worker *worker)
 {
@@ -435,7 +424,7 @@ void
 worker_main(const struct birth *birth)
 {
 	static struct worker worker;
-	use_page(birth);
+	stats_use(&birth->memory->pages[birth->index]);
 	table_seed();
 	worker.birth = birth;
 	worker.launch = birth->launch;

@@ -30,7 +30,8 @@ is_label(struct str label)
 	return label.len > 0 && label.p[0] != '-' && label.p[label.len - 1] != '-';
 }
 
-/* *( domainlabel "." ) toplabel [ "." ]; the octets are of CHAR_HOST already. */
+/* *( domainlabel "." ) toplabel [ "." ]; the octets are of CHAR_HOST already. Names that computers
+ * give themselves hold underscores, which separate nothing in SIP and so mislead nobody. */
 static bool
 is_hostname(struct str name)
 {

@@ -2,6 +2,7 @@
  * matters only for Via. */
 #include "sip/response.h"
 
+#include "sip/scan.h"
 #include "sip/status.h"
 
 void
@@ -14,6 +15,15 @@ sip_response_header(struct writer *w, struct str name, struct str value)
 }
 
 static void
+write_copied_header(struct writer *w, struct str name, struct str value)
+{
+	writer_str(w, name);
+	writer_str(w, STR(": "));
+	sip_write_clean(w, value);
+	writer_str(w, STR("\r\n"));
+}
+
+static void
 write_vias(struct writer *w, const struct sip_message *request, const struct endpoint *source)
 {
 	const struct sip_via *top = &request->via;
@@ -21,14 +31,14 @@ write_vias(struct writer *w, const struct sip_message *request, const struct end
 	uint16_t row = request->first[SIP_HEADER_VIA];
 	for (bool first = true; sip_message_row(request, &row, &value); first = false) {
 		if (!first) {
-			sip_response_header(w, STR("Via"), value);
+			write_copied_header(w, STR("Via"), value);
 			continue;
 		}
 		/* The other values of the same row follow the topmost one untouched. */
 		size_t used = (size_t)(top->text.p + top->text.len - value.p);
 		writer_str(w, STR("Via: "));
 		sip_via_write(w, top, source);
-		writer_str(w, str_slice(value, used, value.len));
+		sip_write_clean(w, str_slice(value, used, value.len));
 		writer_str(w, STR("\r\n"));
 	}
 }
@@ -48,7 +58,7 @@ static void
 write_to(struct writer *w, const struct sip_message *request, struct str to_tag)
 {
 	writer_str(w, STR("To: "));
-	writer_str(w, request->to_text);
+	sip_write_clean(w, request->to_text);
 	if (request->to_tag.len == 0 && to_tag.len > 0) {
 		writer_str(w, STR(";tag="));
 		writer_str(w, to_tag);
@@ -64,13 +74,13 @@ sip_response_begin(struct writer *w, const struct sip_message *request,
 	write_status_line(w, status, phrase);
 	write_vias(w, request, source);
 	if (request->rows[SIP_HEADER_FROM] > 0)
-		sip_response_header(w, STR("From"), request->from_text);
+		write_copied_header(w, STR("From"), request->from_text);
 	if (request->rows[SIP_HEADER_TO] > 0)
 		write_to(w, request, to_tag);
 	if (request->rows[SIP_HEADER_CALL_ID] > 0)
-		sip_response_header(w, STR("Call-ID"), request->call_id_text);
+		write_copied_header(w, STR("Call-ID"), request->call_id_text);
 	if (request->rows[SIP_HEADER_CSEQ] > 0)
-		sip_response_header(w, STR("CSeq"), request->cseq_line);
+		write_copied_header(w, STR("CSeq"), request->cseq_line);
 	if (server.len > 0)
 		sip_response_header(w, STR("Server"), server);
 }

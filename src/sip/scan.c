@@ -26,6 +26,12 @@ sip_is_token_char(unsigned char c)
 }
 
 bool
+sip_is_control(char c)
+{
+	return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
+
+bool
 sip_is_token(struct str s)
 {
 	return chars_only(s, CHAR_TOKEN);
@@ -35,6 +41,22 @@ bool
 sip_is_word(struct str s)
 {
 	return chars_only(s, CHAR_WORD);
+}
+
+void
+sip_write_clean(struct writer *w, struct str text)
+{
+	size_t start = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] == '\\') {
+			i++;
+		} else if (sip_is_control(text.p[i])) {
+			writer_str(w, str_slice(text, start, i - start));
+			writer_char(w, '?');
+			start = i + 1;
+		}
+	}
+	writer_str(w, str_slice(text, start, text.len));
 }
 
 void
@@ -86,9 +108,6 @@ quoted_span(struct str s)
 		switch (s.p[i]) {
 		case '"':
 			return i + 1;
-		case '\r':
-		case '\n':
-			return 0;
 		case '\\':
 			i++;
 			if (i == s.len || s.p[i] == '\r' || s.p[i] == '\n' ||
@@ -96,6 +115,8 @@ quoted_span(struct str s)
 				return 0;
 			break;
 		default:
+			if (sip_is_control(s.p[i]))
+				return 0;
 			break;
 		}
 	}

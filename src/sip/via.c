@@ -88,7 +88,7 @@ write_params(struct writer *w, struct str params)
 	for (;;) {
 		struct str left = rest;
 		if (!sip_next_param(&rest, &param, &bad)) {
-			writer_str(w, left);
+			sip_write_clean(w, left);
 			return;
 		}
 		if (!str_ieq(param.name, STR("received")) && !str_ieq(param.name, STR("rport")))

@@ -81,12 +81,10 @@ log_error(struct lane *lane, const struct batch *batch)
 static void
 learn_clock(struct store *store, const struct batch *batch)
 {
-	int64_t now_ms = loop_real_ms(store->loop);
-	int64_t trip_ms = now_ms - batch->sent_real_ms;
-	if (PQntuples(batch->rows) == 0 || trip_ms < 0 || trip_ms > CLOCK_TRIP_MAX_MS)
-		return;
-	store->clock_offset_ms =
-		record_clock_ms(batch->rows, 0) - (batch->sent_real_ms + trip_ms / 2);
+	uint64_t trip_ms = loop_now_ms(store->loop) - batch->sent_ms;
+	if (PQntuples(batch->rows) > 0 && trip_ms <= CLOCK_TRIP_MAX_MS)
+		store_clock_learn(store, record_clock_ms(batch->rows, 0),
+				  batch->sent_ms + trip_ms / 2);
 }
 
 static void
@@ -105,7 +103,7 @@ complete_lookups(struct lane *lane, struct batch *batch)
 			continue;
 		}
 		stats->db_lookups++;
-		op->record->clock_offset_ms = store->clock_offset_ms;
+		op->record->clock_offset_ms = store_clock_offset_ms(store);
 		op->looked_up = LOOKUP_FOUND;
 		store_op_finish(store, op);
 	}
@@ -169,17 +167,6 @@ complete_query(struct lane *lane, struct batch *batch)
 	store_query_finish(query, QUERY_FAILED, NULL);
 }
 
-/* A server that was demoted under us answers, but takes no commit any more. */
-static bool
-complete_ping(struct lane *lane, const struct batch *batch)
-{
-	bool writable = batch->rows != NULL && PQntuples(batch->rows) == 1 &&
-			PQgetvalue(batch->rows, 0, 0)[0] == 'f';
-	if (!writable)
-		store_trouble_set(lane->store, "%s is read-only", lane->host);
-	return writable;
-}
-
 static bool
 complete_setup(struct lane *lane, const struct batch *batch)
 {
@@ -210,7 +197,7 @@ complete_by_kind(struct lane *lane, struct batch *batch)
 	case BATCH_SETUP:
 		return complete_setup(lane, batch);
 	case BATCH_PING:
-		return complete_ping(lane, batch);
+		return setup_judge_ping(lane, batch);
 	case BATCH_QUERY:
 		complete_query(lane, batch);
 		break;
@@ -279,6 +266,7 @@ take(struct lane *lane, PGresult *result)
 {
 	struct batch *batch = container_of(lane->flight.next, struct batch, link);
 	lane->heard_ms = loop_now_ms(lane->store->loop);
+	lane->silent = false;
 	switch (PQresultStatus(result)) {
 	case PGRES_PIPELINE_SYNC:
 		PQclear(result);

@@ -18,7 +18,6 @@ batch_new(struct lane *lane, enum batch_kind kind, enum statement statement)
 	batch->count = 0;
 	batch->query = NULL;
 	batch->sent_ms = loop_now_ms(lane->store->loop);
-	batch->sent_real_ms = loop_real_ms(lane->store->loop);
 	return batch;
 }
 
@@ -206,9 +205,9 @@ batch_send_query(struct lane *lane, struct store_query *query)
 bool
 batch_send_ping(struct lane *lane)
 {
-	struct batch *batch = batch_new(lane, BATCH_PING, STATEMENT_PING);
-	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_PING), 0, NULL, NULL, NULL,
-				 NULL, 0) == 1 &&
+	struct batch *batch = batch_new(lane, BATCH_PING, STATEMENT_CHECK_SERVER);
+	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_CHECK_SERVER), 0, NULL, NULL,
+				 NULL, NULL, 0) == 1 &&
 	       batch_post(lane, batch);
 }
 

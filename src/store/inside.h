@@ -16,8 +16,9 @@
 #define LANE_BATCHES \
 	2 /* above so many only single rows are added: meanwhile the next batch grows */
 #define SILENT_MS 500
-#define DOUBT_MS 200 /* unanswered on one lane: the idle ones are asked whether they live */
-#define PING_MS 1000 /* of silence on an idle lane */
+#define DOUBT_MS 200   /* unanswered on one lane: the idle ones are asked whether they live */
+#define PING_MS 1000   /* of silence on an idle lane */
+#define CHECK_MS 10000 /* a busy one is asked so often whether it is still what it was */
 
 enum op_kind { OP_LOOKUP, OP_COMMIT };
 
@@ -29,7 +30,6 @@ struct batch {
 	enum batch_kind kind;
 	enum statement statement;
 	uint64_t sent_ms;
-	int64_t sent_real_ms;
 	struct store_op **ops; /* room for batch_rows; NULL once completed */
 	uint32_t count;
 	struct store_query *query;
@@ -47,6 +47,7 @@ struct lane {
 	char host[280];	      /* "db1:5432", for people */
 	uint64_t deadline_ms; /* of connecting */
 	uint64_t up_ms;
+	uint64_t pinged_ms;
 	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
 	bool silent;
 	struct list flight;
@@ -109,7 +110,8 @@ struct store {
 	struct timer tick;
 	struct timer retry;
 	struct params params;
-	int64_t clock_offset_ms;
+	bool clock_known;
+	int64_t clock_base_ms; /* the database's clock when our monotonic one stood at 0 */
 	uint64_t error_logged_ms;
 	struct keys keys;
 	struct sweep sweep;
@@ -137,6 +139,9 @@ void store_dispatch(struct store *store);
 /* Sent with the others when a lane is free, even while the store is not up yet. */
 void store_query_add(struct store *store, struct store_query *query);
 
+/* The database's clock showed clock_ms at at_ms of our monotonic one. */
+void store_clock_learn(struct store *store, int64_t clock_ms, uint64_t at_ms);
+
 /* --- lane.c */
 void lane_init(struct lane *lane, struct store *store, struct store_op **slots);
 /* Starts the next connect when one is due: none is under way and some lane is down. */
@@ -159,6 +164,8 @@ uint32_t store_lanes_up(const struct store *store);
 bool setup_send(struct lane *lane);
 /* Judges one answer; false when the server must not be used, with trouble set. */
 bool setup_judge(struct lane *lane, const struct batch *batch);
+/* Is it still what setup found? False with trouble set. */
+bool setup_judge_ping(struct lane *lane, const struct batch *batch);
 
 /* --- batch.c: sending. False when libpq refused: the lane must be dropped, and what could not be
  * handed over is still in its queue. */

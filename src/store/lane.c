@@ -61,9 +61,12 @@ static void
 connect_due(struct timer *timer)
 {
 	struct store *store = container_of(timer, struct store, connect);
-	for (uint32_t i = 0; i < store->settings.connections && store->connecting == NULL; i++)
-		if (store->lanes[i].state == LANE_DOWN)
-			connect_begin(&store->lanes[i]);
+	struct lane *lane = store->lanes;
+	const struct lane *end = lane + store->settings.connections;
+	while (lane < end && lane->state != LANE_DOWN)
+		lane++;
+	if (lane < end)
+		connect_begin(lane);
 }
 
 void
@@ -85,6 +88,32 @@ refuse_notice(void *arg, const PGresult *notice)
 	log_message(LOG_LEVEL_DEBUG, "db.notice", "%s", text == NULL ? "" : text);
 }
 
+/* Whether the server refused the password, or wanted one that nobody has, with what to do. */
+static bool
+explain_password(struct lane *lane, const char *text)
+{
+	const struct store_settings *settings = &lane->store->settings;
+	const char *user = PQuser(lane->conn) == NULL ? "" : PQuser(lane->conn);
+	if (PQconnectionNeedsPassword(lane->conn)) {
+		store_trouble_set(lane->store,
+				  "database wants a password for user \"%s\"; write it to "
+				  "database.password_file",
+				  user);
+		return true;
+	}
+	/* the words of a server that speaks English; another's are shown as they are */
+	if (!PQconnectionUsedPassword(lane->conn) ||
+	    strstr(text, "password authentication failed") == NULL)
+		return false;
+	store_trouble_set(lane->store,
+			  "database rejects user \"%s\" (password authentication failed); password "
+			  "came from %s",
+			  user,
+			  settings->password == NULL ? "outside of rollcall (PGPASSWORD, .pgpass)"
+						     : settings->password_file);
+	return true;
+}
+
 /* The lines of libpq's message in one; those that begin with a tab only guess at reasons. */
 static void
 explain_failure(struct lane *lane)
@@ -101,7 +130,8 @@ explain_failure(struct lane *lane)
 		writer_str(&w, str_slice(line, 0, w.cap - w.len));
 	}
 	text[w.len] = '\0';
-	store_trouble_set(lane->store, "%s", text);
+	if (!explain_password(lane, text))
+		store_trouble_set(lane->store, "%s", text);
 }
 
 static void
@@ -275,7 +305,7 @@ lane_ready(struct lane *lane)
 {
 	struct store *store = lane->store;
 	set_state(lane, LANE_UP);
-	lane->up_ms = loop_now_ms(store->loop);
+	lane->up_ms = lane->pinged_ms = loop_now_ms(store->loop);
 	lane->silent = false;
 	stats->db_connects++;
 	store->connecting = NULL;
@@ -348,7 +378,8 @@ lane_waited_ms(const struct lane *lane)
 	return loop_now_ms(lane->store->loop) - since;
 }
 
-static void
+/* False when the lane was given up. */
+static bool
 judge_silence(struct lane *lane)
 {
 	struct store *store = lane->store;
@@ -359,15 +390,29 @@ judge_silence(struct lane *lane)
 		store_trouble_set(store, "%s: no answer for %g s", lane->host,
 				  store->settings.query_timeout_ms / 1000.0);
 		lane_lose(lane, true);
-	} else if (!lane->silent && lane_waited_ms(lane) >= SILENT_MS) {
+		return false;
+	}
+	if (!lane->silent && lane_waited_ms(lane) >= SILENT_MS) {
 		lane->silent = true;
 		store_trouble_set(store, "%s: no answer for %d ms", lane->host, SILENT_MS);
 	}
+	return true;
+}
+
+/* An idle lane soon, a busy one now and then. */
+static bool
+ping_due(const struct lane *lane, uint64_t now_ms)
+{
+	uint64_t rest_ms = lane->store->doubt ? DOUBT_MS : PING_MS;
+	if (lane->in_flight == 0 && now_ms - lane->heard_ms >= rest_ms)
+		return true;
+	return lane->in_flight < LANE_SLOTS && now_ms - lane->pinged_ms >= CHECK_MS;
 }
 
 static void
 ping(struct lane *lane)
 {
+	lane->pinged_ms = loop_now_ms(lane->store->loop);
 	if (batch_send_ping(lane))
 		lane_flush(lane);
 	else
@@ -386,11 +431,13 @@ lane_tick(struct lane *lane)
 		return;
 	}
 	/* An answer may lie in the socket already when it was our own loop that stood still. */
-	if (lane->in_flight > 0 && !answers_read(lane))
+	if (lane->in_flight > 0 && !answers_read(lane)) {
 		lane_lose(lane, false);
-	else if (lane->in_flight > 0)
-		judge_silence(lane);
-	else if (now_ms - lane->heard_ms >= (lane->store->doubt ? DOUBT_MS : PING_MS))
+		return;
+	}
+	if (lane->in_flight > 0 && !judge_silence(lane))
+		return;
+	if (ping_due(lane, now_ms))
 		ping(lane);
 }
 

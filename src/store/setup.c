@@ -57,11 +57,13 @@ is_true(const PGresult *rows, int column)
 	return PQgetvalue(rows, 0, column)[0] == 't';
 }
 
+/* In the order of check_server.sql. */
+enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS };
+
 static bool
 judge_server(struct lane *lane, const PGresult *rows)
 {
 	struct store *store = lane->store;
-	enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS };
 	if (is_true(rows, READ_ONLY)) {
 		store_trouble_set(store,
 				  "%s is read-only; add target_session_attrs=read-write to "
@@ -79,9 +81,6 @@ judge_server(struct lane *lane, const PGresult *rows)
 				  lane->host, off);
 		return false;
 	}
-	if (!store->was_up)
-		store->clock_offset_ms = strtoll(PQgetvalue(rows, 0, CLOCK_MS), NULL, 10) -
-					 loop_real_ms(store->loop);
 	return true;
 }
 
@@ -129,5 +128,21 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		return false;
 	if (schema)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
-	return batch->statement != STATEMENT_CHECK_SERVER || judge_server(lane, batch->rows);
+	if (batch->statement != STATEMENT_CHECK_SERVER)
+		return true;
+	if (!lane->store->was_up)
+		store_clock_learn(lane->store,
+				  strtoll(PQgetvalue(batch->rows, 0, CLOCK_MS), NULL, 10),
+				  loop_now_ms(lane->store->loop));
+	return judge_server(lane, batch->rows);
+}
+
+/* A server may be demoted, or made forgetful, under a connection that lives on. */
+bool
+setup_judge_ping(struct lane *lane, const struct batch *batch)
+{
+	if (batch->rows != NULL && PQntuples(batch->rows) == 1)
+		return judge_server(lane, batch->rows);
+	store_trouble_set(lane->store, "%s does not answer a ping", lane->host);
+	return false;
 }

@@ -12,7 +12,6 @@ static const char *const names[STATEMENT_COUNT] = {
 	[STATEMENT_LOOKUP_ONE] = "lookup_one",
 	[STATEMENT_COMMIT] = "commit",
 	[STATEMENT_COMMIT_ONE] = "commit_one",
-	[STATEMENT_PING] = "ping",
 	[STATEMENT_CHECK_SERVER] = "check_server",
 	[STATEMENT_CHECK_SCHEMA] = "check_schema",
 	[STATEMENT_SESSION] = "session",

@@ -193,7 +193,19 @@ store_ticket_secret(const struct store *store)
 int64_t
 store_clock_offset_ms(const struct store *store)
 {
-	return store->clock_offset_ms;
+	const struct loop *loop = store->loop;
+	if (!store->clock_known)
+		return 0;
+	return store->clock_base_ms + (int64_t)loop_now_ms(loop) - loop_real_ms(loop);
+}
+
+/* Against the monotonic clock, so that a step of our real one is made good at once, not with the
+ * next look-up (REG-DB-2). */
+void
+store_clock_learn(struct store *store, int64_t clock_ms, uint64_t at_ms)
+{
+	store->clock_known = true;
+	store->clock_base_ms = clock_ms - (int64_t)at_ms;
 }
 
 /* --- taking and handing on */
@@ -372,6 +384,7 @@ copy_settings(struct store *store, const struct store_settings *settings)
 		own->batch_rows = 1;
 	bool copied = copy_text(&own->url);
 	copied = copy_text(&own->password) && copied;
+	copied = copy_text(&own->password_file) && copied;
 	copied = copy_text(&own->application) && copied;
 	if (!copied)
 		return false;
@@ -420,6 +433,7 @@ release(struct store *store)
 	if (store->settings.password != NULL)
 		explicit_bzero((char *)store->settings.password, strlen(store->settings.password));
 	free((char *)store->settings.password);
+	free((char *)store->settings.password_file);
 	free((char *)store->settings.application);
 	explicit_bzero(&store->keys, sizeof(store->keys));
 	free(store);

@@ -46,7 +46,7 @@ START_TEST(roles_come_from_the_file)
 					  "Bearer Reader",
 					  "Bearer readers",
 					  READER,
-					  "Bearer " READER };
+					  ("Bearer " READER) };
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(*strangers); i++)
 		ck_assert_int_eq(tokens_role(&tokens, strangers[i]), ROLE_NONE);
 }

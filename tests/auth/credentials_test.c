@@ -216,7 +216,8 @@ START_TEST(empty_nonce_or_response_is_no_credential)
 }
 END_TEST
 
-/* AUT-7616-3.4-8, AUT-7616-3.4-5, ORD-33, PAR-25-4: missing, repeated and broken */
+/* AUT-7616-3.4-8, AUT-7616-3.4-5, AUT-7616-3.4-3, ORD-33, PAR-25-4: missing, repeated and broken;
+ * a count of seven or nine digits */
 START_TEST(broken_credentials_for_us_are_malformed)
 {
 	const char *const rows[] = {

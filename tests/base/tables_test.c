@@ -59,9 +59,11 @@ START_TEST(counters_add_up)
 	one.requests = 3;
 	one.bindings_expired = 4;
 	one.outcomes[REASON_CONNECTION_LIMIT][TRANSPORT_TLS] = 5;
+	one.loop_turn_ms = 1000; /* a time: two of them have no sum */
 	stats_add(&sum, &one);
 	stats_add(&sum, &one);
 	ck_assert_uint_eq(sum.requests, 6);
+	ck_assert_uint_eq(sum.loop_turn_ms, 0);
 	ck_assert_uint_eq(sum.outcomes[REASON_CONNECTION_LIMIT][TRANSPORT_TLS], 10);
 	struct seen seen = { 0 };
 	stats_each(&sum, see, &seen);
@@ -70,6 +72,20 @@ START_TEST(counters_add_up)
 	ck_assert_str_eq(transport_word(TRANSPORT_UDP), "udp");
 	ck_assert_str_eq(transport_word(TRANSPORT_TCP), "tcp");
 	ck_assert_str_eq(transport_word(TRANSPORT_TLS), "tls");
+}
+END_TEST
+
+START_TEST(a_dead_process_has_nothing_live)
+{
+	struct stats page = { .connections_opened = 9, .connections_closed = 4 };
+	page.connections_live = 5;
+	page.requests_live = page.transactions_live = page.db_up = page.ready = 2;
+	page.requests = 7;
+	stats_bury(&page);
+	ck_assert_uint_eq(page.connections_live, 0);
+	ck_assert_uint_eq(page.requests_live + page.transactions_live + page.db_up + page.ready, 0);
+	ck_assert_uint_eq(page.connections_closed, page.connections_opened);
+	ck_assert_uint_eq(page.requests, 7);
 }
 END_TEST
 
@@ -159,5 +175,6 @@ START_TEST(no_memory_leaves_the_element_out)
 }
 END_TEST
 
-SUITE(tables, reasons_have_words_and_texts, counters_add_up, pages_are_shared_with_children,
-      tables_find_what_they_hold, the_secret_decides_the_hash, no_memory_leaves_the_element_out)
+SUITE(tables, reasons_have_words_and_texts, counters_add_up, a_dead_process_has_nothing_live,
+      pages_are_shared_with_children, tables_find_what_they_hold, the_secret_decides_the_hash,
+      no_memory_leaves_the_element_out)

@@ -361,7 +361,7 @@ START_TEST(comments_keep_the_lines)
 		"/* one */\n",
 		"# /*\n",
 		"log { # behind a brace\n level = info } # }\n",
-		"# \xe2\x80\xa6 more than thirty-two octets ..........................\n",
+		"# \xe2\x80\xa6 more than thirty-two octets ..............\n",
 		"/* two\n lines ' */\n",
 		"/**/ /* # */ /* \n // \n*/\n",
 	};

@@ -62,6 +62,29 @@ START_TEST(a_message_in_drips)
 }
 END_TEST
 
+/* SEC-26.1.5-4, OUT-5.4-1: half a keep-alive is not the beginning of a message, however long it
+ * waits for its other half */
+START_TEST(half_a_keepalive_is_never_late)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.message_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	world.blanks = true;
+	client_write(&client, "\r");
+	world_lapse(&world, 3 * SHORT_MS);
+	ck_assert_uint_eq(world.closes, 0);
+	world.blanks = false;
+	client_write(&client, "ne");
+	closed_as(&world, &client, CLOSE_MESSAGE);
+	world_close(&world);
+}
+END_TEST
+
 START_TEST(whole_messages_are_never_late)
 {
 	struct world world;
@@ -191,6 +214,7 @@ START_TEST(quiet_connections_stay)
 }
 END_TEST
 
-SUITE(deadline, no_first_message, a_message_in_drips, whole_messages_are_never_late,
-      while_paused_the_peer_is_not_late, idle_connections_close_and_keepalives_count,
-      a_binding_suspends_the_idle_limit, who_is_owed_an_answer_is_not_idle, quiet_connections_stay)
+SUITE(deadline, no_first_message, a_message_in_drips, half_a_keepalive_is_never_late,
+      whole_messages_are_never_late, while_paused_the_peer_is_not_late,
+      idle_connections_close_and_keepalives_count, a_binding_suspends_the_idle_limit,
+      who_is_owed_an_answer_is_not_idle, quiet_connections_stay)

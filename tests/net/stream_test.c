@@ -313,6 +313,32 @@ START_TEST(pausing_holds_back_what_has_arrived)
 }
 END_TEST
 
+/* T18: whoever sends as fast as he can is read from a little at a time, so that a turn of the loop
+ * stays short for the others */
+START_TEST(the_greedy_take_turns)
+{
+	enum { OCTETS = 60000, A_TURN = 16384 };
+	static char lines[OCTETS];
+	struct world world;
+	struct client client;
+	unsigned turns = 0;
+	memset(lines, '\n', sizeof(lines));
+	world_open(&world, usual_settings(), TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	UNTIL(&world, world.accepts == 1);
+	world.hold = true; /* no answers, which would be four times as long */
+	ck_assert_int_eq(write(client.fd, lines, sizeof(lines)), OCTETS);
+	while (world.lines < OCTETS && ++turns < 1000) {
+		unsigned before = world.lines;
+		loop_turn(world.loop, 20);
+		ck_assert_uint_le(world.lines - before, A_TURN);
+	}
+	ck_assert_uint_eq(world.lines, OCTETS);
+	client_close(&client);
+	world_close(&world);
+}
+END_TEST
+
 /* SEC-26.1.5-2: caps on connections, the net's own and that of its user, who knows the sources */
 START_TEST(connections_are_capped)
 {
@@ -455,6 +481,6 @@ SUITE(stream, any_number_of_pieces, answers_stay_on_their_connection,
       half_closed_peers_get_their_answers, a_peer_that_is_owed_nothing_goes_at_once,
       a_peer_that_never_reads, the_output_limit_holds_to_the_octet, closing_sends_everything_first,
       an_idle_connection_holds_no_buffer, the_message_limit_holds_to_the_octet, wanted_spares_calls,
-      pausing_holds_back_what_has_arrived, connections_are_capped, a_peer_of_the_past_finds_nobody,
-      who_comes_and_goes_without_a_word_is_a_probe, running_out_of_descriptors_is_no_spin,
-      shutting_down_waits_for_what_is_owed)
+      pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped,
+      a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe,
+      running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed)

@@ -46,6 +46,7 @@ struct world {
 	bool hold;	/* answers nothing by itself, but owes */
 	bool pause_now; /* pauses after each line */
 	bool silent;	/* does not tell that it saw a message */
+	bool blanks;	/* what is left is no message */
 	bool lengths;	/* messages are eight digits and so many octets instead of lines */
 	unsigned datagrams, lines, accepts, closes, stream_calls;
 	enum close_cause cause;
@@ -88,17 +89,17 @@ message_length(const struct world *world, struct str octets, size_t *wanted)
 	return octets.len < 8 + length ? 0 : 8 + length;
 }
 
-static inline size_t
-world_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
-	     size_t *wanted)
+static inline struct stream_taken
+world_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len)
 {
+	size_t wanted = 0;
 	struct world *world = container_of(user, struct world, user);
 	struct str rest = { octets, len };
 	size_t line;
 	world->stream_calls++;
 	world->peer = *peer;
-	while ((line = message_length(world, rest, wanted)) > 0) {
-		*wanted = 0;
+	while ((line = message_length(world, rest, &wanted)) > 0) {
+		wanted = 0;
 		world->lines++;
 		world->last_len = line;
 		if (!world->silent)
@@ -113,7 +114,7 @@ world_stream(struct net_user *user, const struct peer *peer, const char *octets,
 			break;
 		}
 	}
-	return len - rest.len;
+	return (struct stream_taken){ len - rest.len, wanted, rest.len > 0 && !world->blanks };
 }
 
 static inline bool

@@ -6,7 +6,6 @@ and SIPS. Only SIPp and our phone can be told to fetch. SIPp writes its peer's a
 otherwise, which a registrar must refuse (RFC 8760 §2.6), hence -auth_uri.
 """
 import os
-import re
 import shutil
 import subprocess
 
@@ -123,6 +122,15 @@ def test_sipsak_options(env):
 
 # --- baresip ---
 
+
+def phone_directory(env, server, name):
+    """A place for the files of a phone, with the CA: baresip and Linphone take no path with a blank in it."""
+    directory = os.path.join(env.sockets, name)
+    os.makedirs(directory)
+    shutil.copy(server.certificates + "/ca.pem", directory)
+    return directory
+
+
 BARESIP = """sip_listen 127.0.0.1:0
 sip_cafile %s/ca.pem
 module_path /usr/lib/baresip/modules
@@ -134,10 +142,9 @@ module menu.so
 def baresip(env, transport):
     server = prepare(env, "baresip")
     before = answered(server, transport)
-    directory = os.path.join(env.directory, "baresip-" + transport)
-    os.makedirs(directory)
+    directory = phone_directory(env, server, "baresip-" + transport)
     with open(directory + "/config", "w") as file:
-        file.write(BARESIP % server.certificates)
+        file.write(BARESIP % directory)
     port = server.tls_port if transport == "tls" else server.port
     with open(directory + "/accounts", "w") as file:
         file.write('<sip:alice@localhost;transport=%s>;auth_user=alice;auth_pass=%s;'
@@ -178,10 +185,11 @@ reg_expires=4
 def linphone(env, identity, proxy, transport):
     server = prepare(env, "linphonec")
     before = answered(server, transport)
-    settings = os.path.join(env.directory, "linphone-%s.rc" % re.sub(r"\W", "", identity))
+    directory = phone_directory(env, server, "linphone-" + transport)
+    settings = directory + "/linphonerc"
     with open(settings, "w") as file:
         first = server.port + 3
-        file.write(LINPHONE % (server.certificates, first, first, first + 1))
+        file.write(LINPHONE % (directory, first, first, first + 1))
     # One after the other: register, a refresh after less than four seconds, unregister.
     script = ("(sleep 1.5; echo 'register %s %s %s'; sleep 6; echo unregister; sleep 1.5; echo quit) |"
               " exec linphonec -c %s" % (identity, proxy, PASSWORD, settings))

@@ -6,7 +6,7 @@ import re
 
 from harness import Failure, add_test, covers, equal, true
 from harness.digest import authorization
-from harness.message import Request, branch, parse_response
+from harness.message import branch, parse_response
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
 U1, U2 = C1.strip("<>"), C2.strip("<>")

@@ -67,7 +67,7 @@ def test_no_request_waits_for_the_answer_to_another(env):
     """While a REGISTER of one address is held in the database, an OPTIONS behind it on the same stream is answered."""
     phone = env.server.phone("tcp")
     phone.reg(C1).expect(200)
-    with env.server.database.holding("select 1 from aor where aor = 'alice@example.com' for update"):
+    with env.server.database.locked("select 1 from aor where aor = 'alice@example.com' for update"):
         held, free = phone.authorize(phone.register_request(C1)), phone.request("OPTIONS", "sip:example.com")
         phone.wire.send(bytes(held) + bytes(free))
         equal(phone.receive().get("cseq"), free.get("CSeq"), "CSeq of the first answer")
@@ -106,7 +106,7 @@ def test_a_stream_needs_content_length(env):
 def test_half_closed_peers_get_their_answer(env):
     phone = env.server.phone("tcp")
     request = phone.authorize(phone.register_request(C1))
-    with_delay = env.server.database.holding("select 1 from aor where aor = 'alice@example.com' for update")
+    with_delay = env.server.database.locked("select 1 from aor where aor = 'alice@example.com' for update")
     env.server.phone().reg(C1).expect(200)
     with with_delay:
         phone.send(request)

@@ -31,13 +31,21 @@ on_enter(struct gate_pass *pass)
 }
 
 static enum gate_answer
-come(struct gate *gate, struct guest *guest, char letter, const char *key, const char *source)
+come_as(struct gate *gate, struct guest *guest, char letter, const char *key, const char *source,
+	bool exempt)
 {
 	*guest = (struct guest){ .gate = gate, .letter = letter };
 	guest->pass.key = str_of(key);
+	guest->pass.exempt = exempt;
 	guest->pass.enter = on_enter;
 	ck_assert(ip_parse(str_of(source), &guest->pass.source));
 	return gate_enter(gate, &guest->pass);
+}
+
+static enum gate_answer
+come(struct gate *gate, struct guest *guest, char letter, const char *key, const char *source)
+{
+	return come_as(gate, guest, letter, key, source, false);
 }
 
 static struct gate *
@@ -85,12 +93,7 @@ START_TEST(a_source_may_queue_eight)
 				 GATE_WAIT);
 	ck_assert_int_eq(come(gate, &ninth, 'n', "alice@x", "192.0.2.1"), GATE_FULL);
 	ck_assert_int_eq(come(gate, &elsewhere, 'e', "alice@x", "192.0.2.2"), GATE_WAIT);
-	exempt = (struct guest){ .gate = gate, .letter = 'x' };
-	exempt.pass = (struct gate_pass){ .key = STR("alice@x"),
-					  .source = ninth.pass.source,
-					  .exempt = true,
-					  .enter = on_enter };
-	ck_assert_int_eq(gate_enter(gate, &exempt.pass), GATE_WAIT);
+	ck_assert_int_eq(come_as(gate, &exempt, 'x', "alice@x", "192.0.2.1", true), GATE_WAIT);
 	gate_leave(gate, &inside.pass);
 	gate_leave(gate, &guests[0].pass);
 	gate_leave(gate, &elsewhere.pass);
@@ -98,6 +101,32 @@ START_TEST(a_source_may_queue_eight)
 		gate_leave(gate, &guests[i].pass);
 	gate_leave(gate, &exempt.pass);
 	ck_assert_str_eq(entered, "0e1234567x");
+	gate_close(gate);
+}
+END_TEST
+
+/* SEC-26.1.5-2: so many sources may wait for one address, and one more may not, unless exempt; a
+ * place that becomes free is given again */
+START_TEST(sources_that_wait_are_bounded)
+{
+	struct gate *gate = open_gate(256);
+	static struct guest inside, guests[GATE_SOURCES_WAITING], more, exempt;
+	come(gate, &inside, 'i', "alice@x", "192.0.2.1");
+	for (int i = 0; i < GATE_SOURCES_WAITING; i++) {
+		char source[32];
+		snprintf(source, sizeof(source), "198.51.100.%d", i);
+		ck_assert_int_eq(come(gate, &guests[i], 'g', "alice@x", source), GATE_WAIT);
+	}
+	ck_assert_int_eq(come(gate, &more, 'm', "alice@x", "203.0.113.1"), GATE_FULL);
+	ck_assert_int_eq(come_as(gate, &exempt, 'x', "alice@x", "203.0.113.2", true), GATE_WAIT);
+	gate_leave(gate, &inside.pass);
+	gate_leave(gate, &guests[0].pass);
+	ck_assert_int_eq(come(gate, &more, 'm', "alice@x", "203.0.113.1"), GATE_WAIT);
+	for (int i = 1; i < GATE_SOURCES_WAITING; i++)
+		gate_leave(gate, &guests[i].pass);
+	gate_leave(gate, &exempt.pass);
+	gate_leave(gate, &more.pass);
+	ck_assert_uint_eq(entered_count, GATE_SOURCES_WAITING + 2);
 	gate_close(gate);
 }
 END_TEST
@@ -138,7 +167,8 @@ START_TEST(a_chain_is_no_recursion)
 		for (int i = 0; i < COUNT; i++) {
 			char source[32];
 			snprintf(source, sizeof(source), "10.0.%d.%d", i / 250, i % 250);
-			ck_assert_int_eq(come(gate, &guests[i], 'g', "alice@x", source), GATE_WAIT);
+			ck_assert_int_eq(come_as(gate, &guests[i], 'g', "alice@x", source, true),
+					 GATE_WAIT);
 			guests[i].leaves_at_once = true;
 		}
 		gate_leave(gate, &inside.pass);
@@ -184,4 +214,5 @@ START_TEST(keys_go_with_their_requests)
 END_TEST
 
 SUITE(gate, one_at_a_time_in_order, keys_go_with_their_requests, a_source_may_queue_eight,
-      sources_take_turns, a_chain_is_no_recursion, capacity_is_a_limit)
+      sources_that_wait_are_bounded, sources_take_turns, a_chain_is_no_recursion,
+      capacity_is_a_limit)

@@ -1,5 +1,7 @@
 /* What the state of the server does to requests that come now (ORD-31). */
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "server/site.h"
 
@@ -130,4 +132,60 @@ START_TEST(overload)
 }
 END_TEST
 
-SUITE(readiness, database_is_away, reasons, no_nonce_key_yet, draining, overload)
+/* A row that somebody has locked delays whoever wants it, and nobody else. */
+START_TEST(one_locked_row_is_no_overload)
+{
+	struct site site;
+	site_init(&site);
+	site.settings.overload_delay_ms = 500;
+	site_start(&site);
+	fake_store_freeze(site.store, true);
+	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>" });
+	fake_store_repeat(site.store);
+	site_pass(&site, 800);
+	ck_assert_int_eq(register_status(&site), 401);
+	ck_assert_int_eq(options_status(&site), 200);
+	site_send(&site,
+		  (struct site_request){ .login = "bob", .password = "bob's", .call_id = "b" });
+	site_pass(&site, 501);
+	ck_assert_int_eq(register_status(&site), 503);
+	site_close(&site);
+}
+END_TEST
+
+/* At the limit the verdict changes from request to request; the log says it twice. */
+START_TEST(overload_is_told_once)
+{
+	struct site site;
+	char text[4096];
+	site_init(&site);
+	site.settings.max_requests = 1;
+	site_start(&site);
+	int log_fd = memfd_create("log", 0);
+	ck_assert_int_eq(dup2(log_fd, STDERR_FILENO), STDERR_FILENO);
+	log_setup(LOG_LEVEL_NOTICE, LOG_FORMAT_TEXT, "reg-1");
+	fake_store_set_delay(site.store, 5);
+	for (unsigned i = 0; i < 50; i++) {
+		char call_id[16];
+		snprintf(call_id, sizeof(call_id), "c%u", i);
+		site_send(&site, (struct site_request){ .call_id = call_id });
+		ck_assert_int_eq(register_status(&site), 503);
+		site_pass(&site, 20);
+		ck_assert_int_eq(register_status(&site), 401);
+	}
+	site_pass(&site, 1000);
+	requests_ready(site.requests);
+	requests_ready(site.requests);
+	ssize_t len = pread(log_fd, text, sizeof(text) - 1, 0);
+	text[len < 0 ? 0 : len] = '\0';
+	unsigned lines = 0;
+	for (const char *at = text; (at = strstr(at, " overload ")) != NULL; at++)
+		lines++;
+	ck_assert_uint_eq(lines, 2);
+	ck_assert_ptr_nonnull(strstr(text, "\"over\""));
+	site_close(&site);
+}
+END_TEST
+
+SUITE(readiness, database_is_away, reasons, no_nonce_key_yet, draining, overload,
+      one_locked_row_is_no_overload, overload_is_told_once)

@@ -214,6 +214,34 @@ START_TEST(failures_are_logged_once_a_second)
 }
 END_TEST
 
+/* Forged sources do not fill the disk: a bounded number of lines a second, all counted. */
+START_TEST(failures_of_many_sources)
+{
+	struct site site;
+	char line[2048];
+	site_open(&site);
+	capture_log(LOG_LEVEL_WARNING);
+	fake_loop_pass(site.loop, 1000 - loop_now_ms(site.loop) % 1000);
+	for (int second = 0; second < 2; second++) {
+		for (unsigned i = 0; i < 100; i++) {
+			char call_id[16], source[32];
+			snprintf(call_id, sizeof(call_id), "%d-%u", second, i);
+			snprintf(source, sizeof(source), "198.51.100.%u:5060", i);
+			struct peer stranger = fake_host(source);
+			fake_datagram(
+				site.net, &stranger,
+				site_text(&site, (struct site_request){ .login = "nobody",
+									.call_id = call_id }));
+			site_pass(&site, 5);
+		}
+		ck_assert_uint_eq(logged("auth.failed", line), 20);
+		site_pass(&site, 500);
+	}
+	ck_assert_uint_eq(site.stats.outcomes[REASON_UNKNOWN_USER][TRANSPORT_UDP], 200);
+	site_close(&site);
+}
+END_TEST
+
 /* SEC-26.1-1: what came from the network is escaped and bounded; SEC-26.2-1: credentials are not
  * logged */
 START_TEST(log_lines_are_safe)
@@ -279,5 +307,5 @@ START_TEST(outcomes_are_counted)
 END_TEST
 
 SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
-      scanners_get_silence, failures_are_logged_once_a_second, log_lines_are_safe,
-      outcomes_are_counted)
+      scanners_get_silence, failures_are_logged_once_a_second, failures_of_many_sources,
+      log_lines_are_safe, outcomes_are_counted)

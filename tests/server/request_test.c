@@ -279,8 +279,9 @@ START_TEST(faults_are_answered)
 }
 END_TEST
 
-/* ORD-36, D-08: a refused log-in leaves exactly failure_delay after arrival, whatever the reason,
- * also when the look-up was quick; what took longer anyway is not delayed more */
+/* AUT-7616-3.4-7, ORD-36, D-08: a refused log-in leaves exactly failure_delay after arrival,
+ * whatever the reason, also when the look-up was quick; what took longer anyway is not delayed more
+ */
 START_TEST(failures_leave_after_20_ms)
 {
 	static const struct site_request requests[] = {
@@ -311,6 +312,34 @@ START_TEST(failures_leave_after_20_ms)
 	site_send(&site, (struct site_request){ .call_id = "4" });
 	site_pass(&site, 2);
 	ck_assert_int_eq(sent_status(&site, 3), 200);
+	ck_assert_uint_eq(requests_live(site.requests), 0);
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.3.2.4-1: answers that are held back hold nobody up: with wrong passwords from thirty
+ * sources on their way, alice gets in after thirty look-ups, not after thirty delays */
+START_TEST(failures_keep_nobody_waiting)
+{
+	struct site site;
+	site_init(&site);
+	site.settings.failure_delay_ms = 20;
+	site_start(&site);
+	fake_store_set_delay(site.store, 1);
+	for (unsigned i = 0; i < 30; i++) {
+		char call_id[16], source[32];
+		snprintf(call_id, sizeof(call_id), "w%u", i);
+		snprintf(source, sizeof(source), "198.51.100.%u:5060", i + 1);
+		struct peer stranger = fake_host(source);
+		fake_datagram(site.net, &stranger,
+			      site_text(&site, (struct site_request){ .password = "wrong",
+								      .call_id = call_id }));
+	}
+	site_send(&site, (struct site_request){ .call_id = "mine" });
+	site_pass(&site, 40);
+	ck_assert_uint_eq(sent_with_status(&site, 200), 1);
+	site_pass(&site, 20);
+	ck_assert_uint_eq(sent_with_status(&site, 401), 30);
 	ck_assert_uint_eq(requests_live(site.requests), 0);
 	site_close(&site);
 }
@@ -398,4 +427,5 @@ END_TEST
 SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
       rfc2543_client, merged, cancelling, ack_is_silent, other_methods, udp_keepalives_are_silent,
       dropped_silently, faults_are_answered, failures_leave_after_20_ms,
-      failures_look_alike_and_lock_nobody, evicted_transaction, time_never_goes_back)
+      failures_keep_nobody_waiting, failures_look_alike_and_lock_nobody, evicted_transaction,
+      time_never_goes_back)

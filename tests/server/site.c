@@ -112,12 +112,13 @@ write_credentials(struct site *site, struct writer *w, const struct site_request
 	char aor[64];
 	snprintf(aor, sizeof(aor), "%s@example.com", login);
 	snprintf(nc, sizeof(nc), "%08x", request->nc == 0 ? 1 : request->nc);
-	nonce_mint(store_nonce_keys(site->store), STR("example.com"), str_of(aor),
-		   loop_real_ms(site->loop), random, nonce);
+	nonce_mint(store_nonce_keys(site->store), STR("example.com"),
+		   str_of(or_else(request->nonce_aor, aor)), loop_real_ms(site->loop), random,
+		   nonce);
 	struct credentials c = { .username = str_of(login),
-				 .realm = STR("example.com"),
+				 .realm = str_of(or_else(request->realm, "example.com")),
 				 .nonce = str_of(nonce),
-				 .uri = STR("sip:example.com"),
+				 .uri = str_of(or_else(request->digest_uri, "sip:example.com")),
 				 .cnonce = STR("c"),
 				 .nc_text = str_of(nc),
 				 .qop = DIGEST_QOP_AUTH,
@@ -126,10 +127,10 @@ write_credentials(struct site *site, struct writer *w, const struct site_request
 		   ha1);
 	digest_response(&c, str_of(or_else(request->method, "REGISTER")), str_of(ha1), response);
 	writer_printf(w,
-		      "Authorization: Digest username=\"%s\", realm=\"example.com\", nonce=\"%s\", "
-		      "uri=\"sip:example.com\", response=\"%s\", algorithm=SHA-256, cnonce=\"c\", "
+		      "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", "
+		      "uri=\"%s\", response=\"%s\", algorithm=SHA-256, cnonce=\"c\", "
 		      "qop=auth, nc=%s\r\n",
-		      login, nonce, response, nc);
+		      login, c.realm.p, nonce, c.uri.p, response, nc);
 }
 
 static void
@@ -142,13 +143,21 @@ write_fields(struct site *site, struct writer *w, const struct site_request *req
 	snprintf(via, sizeof(via), "SIP/2.0/UDP 192.0.2.4:40000;branch=%s",
 		 or_else(request->branch, branch));
 	snprintf(to, sizeof(to), "<sip:%s@example.com>", login);
-	writer_printf(w, "%s %s SIP/2.0\r\n", method, or_else(request->uri, "sip:example.com"));
+	if (request->start != NULL) {
+		writer_text_z(w, request->start);
+	} else {
+		writer_printf(w, "%s ", method);
+		writer_text_z(w, or_else(request->uri, "sip:example.com"));
+		writer_text_z(w, " SIP/2.0");
+	}
+	writer_text_z(w, "\r\n");
 	writer_printf(w, "Via: %s\r\n", or_else(request->via, via));
 	writer_printf(w, "From: <sip:%s@example.com>;tag=%s\r\n", login,
 		      or_else(request->from_tag, "f1"));
 	writer_printf(w, "To: %s\r\n", or_else(request->to, to));
 	writer_printf(w, "Call-ID: %s\r\n", or_else(request->call_id, "a"));
-	writer_printf(w, "CSeq: %u %s\r\n", request->cseq == 0 ? 1 : request->cseq, method);
+	writer_printf(w, "CSeq: %u %s\r\n", request->cseq == 0 ? 1 : request->cseq,
+		      or_else(request->cseq_method, method));
 	if (request->contact != NULL)
 		writer_printf(w, "Contact: %s\r\n", request->contact);
 	writer_text_z(w, or_else(request->fields, ""));
@@ -165,9 +174,9 @@ site_text(struct site *site, struct site_request request)
 	write_fields(site, &w, &request);
 	if (!request.no_credentials)
 		write_credentials(site, &w, &request);
-	static const char end[] = "Content-Length: 0\r\n\r\n";
-	if (w.len + sizeof(end) + 3 < request.size) {
-		size_t filler = request.size - w.len - (sizeof(end) - 1) - 5;
+	const char *end = or_else(request.end, "Content-Length: 0\r\n\r\n");
+	if (w.len + strlen(end) + 4 < request.size) {
+		size_t filler = request.size - w.len - strlen(end) - 5;
 		writer_text_z(&w, "X: ");
 		for (size_t i = 0; i < filler; i++)
 			writer_char(&w, 'x');

@@ -39,20 +39,26 @@ struct site {
 struct site_request {
 	const char *method; /* REGISTER */
 	const char *uri;    /* sip:example.com */
+	const char *start;  /* the whole start line */
 	const char *via;    /* the whole value */
 	const char *branch; /* fresh */
 	const char *from_tag;
 	const char *to; /* the whole value */
 	const char *call_id;
-	unsigned cseq;	      /* 1 */
-	const char *contact;  /* the value; none: a fetch */
-	const char *fields;   /* further header lines, CRLF after each */
-	const char *login;    /* alice */
-	const char *password; /* hers */
-	unsigned nonce;	      /* the number of a nonce; 0: a fresh one */
-	unsigned nc;	      /* 1 */
-	unsigned size;	      /* padded to so many octets, at least */
+	unsigned cseq;		 /* 1 */
+	const char *cseq_method; /* that of the request */
+	const char *contact;	 /* the value; none: a fetch */
+	const char *fields;	 /* further header lines, CRLF after each */
+	const char *login;	 /* alice */
+	const char *password;	 /* hers */
+	const char *realm;
+	const char *digest_uri;
+	const char *nonce_aor; /* the nonce is for this address; that of the login */
+	unsigned nonce;	       /* the number of a nonce; 0: a fresh one */
+	unsigned nc;	       /* 1 */
+	unsigned size;	       /* padded to so many octets, at least */
 	bool no_credentials;
+	const char *end; /* Content-Length, the empty line, the body */
 };
 
 /* With settings changed by the test between init and open; open does the rest. */

@@ -160,6 +160,29 @@ START_TEST(keepalives)
 }
 END_TEST
 
+/* SEC-26.1.5-4: only a message that has begun is waited for in time, and half a keep-alive has not
+ */
+START_TEST(what_begins_a_message)
+{
+	static const struct {
+		const char *octets;
+		bool begun;
+	} cases[] = {
+		{ "\r", false },	   { "\r\n", false },	  { "\r\n\r", false },
+		{ "\r\n\r\n\r\n", false }, { "\r\n\r\nR", true }, { "R", true },
+	};
+	struct site site;
+	site_open(&site);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+		fake_write(site.net, c, str_of(cases[i].octets));
+		ck_assert_msg(c->begun == cases[i].begun, "case %zu", i);
+		ck_assert(!c->closing);
+	}
+	site_close(&site);
+}
+END_TEST
+
 /* OUT-3.5.1-1: CRLFs inside a message are no ping */
 START_TEST(body_is_no_keepalive)
 {
@@ -359,6 +382,6 @@ START_TEST(trying_on_a_stream)
 END_TEST
 
 SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, nothing_stays_behind_streams,
-      answers_take_their_own_connection, keepalives, body_is_no_keepalive, broken_streams,
-      endless_header_section, client_leaves, connection_carries_its_bindings,
+      answers_take_their_own_connection, keepalives, what_begins_a_message, body_is_no_keepalive,
+      broken_streams, endless_header_section, client_leaves, connection_carries_its_bindings,
       connections_of_a_source, rate_of_a_source, trying_on_a_stream)

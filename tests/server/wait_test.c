@@ -4,6 +4,7 @@
 
 #include "server/site.h"
 
+#define RECHECK_EVERY_MS 101 /* a look-up takes one */
 #define C1 "<sip:alice@192.0.2.10:5062>"
 #define C2 "<sip:alice@192.0.2.11:5062>"
 
@@ -175,6 +176,35 @@ START_TEST(lost_answer_after_the_deadline)
 	ck_assert_int_eq(sent_status(&site, 1), 500);
 	ck_assert_uint_eq(fake_store_lookups(site.store), 1);
 	site_close(&site);
+}
+END_TEST
+
+/* REG-DB-5: what became of a commit is asked for until the deadline, while the database is away;
+ * then it is 500, once */
+START_TEST(lost_answer_and_no_database)
+{
+	static const struct {
+		unsigned away; /* look-ups in vain */
+		int status;
+	} cases[] = { { 0, 200 }, { 1, 200 }, { 10, 200 }, { 60, 500 } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct site site;
+		site_open(&site);
+		fake_store_next_commit(site.store, FAKE_COMMIT_LANDED);
+		site_send(&site, (struct site_request){ .contact = C1 });
+		site_pass(&site, 2);
+		for (unsigned n = 0; n < cases[i].away; n++) {
+			fake_store_next_lookup(site.store, LOOKUP_UNAVAILABLE);
+			site_pass(&site, RECHECK_EVERY_MS);
+		}
+		site_pass(&site, 200);
+		ck_assert_uint_eq(sent_with_status(&site, 100), cases[i].away > 34);
+		ck_assert_uint_eq(sent_with_status(&site, cases[i].status), 1);
+		ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 1);
+		ck_assert_uint_eq(requests_live(site.requests), 0);
+		ck_assert_uint_le(fake_store_lookups(site.store), 52);
+		site_close(&site);
+	}
 }
 END_TEST
 
@@ -423,7 +453,7 @@ START_TEST(store_closes_first)
 END_TEST
 
 SUITE(wait, no_100_before_3500_ms, trying_at_3500_ms, timestamps, deadline, commits_that_go_wrong,
-      lost_answer_after_the_deadline, lookup_unavailable, order_of_arrival,
-      addresses_run_in_parallel, queue_of_one_source, queue_of_an_exempt_source,
+      lost_answer_after_the_deadline, lost_answer_and_no_database, lookup_unavailable,
+      order_of_arrival, addresses_run_in_parallel, queue_of_one_source, queue_of_an_exempt_source,
       requests_in_flight_are_bounded, request_memory_is_bounded, transaction_memory_is_bounded,
       rate_of_an_address, policy_is_replaced, store_closes_first)

@@ -1,6 +1,8 @@
 /* Answers as octets. */
 #include "sip/response.h"
 
+#include <stdio.h>
+
 #include "parsed.h"
 #include "sip/status.h"
 #include "support/check_main.h"
@@ -92,6 +94,38 @@ START_TEST(answers_are_bounded)
 }
 END_TEST
 
+/* UAS-8.2.6.2-1, SEC-26.1-1: what is well-formed is copied as it is, escaped control octets too; in
+ * what is not, those that are not escaped do not come back */
+START_TEST(control_octets_are_not_repeated)
+{
+	static const struct {
+		const char *fields, *copied;
+	} cases[] = {
+		{ FROM_ROW CALL_ID_ROW CSEQ_ROW "To: \"BEL:\\\x07 \\\x7f\" <sip:a@h>\r\n",
+		  "\r\nTo: \"BEL:\\\x07 \\\x7f\" <sip:a@h>;tag=t\r\n" },
+		{ FROM_ROW CALL_ID_ROW CSEQ_ROW "To: \"\x1b[2J\\\\\x07\" <sip:a@h>\r\n",
+		  "\r\nTo: \"?[2J\\\\?\" <sip:a@h>;tag=t\r\n" },
+		{ TO_ROW CALL_ID_ROW CSEQ_ROW "From: \x01<sip:a@h>\r\n",
+		  "\r\nFrom: ?<sip:a@h>\r\n" },
+		{ TO_ROW FROM_ROW CSEQ_ROW "Call-ID: a\x7f\r\n", "\r\nCall-ID: a?\r\n" },
+		{ TO_ROW FROM_ROW CALL_ID_ROW "CSeq: 1 \x02X\r\n", "\r\nCSeq: 1 ?X\r\n" },
+		{ USUAL_ROWS "Via: \x03\r\n", "\r\nVia: ?\r\n" },
+		{ "Via: SIP/2.0/UDP h;x=\"\x04\",\x05\r\n" FROM_ROW TO_ROW CALL_ID_ROW CSEQ_ROW,
+		  "UDP h;x=\"?\",?;received=192.0.2.4\r\n" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char fields[1024], text[2048];
+		snprintf(fields, sizeof(fields), "%s%s", i < 6 ? VIA_ROW : "", cases[i].fields);
+		parse_fields(fields);
+		struct writer w = writer_on(text, sizeof(text));
+		sip_response_begin(&w, &parsed.message, &source, 400, NULL, STR("t"), STR(""));
+		ck_assert_msg(memmem(text, w.len, cases[i].copied, strlen(cases[i].copied)) != NULL,
+			      "case %zu: %.*s", i, (int)w.len, text);
+		release(&parsed);
+	}
+}
+END_TEST
+
 /* UAS-21-1, UAS-20.5-1: every code of the table has its phrase; none of ours is 6xx */
 START_TEST(status_codes)
 {
@@ -132,4 +166,5 @@ START_TEST(faults)
 }
 END_TEST
 
-SUITE(response, a_whole_answer, tags_and_phrases, answers_are_bounded, status_codes, faults)
+SUITE(response, a_whole_answer, tags_and_phrases, control_octets_are_not_repeated,
+      answers_are_bounded, status_codes, faults)

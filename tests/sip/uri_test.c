@@ -91,7 +91,10 @@ START_TEST(the_grammar)
 		{ "sip:bob@.example", false },
 		{ "sip:bob@-h.example", false },
 		{ "sip:bob@h-.example", false },
-		{ "sip:bob@h_h.example", false },
+		{ "sip:bob@h_h.example", true }, /* decision 8 */
+		{ "sip:bob@_h", false },
+		{ "sip:bob@h.example_", true },
+		{ "sip:bob@10_0_0_1", false },
 		{ "sip:ex%61mple.com", false },
 		{ "sip:2001:db8::10", false },
 		{ "sip:[2001:db8::10]", true },

@@ -49,6 +49,7 @@ START_TEST(how_broken_a_via_may_be)
 		  VIA_GOOD },
 		{ "SIP/2.0/UDP [2001:db8::9:1];received=2001:db8::9:255;branch=z9hG4bK1",
 		  VIA_GOOD },
+		{ "SIP/2.0/UDP my_pc.example:5060;branch=z9hG4bK1", VIA_GOOD },
 		{ "SIP/2.0/UDP 192.0.2.15;;,;,,", VIA_HALF },
 		{ "SIP/2.0/UDP 192.0.2.15 x", VIA_HALF },
 		{ "SIP/2.0/UDP 192.0.2.15;branch=", VIA_HALF },

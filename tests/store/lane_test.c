@@ -1,5 +1,6 @@
 /* Connections that are refused, lost, frozen, or lead to the wrong server. */
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,48 @@ START_TEST(closing_completes_everything)
 		unknown += i % 2 == 1 && probes[i].op.committed == COMMIT_UNKNOWN;
 	}
 	ck_assert_uint_gt(unknown, 0);
+	loop_close(bench.loop);
+}
+END_TEST
+
+/* Goes on asking after each answer, as a request that waits for its turn would. */
+struct chain {
+	struct store *store;
+	struct store_op op;
+	unsigned left;
+	unsigned done;
+};
+
+static void
+chain_next(struct store_op *op)
+{
+	struct chain *chain = container_of(op, struct chain, op);
+	chain->done++;
+	if (chain->left-- > 1)
+		store_lookup(chain->store, op);
+}
+
+/* What a completion starts while the store closes is completed too, and once */
+START_TEST(closing_completes_what_is_started_meanwhile)
+{
+	static struct chain chains[100];
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	for (unsigned i = 0; i < 100; i++) {
+		chains[i] = (struct chain){ .store = bench.store, .left = i % 5 + 1 };
+		chains[i].op = (struct store_op){ .aor = STR("alice@example.com"),
+						  .arena = &bench.arena,
+						  .done = chain_next,
+						  .domain = STR("example.com"),
+						  .login = STR("alice") };
+		store_lookup(bench.store, &chains[i].op);
+	}
+	loop_turn(bench.loop, 0);
+	store_close(bench.store);
+	for (unsigned i = 0; i < 100; i++)
+		ck_assert_uint_eq(chains[i].done, i % 5 + 1);
 	loop_close(bench.loop);
 }
 END_TEST
@@ -535,6 +578,102 @@ START_TEST(silent_host_is_passed_over)
 }
 END_TEST
 
+/* A server made of two messages: asks for a password and refuses whatever it is. */
+static void
+refuse_password(int listener)
+{
+	static const char words[] = "R\0\0\0\10\0\0\0\3"
+				    "E\0\0\0\100SFATAL\0VFATAL\0C28P01\0"
+				    "Mpassword authentication failed for user\0";
+	struct pollfd wait = { .fd = listener, .events = POLLIN };
+	int fd;
+	if (poll(&wait, 1, 0) == 0 || (fd = accept(listener, NULL, NULL)) < 0)
+		return;
+	ck_assert_int_eq(write(fd, words, sizeof(words)), (ssize_t)sizeof(words));
+	close(fd);
+}
+
+/* operators.md section 10: a password that the server refuses, and where it came from */
+START_TEST(wrong_password_is_told)
+{
+	struct bench bench;
+	char url[128];
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	snprintf(url, sizeof(url), "postgresql://rollcall@127.0.0.1:%u/x?sslmode=disable",
+		 ntohs(address.sin_port));
+	bench_init(&bench);
+	bench.settings.url = url;
+	bench.settings.password = "s3cret";
+	bench.settings.password_file = "/etc/rollcall/db-password";
+	bench_start(&bench);
+	while (store_trouble(bench.store)[0] == '\0') {
+		loop_turn(bench.loop, 20);
+		refuse_password(fd);
+	}
+	ck_assert_str_eq(store_trouble(bench.store),
+			 "database rejects user \"rollcall\" (password authentication failed); "
+			 "password came from /etc/rollcall/db-password");
+	bench_close(&bench);
+	close(fd);
+}
+END_TEST
+
+/* A server that somebody makes forgetful while we are connected is noticed within seconds, and so
+ * is the end of it */
+START_TEST(durability_is_watched)
+{
+	struct bench bench;
+	scratch_reset();
+	bench_init(&bench);
+	bench.settings.require_durable = true;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	scratch_exec("alter system set synchronous_commit = off");
+	scratch_exec("select pg_reload_conf()");
+	WAIT_UNTIL(&bench, store_state(bench.store) != STORE_UP);
+	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "synchronous_commit = off"));
+	scratch_exec("alter system reset synchronous_commit");
+	scratch_exec("select pg_reload_conf()");
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
+static unsigned connects_begun;
+PGconn *__real_PQconnectStartParams(const char *const *keywords, const char *const *values,
+				    int expand);
+PGconn *__wrap_PQconnectStartParams(const char *const *keywords, const char *const *values,
+				    int expand);
+PGconn *
+__wrap_PQconnectStartParams(const char *const *keywords, const char *const *values, int expand)
+{
+	connects_begun++;
+	return __real_PQconnectStartParams(keywords, values, expand);
+}
+
+/* However many connections there are to be, a database that is away is tried one at a time */
+START_TEST(one_connect_at_a_time)
+{
+	struct bench bench;
+	bench_init(&bench);
+	bench.settings.url = "postgresql:///none?host=/nonexistent";
+	bench.settings.connections = 16;
+	bench_start(&bench);
+	uint64_t now = loop_now_ms(bench.loop);
+	unsigned before = connects_begun;
+	WAIT_UNTIL(&bench, loop_now_ms(bench.loop) > now + 300);
+	ck_assert_uint_ge(connects_begun - before, 1);
+	ck_assert_uint_le(connects_begun - before, 5); /* after 50 ms or more, then twice that … */
+	bench_close(&bench);
+}
+END_TEST
+
 /* A name that does not exist is told by name */
 START_TEST(unknown_name_is_told)
 {
@@ -547,9 +686,11 @@ START_TEST(unknown_name_is_told)
 END_TEST
 
 SUITE(lane, database_down_at_start, wrong_url_is_told, closing_completes_everything,
-      killed_backends_lose_nothing, lost_lookups_go_to_another_lane, frozen_database_is_noticed,
+      closing_completes_what_is_started_meanwhile, killed_backends_lose_nothing,
+      lost_lookups_go_to_another_lane, frozen_database_is_noticed,
       slow_statements_end_on_the_server, short_freeze_loses_nothing, one_frozen_backend_is_avoided,
       unsafe_durability_is_refused, unsafe_durability_can_be_allowed, other_schemas_are_refused,
       newer_schema_is_no_matter_for_who_runs, read_only_server_is_refused,
       failover_drops_the_connection, lost_statements_are_prepared_again, next_host_is_tried,
-      silent_host_is_passed_over, unknown_name_is_told)
+      silent_host_is_passed_over, wrong_password_is_told, durability_is_watched,
+      one_connect_at_a_time, unknown_name_is_told)

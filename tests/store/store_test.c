@@ -423,6 +423,39 @@ START_TEST(clock_offset_is_learned)
 }
 END_TEST
 
+/* The clock of the host as a test sets it. */
+static int64_t clock_set_ms;
+int64_t __real_clock_real_ms(void);
+int64_t __wrap_clock_real_ms(void);
+int64_t
+__wrap_clock_real_ms(void)
+{
+	return __real_clock_real_ms() + clock_set_ms;
+}
+
+/* REG-DB-2: a clock that is set, however far, moves nothing: not even until the next look-up */
+START_TEST(a_clock_that_is_set)
+{
+	static const int64_t steps_ms[] = { 86400000, -86400000, 3000, 0 };
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	bench_lookup(&bench, "alice");
+	for (size_t i = 0; i < sizeof(steps_ms) / sizeof(*steps_ms); i++) {
+		clock_set_ms = steps_ms[i];
+		loop_turn(bench.loop, 0);
+		int64_t ours = loop_real_ms(bench.loop) + store_clock_offset_ms(bench.store);
+		int64_t theirs = scratch_number(
+			"select (extract(epoch from clock_timestamp()) * 1000)::bigint");
+		ck_assert_int_le(llabs(ours - theirs), 150);
+		const struct record *r = bench_lookup(&bench, "alice");
+		ck_assert_int_le(llabs(r->clock_offset_ms + steps_ms[i]), 150);
+	}
+	bench_close(&bench);
+}
+END_TEST
+
 /* A row of a later release, or one that somebody broke, is not guessed at */
 START_TEST(rows_not_understood_fail)
 {
@@ -469,4 +502,4 @@ SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_
       sql_in_values_stays_text, batches_answer_each_operation, one_poisoned_operation_fails_alone,
       transient_errors_are_retried, retries_end, locked_rows_do_not_hold_the_others,
       two_stores_lose_nothing, unnamed_statements_work, queue_is_bounded, clock_offset_is_learned,
-      rows_not_understood_fail, exhausted_arena_fails_the_lookup)
+      a_clock_that_is_set, rows_not_understood_fail, exhausted_arena_fails_the_lookup)

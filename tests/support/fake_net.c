@@ -85,10 +85,11 @@ hand_over(struct net *net, struct fake_connection *connection)
 {
 	while (connection->alive && !connection->closing && !connection->paused &&
 	       connection->in_len > 0) {
-		size_t wanted = 0;
 		struct str copy = guard_copy((struct str){ connection->in, connection->in_len });
-		size_t taken =
-			net->user->stream(net->user, &connection->peer, copy.p, copy.len, &wanted);
+		struct stream_taken result =
+			net->user->stream(net->user, &connection->peer, copy.p, copy.len);
+		size_t taken = result.taken;
+		connection->begun = result.begun;
 		guard_free(copy);
 		assert(taken <= connection->in_len);
 		connection->in_len -= taken;

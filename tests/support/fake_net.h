@@ -13,6 +13,7 @@ struct fake_connection {
 	bool closing; /* by us, once nothing is owed */
 	enum close_cause cause;
 	bool paused;
+	bool begun; /* what was not taken begins a message */
 	int owed;
 	uint64_t bound_until_ms;
 	unsigned messages;

@@ -9,7 +9,7 @@
 #include "net/timer.h"
 
 #define ROWS_MAX 32
-#define SCRIPT_MAX 16
+#define SCRIPT_MAX 64
 #define KIND_LOOKUP 0
 #define KIND_COMMIT 1
 
@@ -304,6 +304,13 @@ fake_store_freeze(struct store *store, bool frozen)
 {
 	store->frozen = frozen;
 	arm(store);
+}
+
+void
+fake_store_repeat(struct store *store)
+{
+	list_each (node, &store->queue)
+		container_of(node, struct store_op, link)->tries++;
 }
 
 void

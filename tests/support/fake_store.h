@@ -31,6 +31,8 @@ void fake_store_forget_keys(struct store *store);
 void fake_store_set_delay(struct store *store, uint64_t delay_ms);
 /* Nothing completes until it is let go. */
 void fake_store_freeze(struct store *store, bool frozen);
+/* What waits was sent already, in vain, and waits for its second try. */
+void fake_store_repeat(struct store *store);
 /* What the next look-ups and commits bring, in order; afterwards all goes well. */
 void fake_store_next_lookup(struct store *store, enum lookup_result result);
 void fake_store_next_commit(struct store *store, enum fake_commit commit);

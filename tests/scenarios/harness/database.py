@@ -101,28 +101,6 @@ class OwnCluster(Cluster):
         os.rmdir(self.sockets)
 
 
-class Holding:
-    """psql with an open transaction. It says when it holds what it should, and ends with its input."""
-
-    def __init__(self, cluster, name, sql):
-        self.command = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", cluster.sockets, "-U", "postgres",
-                        "-d", name]
-        self.environment, self.sql = {**os.environ, "PGPASSWORD": cluster.password}, sql
-
-    def __enter__(self):
-        self.session = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, env=self.environment)
-        self.session.stdin.write("begin;\n%s;\n\\echo held\n" % self.sql)
-        self.session.stdin.flush()
-        for line in self.session.stdout:
-            if line == "held\n":
-                return self
-        raise Failure("psql does not hold: %s" % self.sql)
-
-    def __exit__(self, *_):
-        self.session.communicate("commit;\n", timeout=30)
-
-
 class Database:
     def __init__(self, cluster, name):
         self.cluster, self.name = cluster, name
@@ -138,10 +116,6 @@ class Database:
     def value(self, sql):
         rows = self.query(sql)
         return rows[0][0] if rows else None
-
-    def holding(self, sql):
-        """A context in which a transaction of another session has done this, and not yet ended."""
-        return Holding(self.cluster, self.name, sql)
 
     def add_user(self, user, domain, password=None, login=None, may_register=None,
                  algorithms=("MD5", "SHA-256", "SHA-512-256")):

@@ -1,0 +1,562 @@
+"""rollcallctl as people and scripts use it: exit codes, formats, questions, imports, the database, and no secret anywhere."""
+import csv
+import hashlib
+import io
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import threading
+import time
+
+from harness import Failure, Skip, equal, long_only, true
+from harness.database import Database
+from harness.server import BUILD, SANITIZER
+
+C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
+CTL = os.path.join(BUILD, "rollcallctl")
+
+
+def ctl(*arguments, input="", timeout=60, text=True, **variables):
+    """Without a server: nothing of the environment of the tests points anywhere."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROLLCALL_URL", "PG"))}
+    done = subprocess.run([CTL, *arguments], input=input, capture_output=True, text=text, timeout=timeout,
+                          env={**environment, **variables})
+    if text and SANITIZER.search(done.stderr):
+        raise Failure("sanitizer report of rollcallctl %s: %s" % (arguments, done.stderr[:3000]))
+    return done
+
+
+def expect(done, status, *words):
+    said = done.stdout + done.stderr
+    equal(done.returncode, status, "exit status of %s (%s)" % (" ".join(done.args[1:]), said.strip()))
+    for word in words:
+        true(word in said, "%r is not in %r" % (word, said))
+    return done
+
+
+# --- help and mistakes ---
+
+def test_bare_and_help(env):
+    bare = expect(ctl(), 2, "usage: rollcallctl COMMAND", "Examples\n", "user import")
+    equal(expect(ctl("-h"), 0).stdout, bare.stdout, "help")
+    expect(ctl("user", "-h"), 0, "user add", "user import")
+    expect(ctl("user", "add", "--help"), 0, "usage: rollcallctl user add USER", "example: rollcallctl user add alice@")
+    expect(ctl("version"), 0, "rollcallctl ")
+    equal(ctl("--version").stdout, ctl("version").stdout, "version")
+
+
+def test_mistakes(env):
+    for words, said in ((["stauts"], 'did you mean "status"?'), (["user", "improt", "x"], 'did you mean "user import"?'),
+                        (["user"], '"user" needs a verb:'), (["user", "list", "--limt", "3"], "did you mean --limit?"),
+                        (["user", "delete", "alice@example.com", "--dry-run"], "user delete takes no --dry-run"),
+                        (["status", "please"], "too many words"), (["user", "show"], "something is missing")):
+        done = expect(ctl(*words), 2, said)
+        equal(done.stdout, "", "what is on stdout of a mistake")
+
+
+def test_explain(env):
+    expect(ctl("explain", "bad_password"), 0, "bad_password\n")
+    expect(ctl("explain", "bad_passwrd"), 3, 'did you mean "bad_password"?')
+    expect(ctl("explain", "x"), 3, "these exist:", "  bad_password\n")
+
+
+# --- where the daemon is ---
+
+def test_daemon_not_running(env):
+    path = os.path.join(env.sockets, "nobody.sock")
+    expect(ctl("status", "--url", "unix:" + path), 5,
+           "error: no rollcalld at %s; start it: systemctl start rollcalld" % path)
+    expect(ctl("status", ROLLCALL_URL="unix:" + path), 5, path)
+    expect(ctl("status", "--url", "http://127.0.0.1:1"), 5, "no rollcalld at http://127.0.0.1:1")
+    expect(ctl("status", "--url", "unix:" + "/x" * 200), 5)
+    expect(ctl("status", "--url", "postgresql://user:hunter2@x/"), 2, "the daemon has no address like postgresql://")
+    true("hunter2" not in ctl("status", "--url", "postgresql://user:hunter2@x/").stderr, "a password is repeated")
+
+
+def test_daemon_found_by_the_configuration(env):
+    server = env.server
+    expect(ctl("status", "-c", server.configuration_path), 0, "on reg-test")
+    expect(ctl("status", "-c", server.configuration_path, ROLLCALL_URL="unix:/nonexistent"), 0, "on reg-test")
+    expect(ctl("status", "-c", "/nonexistent/rollcall.conf"), 2, "/nonexistent/rollcall.conf")
+
+
+def as_nobody(*arguments, **variables):
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROLLCALL", "PG"))}
+    return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CTL, *arguments],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          env={**environment, **variables})
+
+
+def test_permission_denied(env):
+    server = env.server
+    if as_nobody("version").returncode != 0:
+        raise Skip("user nobody cannot reach the program in this directory")
+    for mode in (0o700, 0o755):
+        os.chmod(os.path.dirname(server.socket), mode)
+        try:
+            expect(as_nobody("status", "--url", "unix:" + server.socket), 4,
+                   "error: %s: permission denied; join group rollcall or use sudo" % server.socket)
+        finally:
+            os.chmod(os.path.dirname(server.socket), 0o700)
+
+
+def test_over_tcp_with_a_token(env):
+    server = env.make()
+    tokens, mine = os.path.join(server.directory, "tokens"), os.path.join(server.directory, "token")
+    for path, text in ((tokens, "read %s\n" % hashlib.sha256(b"sesame").hexdigest()), (mine, "sesame\n")):
+        with open(path, "w") as file:
+            os.chmod(path, 0o600)
+            file.write(text)
+    server.configure({"admin": {"listen": "127.0.0.1:%d" % (server.port + 3), "tokens_file": tokens}})
+    server.start()
+    url = "http://127.0.0.1:%d/" % (server.port + 3)
+    expect(ctl("status", "--url", url, "--token-file", mine), 0, "READY")
+    expect(ctl("user", "list", "--csv", ROLLCALL_URL=url, ROLLCALL_TOKEN_FILE=mine), 0, "alice,example.com")
+    expect(ctl("status", "--url", url), 4, "Token needed")
+    expect(ctl("user", "disable", "alice@example.com", "--url", url, "--token-file", mine), 4, "This token may only read.")
+    expect(ctl("status", "--url", url, "--token-file", "/nonexistent"), 1, "/nonexistent: No such file or directory")
+    true("sesame" not in server.log, "the token is in the log")
+
+
+# --- users ---
+
+def test_users_by_command(env):
+    server = env.server
+    done = expect(server.ctl("user", "add", "sip:Carol@Example.Com", "--password-stdin", "--display-name", "Carol, \"C\"",
+                             "--may-register", "a@example.com,b@example.com", input="secret\n"), 0, "added ")
+    equal(done.stdout, "", "stdout")
+    try:
+        expect(server.ctl("user", "add", "Carol@example.com", "--password-stdin", input="x\n", check=False), 6,
+               "User already exists", "(user_exists)", "Change it with PATCH")
+        user = server.ctl_json("user", "show", "Carol@example.com")
+        equal((user["display_name"], user["may_register"]), ('Carol, "C"', ["a@example.com", "b@example.com"]), "user")
+        rows = list(csv.DictReader(io.StringIO(server.ctl("user", "list", "--csv", "--user", "Ca").stdout)))
+        equal([(r["username"], r["display_name"], r["enabled"], r["algorithms"]) for r in rows],
+              [("Carol", 'Carol, "C"', "true", "MD5, SHA-256, SHA-512-256")], "CSV")
+        lines = server.ctl("user", "list", "--ndjson").stdout.splitlines()
+        true("sip:Carol@example.com" in [json.loads(line)["aor"] for line in lines], "NDJSON")
+        equal(expect(server.ctl("-q", "user", "disable", "Carol@example.com"), 0).stderr, "", "what -q says")
+        table = server.ctl("user", "show", "Carol@example.com").stdout
+        true("disabled" in table and "Carol@example.com" in table, table)
+        expect(server.ctl("user", "enable", "Carol@example.com"), 0, "enabled")
+    finally:
+        server.ctl("user", "delete", "Carol@example.com", "--yes", check=False)
+    for words in (["show"], ["disable"], ["enable"], ["delete", "--yes"]):
+        expect(server.ctl("user", words[0], "Carol@example.com", *words[1:], check=False), 3, "No such user", "(aor_unknown)")
+    expect(server.ctl("user", "passwd", "x@example.com", "--password-stdin", input="x\n", check=False), 3)
+    expect(server.ctl("user", "add", "x@example.net", "--password-stdin", input="x\n", check=False), 1,
+           "The domain is not served here.", "(domain_not_served)", "Add a domain section")
+    expect(server.ctl("user", "add", "alice", "--password-stdin", input="x\n", check=False), 2,
+           "several domains are served; write the user as name@domain")
+    equal(server.ctl("-q", "user", "show", "nobody@example.com", check=False).stderr.count("error: "), 1, "errors under -q")
+
+
+def test_bare_names_where_one_domain_is_served(env):
+    server = env.start({("domain", "other.example"): None, ("domain", "example.com"): {"aliases": []}})
+    expect(server.ctl("user", "add", "carl", "--password-stdin", input="x\n"), 0, "added carl@example.com")
+    equal(server.ctl_json("user", "show", "carl")["aor"], "sip:carl@example.com", "aor")
+    expect(server.ctl("binding", "show", "carl"), 0, "has no bindings")
+
+
+def test_md5_only_users(env):
+    server = env.server
+    server.database.add_user("old", "example.com", "x", algorithms=("MD5",))
+    try:
+        equal([u["username"] for u in server.ctl_json("user", "list", "--algorithm", "md5-only")["items"]], ["old"], "users")
+        expect(server.ctl("user", "list", "--algorithm", "sha", check=False), 1, "algorithm can be md5-only.")
+    finally:
+        server.ctl("user", "delete", "old@example.com", "--yes")
+
+
+def test_passwords_from_stdin(env):
+    server = env.server
+    add = ("user", "add", "erin@example.com")
+    expect(server.ctl(*add, input="secret\n", check=False), 1, "no terminal to ask for the password; say --password-stdin")
+    for text, said in (("", "there is no password"), ("\n", "there is no password"), ("x" * 257 + "\n", "256 octets"),
+                       ("x" * 400, "the password is longer than 256 octets")):
+        expect(server.ctl(*add, "--password-stdin", input=text, check=False), 1, said)
+    done = subprocess.run([CTL, *add, "--password-stdin", "--url", "unix:" + server.socket], input=b"\xff\n", capture_output=True)
+    equal((done.returncode, b"not UTF-8" in done.stderr), (1, True), "a password that is not UTF-8: %r" % done.stderr)
+    secret = "p w\t" + "ä" * 100
+    expect(server.ctl(*add, "--password-stdin", input=secret + "\r\nsecond line\n"), 0, "added")
+    try:
+        server.phone(user="erin", password=secret).reg("<sip:e@192.0.2.1>").expect(200)
+    finally:
+        server.ctl("user", "delete", "erin@example.com", "--yes")
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, *arguments, **variables):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen([CTL, *arguments], stdin=slave, stdout=slave, stderr=slave, close_fds=True,
+                                        start_new_session=True, env={**os.environ, **variables})
+        os.close(slave)
+        self.seen = ""
+
+    def read(self, deadline):
+        if not select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise Failure("the terminal shows only %r" % self.seen)
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self.seen += data.decode(errors="replace")
+        return bool(data)
+
+    def wait(self, text, timeout=15):
+        deadline = time.monotonic() + timeout
+        while text not in self.seen:
+            if not self.read(deadline):
+                raise Failure("%r is not in %r" % (text, self.seen))
+        return self
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+        return self
+
+    def end(self, timeout=30):
+        deadline = time.monotonic() + timeout
+        while self.read(deadline):
+            pass
+        os.close(self.master)
+        return self.process.wait(timeout)
+
+
+def on_terminal(server, *arguments):
+    return Terminal(*arguments, ROLLCALL_URL="unix:" + server.socket)
+
+
+def test_passwords_are_asked_twice_without_echo(env):
+    server = env.server
+    terminal = on_terminal(server, "user", "add", "frank@example.com")
+    terminal.wait("Password for frank@example.com: ").type("hidden-one\n").wait("Once more: ").type("hidden-two\n")
+    terminal.wait("the two differ")
+    equal(terminal.end(), 1, "exit status of two that differ")
+    true("hidden" not in terminal.seen, "the password is shown: %r" % terminal.seen)
+    terminal = on_terminal(server, "user", "add", "frank@example.com")
+    terminal.wait("Password for ").type("hidden\n").wait("Once more: ").type("hidden\n").wait("added frank@example.com")
+    equal(terminal.end(), 0, "exit status")
+    true("hidden" not in terminal.seen, "the password is shown: %r" % terminal.seen)
+    server.phone(user="frank", password="hidden").reg("<sip:f@192.0.2.1>").expect(200)
+    terminal = on_terminal(server, "user", "delete", "frank@example.com")
+    terminal.wait("Delete frank@example.com with all its bindings? [y/N] ").type("n\n").wait("nothing was done")
+    equal(terminal.end(), 1, "exit status of no")
+    terminal = on_terminal(server, "user", "delete", "frank@example.com")
+    terminal.wait("[y/N] ").type("y\n").wait("deleted")
+    equal(terminal.end(), 0, "exit status of yes")
+
+
+# --- bindings ---
+
+def test_bindings_by_command(env):
+    server = env.server
+    phone = server.phone("tls", user="bob")
+    phone.reg("<sips:bob@192.0.2.20>", expires=600, fields=[("User-Agent", "=cmd|' /C calc'!A0")]).expect(200)
+    server.phone().reg(C1, C2).expect(200)
+    table = server.ctl("binding", "list").stdout.splitlines()
+    equal(table[0].split(), ["AOR", "CONTACT", "FLOW", "EXPIRES", "SINCE", "AGENT"], "columns")
+    equal(len(table), 4, "lines")
+    true(re.match(r"bob@example.com +sips:bob@192.0.2.20 \(127.0.0.1:\d+\) +tls +in (9|10)m +\d+s +=cmd", table[3]), table[3])
+    rows = list(csv.DictReader(io.StringIO(server.ctl("binding", "list", "--csv", "--transport", "tls").stdout)))
+    equal([(r["aor"], r["contact"], r["user_agent"]) for r in rows],
+          [("sip:bob@example.com", "sips:bob@192.0.2.20", "'=cmd|' /C calc'!A0")], "CSV")
+    equal(len(server.ctl("binding", "list", "--user", "al", "--ndjson").stdout.splitlines()), 2, "NDJSON lines")
+    some = server.ctl("binding", "list", "--limit", "2")
+    equal(len(some.stdout.splitlines()), 3, "lines of --limit 2")
+    token = re.search(r"2 shown; more: --limit N or --page-token (\S+)", some.stderr).group(1)
+    true("bob@example.com" in server.ctl("binding", "list", "--page-token", token).stdout, "the next page")
+    shown = server.ctl_json("binding", "show", "alice@example.com")["bindings"]
+    one = next(b for b in shown if b["contact"] == C1.strip("<>"))
+    refused = expect(server.ctl("binding", "remove", "alice@example.com", "--id", one["id"], check=False), 1,
+                     "Remove binding %s of alice@example.com?" % one["id"], "say --yes")
+    equal(refused.stdout, "", "stdout of a refusal")
+    equal(len(server.ctl_json("binding", "show", "alice@example.com")["bindings"]), 2, "bindings behind the refusal")
+    expect(server.ctl("binding", "remove", "alice@example.com", "--id", one["id"], "--yes"), 0, "removed")
+    expect(server.ctl("binding", "remove", "alice@example.com", "--id", one["id"], "--yes", check=False), 3, "No such binding")
+    expect(server.ctl("binding", "remove", "alice@example.com", "--all", "--yes"), 0, "removed")
+    expect(server.ctl("binding", "show", "alice@example.com"), 0, "alice@example.com has no bindings")
+    expect(server.ctl("binding", "remove", "alice@example.com", check=False), 2, "say which")
+    expect(server.ctl("binding", "remove", "nobody@example.com", "--all", "--yes", check=False), 3, "No such user")
+    expect(server.ctl("binding", "list", "--transport", "sctp", check=False), 1, "transport is udp, tcp or tls.")
+
+
+def test_output_that_cannot_be_written(env):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([CTL, "user", "list"], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
+                              env={**os.environ, "ROLLCALL_URL": "unix:" + env.server.socket})
+    equal((done.returncode, "cannot write the output: No space left on device" in done.stderr), (1, True),
+          "status and words: %r" % done.stderr)
+
+
+# --- imports ---
+
+def write_csv(env, name, data):
+    path = os.path.join(env.directory, name)
+    with open(path, "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def forget_imported(server):
+    server.database.query("delete from account where username like 'imp%'")
+
+
+BAD_ROWS = b'''\xef\xbb\xbfusername,domain,password,display_name,enabled\r
+imp1,example.com,secret,"One, ""the first""",\r
+imp 2,example.com,x,,\r
+\r
+imp3,example.com,,,\r
+imp4,example.com,x,"two
+lines",no\r
+imp5,example.com,x\r
+imp\xff6,example.com,x,,\r
+imp7,example.net,x,,\r
+imp8,example.com,x,"open""quote"more,\r
+imp9,example.com,x,,maybe\r
+alice,example.com,x,,\r
+imp1,example.com,x,,\r
+'''
+# Lines count in the file, so the record over two lines moves what stands behind it.
+BAD_BEFORE = [("3", "imp 2", "user part has a space or an @"), ("5", "imp3", "no password"),
+              ("8", "", "wrong number of fields"), ("9", "", "not UTF-8"), ("11", "", "text behind a closing quote"),
+              ("12", "imp9", "enabled is neither yes nor no")]
+BAD_BEHIND = [("10", "imp7", "The domain is not served here."), ("13", "alice", "The user exists, or the login is taken."),
+              ("14", "imp1", "The address stands twice in this batch.")]
+
+
+def read_rejects(path):
+    with open(path + ".rejects") as file:
+        rows = list(csv.reader(file))
+    equal(rows[0], ["line", "user", "problem"], "first line of the rejects")
+    return [tuple(row) for row in rows[1:]]
+
+
+def test_import_with_bad_rows(env):
+    server = env.server
+    path = write_csv(env, "staff.csv", BAD_ROWS)
+    done = expect(server.ctl("user", "import", path, "--dry-run", check=False), 1,
+                  "checking    11 rows, 6 problems written to %s.rejects" % path)
+    equal(read_rejects(path), BAD_BEFORE, "rejects of a dry run")
+    equal(server.database.query("select 1 from account where username like 'imp%'"), [], "users behind a dry run")
+    done = expect(server.ctl("user", "import", path, check=False), 1, "imported    2 users in", "9 rejected: ")
+    try:
+        equal(read_rejects(path), BAD_BEFORE + BAD_BEHIND, "rejects")
+        equal(server.database.query("select username, display_name, enabled from account where username like 'imp%' order by 1"),
+              [("imp1", 'One, "the first"', "t"), ("imp4", "two"), ("lines", "f")], "users")
+        true("secret" not in done.stderr, "a password is repeated: " + done.stderr)
+        server.phone(user="imp1", password="secret").reg("<sip:i@192.0.2.1>").expect(200)
+    finally:
+        forget_imported(server)
+
+
+def test_import_again_by_each_rule(env):
+    server = env.server
+    path = write_csv(env, "again.csv", "username,domain,password\nimpa,example.com,one\nimpb,example.com,one\n")
+    try:
+        expect(server.ctl("user", "import", path), 0, "imported    2 users", "(0 updated, 0 skipped, 0 rejected)")
+        true(not os.path.exists(path + ".rejects"), "rejects without a problem")
+        expect(server.ctl("user", "import", path, check=False), 1, "imported    0 users", "2 rejected")
+        expect(server.ctl("user", "import", path, "--on-duplicate", "skip"), 0, "(0 updated, 2 skipped, 0 rejected)")
+        true(not os.path.exists(path + ".rejects"), "the rejects of the time before")
+        write_csv(env, "again.csv", "username,domain,password\nimpa,example.com,two\nimpc,example.com,two\n")
+        expect(server.ctl("user", "import", path, "--on-duplicate", "update"), 0, "imported    2 users", "(1 updated, 0 skipped")
+        server.phone(user="impa", password="two").reg("<sip:i@192.0.2.1>").expect(200)
+        server.phone(user="impb", password="one").reg("<sip:i@192.0.2.1>").expect(200)
+        expect(server.ctl("user", "import", path, "--on-duplicate", "replace", check=False), 2)
+    finally:
+        forget_imported(server)
+
+
+def test_files_that_are_no_import(env):
+    server = env.server
+    expect(server.ctl("user", "import", "/nonexistent.csv", check=False), 1, "/nonexistent.csv: No such file or directory")
+    expect(server.ctl("user", "import", "/tmp", check=False), 1, "must be a regular file")
+    expect(server.ctl("user", "import", "/dev/stdin", check=False, input="username\n"), 1, "must be a regular file")
+    expect(server.ctl("user", "import", write_csv(env, "a.csv", ""), check=False), 1, "the file is empty")
+    expect(server.ctl("user", "import", write_csv(env, "b.csv", "alice,example.com,secret\n"), check=False), 1,
+           "b.csv:1: there is no column")
+    expect(server.ctl("user", "import", write_csv(env, "c.csv", "user_name,domain,password\n"), check=False), 1,
+           'did you mean "username"?')
+
+
+def many_rows(count):
+    return "username,domain,ha1_md5\n" + "".join("imp%d,example.com,%032x\n" % (i, i) for i in range(count))
+
+
+def test_import_of_5000_shows_its_progress(env):
+    server = env.server
+    path = write_csv(env, "many.csv", many_rows(5000))
+    try:
+        done = expect(server.ctl("user", "import", path), 0, "imported    5000 users")
+        lines = [line for line in done.stderr.splitlines() if line.startswith("importing ")]
+        equal([re.match(r"importing   (\d+)/5000  (\d+)%", line).groups() for line in lines],
+              [("1000", "20"), ("2000", "40"), ("3000", "60"), ("4000", "80"), ("5000", "100")], "progress")
+        equal(done.stdout, "", "stdout")
+        equal(server.database.value("select count(*) from account where username like 'imp%'"), "5000", "users")
+        forget_imported(server)
+        quiet = server.ctl("-q", "user", "import", path)
+        equal(quiet.stderr, "", "what -q says")
+        terminal = on_terminal(server, "user", "import", path, "--on-duplicate", "skip")
+        equal(terminal.end(), 0, "exit status on a terminal")
+        true("█" in terminal.seen and "5000/5000  100%" in terminal.seen, "the bar: %r" % terminal.seen[-300:])
+    finally:
+        forget_imported(server)
+
+
+@long_only
+def test_import_of_100000_within_a_minute(env):
+    server = env.start()
+    path = write_csv(env, "huge.csv", "username,domain,password\n"
+                     + "".join("imp%d,example.com,password-%d\n" % (i, i) for i in range(100000)))
+    started = time.monotonic()
+    done = expect(server.ctl("user", "import", path), 0, "imported    100000 users")
+    took = time.monotonic() - started
+    equal(len([line for line in done.stderr.splitlines() if line.startswith("importing ")]), 10, "lines of progress")
+    print("100,000 users imported in %.1f s" % took, flush=True)
+    true(took < 60, "it took %.1f s" % took)
+    server.phone(user="imp99999", password="password-99999").reg("<sip:i@192.0.2.1>").expect(200)
+
+
+def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
+    """The daemon is gone in the middle: what was sent is there, the message names the line, skip goes on."""
+    server = env.start()
+    path = write_csv(env, "half.csv", many_rows(20000))
+    process = subprocess.Popen([CTL, "user", "import", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "ROLLCALL_URL": "unix:" + server.socket})
+    server.wait(lambda: server.database.value("select count(*) from account") not in ("4",), "the first rows are there")
+    server.stop()
+    said = process.communicate(timeout=60)[1]
+    equal(process.returncode, 5, "exit status: " + said)
+    line = int(re.search(r"stopped at line (\d+); when that is mended say --on-duplicate skip to go on", said).group(1))
+    there = int(server.database.value("select count(*) from account where username like 'imp%'"))
+    true(there in (line - 2, line + 998), "stopped at line %d with %d users" % (line, there))
+    server.start()
+    done = expect(server.ctl("user", "import", path, "--on-duplicate", "skip"), 0, "0 rejected")
+    true("%d skipped" % there in done.stderr, done.stderr)
+    equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
+
+
+# --- secrets ---
+
+def test_no_secret_on_any_command_line(env):
+    """While a password is set, the command lines of all processes are watched."""
+    server, seen, stop = env.server, set(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open("/proc/%s/cmdline" % pid, "rb") as file:
+                        if b"very-secret-word" in file.read():
+                            seen.add(pid)
+                except OSError:
+                    pass
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for _ in range(5):
+            server.ctl("user", "passwd", "bob@example.com", "--password-stdin", input="very-secret-word\n")
+        server.phone(user="bob", password="very-secret-word").reg("<sip:b@192.0.2.1>").expect(200)
+    finally:
+        stop.set()
+        watcher.join()
+        server.ctl("user", "passwd", "bob@example.com", "--password-stdin", input="s3cret Pa55word!\n")
+    equal(seen, set(), "processes with the password on their command line")
+    true("very-secret-word" not in server.log, "the password is in the log")
+    rows = server.database.query("select row_to_json(account)::text from account where aor = 'bob@example.com'")
+    true("very-secret-word" not in rows[0][0], "the password is in the table")
+
+
+# --- the database ---
+
+def owner_url(database):
+    cluster = database.cluster
+    return "postgresql://postgres@/%s?host=%s" % (database.name, cluster.sockets)
+
+
+def db(database, *arguments, check=None, **variables):
+    done = ctl("db", *arguments, PGPASSWORD=database.cluster.password, **variables)
+    return done if check is None else expect(done, check)
+
+
+def empty_database(env, name):
+    cluster = env.cluster
+    cluster.psql("postgres", 'drop database if exists "%s" with (force)' % name)
+    cluster.psql("postgres", 'create database "%s"' % name)
+    database = Database(cluster, name)
+    env.cleanups.append(database.drop)
+    return database
+
+
+def tables(database):
+    return database.value("select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'")
+
+
+def test_migrate(env):
+    database = empty_database(env, "cli_migrate")
+    url = ("--url", owner_url(database))
+    expect(db(database, "status", *url), 7, "schema 0 of 1", "next: rollcallctl db migrate")
+    expect(db(database, "migrate", *url, "--dry-run"), 0, "would apply 001_init", "schema 0 of 1")
+    equal(tables(database), "0", "tables behind a dry run")
+    expect(db(database, "migrate", *url), 0, "applying 001_init", "schema 1 of 1")
+    again = expect(db(database, "migrate", *url), 0, "schema 1 of 1")
+    true("applying" not in again.stderr, again.stderr)
+    done = expect(db(database, "status", *url), 0, "PostgreSQL 15", "schema 1 of 1")
+    equal(json.loads(db(database, "status", *url, "--json").stdout)["schema"], 1, "schema in --json")
+    equal(db(database, "migrate", "-q", *url).stderr, "", "what -q says")
+    true("error" not in done.stderr, done.stderr)
+
+
+def test_two_migrate_at_once(env):
+    database = empty_database(env, "cli_race")
+    dones = []
+    threads = [threading.Thread(target=lambda: dones.append(db(database, "migrate", "--url", owner_url(database))))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for done in dones:
+        expect(done, 0, "schema 1 of 1")
+    equal(sum("applying 001_init" in done.stderr for done in dones), 1, "those that applied it")
+    equal(database.value("select count(*) from schema_version"), "1", "rows of schema_version")
+
+
+def test_newer_schema(env):
+    database = empty_database(env, "cli_newer")
+    url = ("--url", owner_url(database))
+    db(database, "migrate", *url, check=0)
+    database.query("insert into schema_version (version) values (99)")
+    expect(db(database, "migrate", *url), 1, "database schema is 99, newer than the 1 that this version knows")
+    expect(db(database, "status", *url), 7, "schema 99 of 1", "newer")
+
+
+def test_failed_migration_leaves_nothing(env):
+    database = empty_database(env, "cli_fails")
+    database.query("create table secret (x int)")
+    expect(db(database, "migrate", "--url", owner_url(database)), 1, 'relation "secret" already exists')
+    equal(tables(database), "1", "tables behind a failed migration")
+
+
+def test_databases_that_cannot_be_reached(env):
+    server = env.server
+    expect(ctl("db", "status", "--url", "postgresql://u:hunter2@127.0.0.1:1/x"), 5, "Connection refused")
+    for url in ("postgresql://u:hunter2@[::1/x", "postgresql://u:hunter2@h/x?nonsense=1", "nonsense hunter2"):
+        done = expect(ctl("db", "status", "--url", url), 5, "the database URL cannot be read")
+        true("hunter2" not in done.stderr, "a password is repeated: " + done.stderr)
+    expect(ctl("db", "status", "-c", "/nonexistent.conf"), 5, "/nonexistent.conf")
+    expect(db(server.database, "status", "-c", server.configuration_path), 0, "schema 1 of 1")
+    expect(db(server.database, "status", ROLLCALL_DATABASE_URL=owner_url(server.database)), 0, "schema 1 of 1")
+    path = os.path.join(server.directory, "password")
+    os.rename(path, path + ".away")
+    try:
+        expect(ctl("db", "status", "-c", server.configuration_path), 5, "database.password_file", "No such file or directory")
+    finally:
+        os.rename(path + ".away", path)

@@ -597,7 +597,7 @@ def test_tokens_file_that_everybody_reads_or_lacks(env):
     server = with_tcp(env)
     os.chmod(server.tokens, 0o644)
     server.start()
-    server.wait_log(r"admin.tokens_file \S+ can be read by everybody; run: chmod o= ")
+    server.wait_log(r"admin.tokens_file .+ can be read by everybody; run: chmod o= ")
     other = with_tcp(env)
     os.unlink(other.tokens)
     other.start()

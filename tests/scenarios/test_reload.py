@@ -222,7 +222,7 @@ def test_syntax_error_is_refused_with_its_line(env):
     with open(server.configuration_path, "a") as file:
         file.write("registration {\n")
     server.reload()
-    server.wait_log(r"reload refused, still running the previous configuration: \S+rollcall\.conf:\d+: error")
+    server.wait_log(r"reload refused, still running the previous configuration: .+rollcall\.conf:\d+: error")
     server.phone().opt().expect(200)
     reload(server)
 

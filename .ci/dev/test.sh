@@ -19,6 +19,7 @@ verb_test() {
 	trap 'exit 130' INT TERM
 	echo
 	test_layers
+	test_docs
 	test_units
 	test_fuzz_corpora
 	test_lint
@@ -97,6 +98,8 @@ test_database_stop() { "$ROOT/.ci/dev/cluster" remove "$T/database" >/dev/null 2
 # --- the checks ---
 
 test_layers() { ! wanted layers || check tests/layers "who includes whom" "$ROOT/tests/layers"; }
+
+test_docs() { ! wanted docs || check tests/docs "documents agree with the program" "$ROOT/tests/docs/check" "$TEST_BUILD/rollcalld"; }
 
 # Check prints "file:line:P:case:test:0: Passed" for each test; a binary that dies names no test, so it fails as a whole.
 test_units() {

@@ -50,7 +50,7 @@
 	X(METHOD_NOT_ALLOWED, method_not_allowed,                                                  \
 	  "Only REGISTER, OPTIONS, CANCEL and ACK are understood here.")                           \
 	X(EXTENSION_UNSUPPORTED, extension_unsupported,                                            \
-	  "Require names an option that is not implemented.")                                      \
+	  "Require names an option that this server does not support.")                            \
 	X(BODY_UNSUPPORTED, body_unsupported,                                                      \
 	  "The request carries a body that nobody here understands.")                              \
 	X(MERGED, merged, "The same request arrived a second time over another path.")             \

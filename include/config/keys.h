@@ -173,7 +173,8 @@ enum config_type {
 	  "rollcall?target_session_attrs=read-write&sslmode=verify-full\"")                        \
 	X(database, password_file, config, database.password_file, TEXT, "", 0, 4095, NULL,        \
 	  RESTART,                                                                                 \
-	  "for example \"/etc/rollcall/db-password\"; or systemd credential \"db-password\"")      \
+	  "for example \"/etc/rollcall/db-password\"; with a systemd credential "                  \
+	  "\"${CREDENTIALS_DIRECTORY}/db-password\"")                                              \
 	X(database, connections_per_worker, config, database.connections_per_worker, COUNT, "2",   \
 	  1, 64, NULL, RESTART, "")                                                                \
 	X(database, statements, config, database.prepared, CHOICE, "prepared", 0, 0,               \
@@ -228,7 +229,7 @@ enum config_type {
 	X(admin, page_size_max, config, admin.page_size_max, COUNT, "1000", 1, 10000, NULL,        \
 	  RESTART, "")                                                                             \
 	X(health, listen, config, health.listen, ENDPOINTS, "0.0.0.0:8081, [::]:8081", 0, 0, NULL, \
-	  RESTART, "only probes and metrics live here; no login")                                  \
+	  RESTART, "only probes live here; no login")                                              \
 	X(health, db_policy, config, health.fail_on_database, CHOICE, "fail", 0, 0, "ignore fail", \
 	  RESTART,                                                                                 \
 	  "database gone: fail = not ready after db_grace, ignore = stay ready and answer 503 + "  \

@@ -257,8 +257,7 @@ check_database(struct loader *loader)
 	case DATABASE_URL_PASSWORD:
 		complain(loader, place,
 			 "database.url contains a password; write it into a file of its own and "
-			 "name that in database.password_file, or use the systemd credential "
-			 "\"db-password\"");
+			 "name that in database.password_file");
 		return;
 	}
 }

@@ -256,6 +256,12 @@ load_again(const struct launch *launch, char *error, size_t cap)
 	struct config *fresh =
 		config_load(launch->config_path, launch->overrides, launch->override_count, sink);
 	fclose(sink);
+	/* A line of the log for what are lines on a terminal. */
+	while (len > 0 && errors[len - 1] == '\n')
+		errors[--len] = '\0';
+	for (char *c = errors; *c != '\0'; c++)
+		if (*c == '\n')
+			*c = ';';
 	snprintf(error, cap, "%s", fresh == NULL ? errors : "");
 	free(errors);
 	return fresh;

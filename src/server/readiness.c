@@ -14,12 +14,15 @@
 
 /*
  * The queueing delay that a new request would find: how long the oldest one waits for the store.
- * One that is sent again waits for its own row, locked by somebody else: that delays no other.
+ * One that is sent again waits for its own row, locked by somebody else: that delays no other. And
+ * when the database is silent, that is another matter, which has its own grace.
  */
 static uint64_t
 queueing_delay_ms(const struct requests *all)
 {
 	unsigned looked_at = 0;
+	if (store_state(all->store) != STORE_UP)
+		return 0;
 	list_each (node, &all->in_store) {
 		const struct request *rq = container_of(node, struct request, link);
 		if (!store_op_repeated(&rq->op) || ++looked_at == LOOKED_AT_MOST)

@@ -243,10 +243,9 @@ START_TEST(admin_is_loopback)
 }
 END_TEST
 
-#define WAY_OUT                                                                           \
-	"test.conf:4: error: database.url contains a password; write it into a file of "  \
-	"its own and name that in database.password_file, or use the systemd credential " \
-	"\"db-password\"\n"
+#define WAY_OUT                                                                          \
+	"test.conf:4: error: database.url contains a password; write it into a file of " \
+	"its own and name that in database.password_file\n"
 
 START_TEST(passwords_stay_out)
 {

@@ -434,5 +434,6 @@ def test_wrong_password_is_named(env):
     server = env.make()
     with open(server.directory + "/password", "w") as file:
         file.write("not-the-password")
-    not_ready(env, server, r"password authentication failed for user .{0,2}rollcall")
+    not_ready(env, server, r"database rejects user .{0,2}rollcall.{0,2} \(password authentication failed\); "
+                           r"password came from .*/password")
     true("not-the-password" not in server.log, "the password is in the log")

@@ -153,6 +153,27 @@ START_TEST(one_locked_row_is_no_overload)
 }
 END_TEST
 
+/* ORD-31: requests that wait for a database that fell silent are no overload: the node stays ready
+ * for as long as db_grace says, or a pause of the database would take all nodes away at once. */
+START_TEST(a_silent_database_is_no_overload)
+{
+	struct site site;
+	site_init(&site);
+	site.settings.overload_delay_ms = 500;
+	site_start(&site);
+	fake_store_freeze(site.store, true);
+	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>" });
+	site_pass(&site, 600);
+	fake_store_set_state(site.store, STORE_SILENT);
+	fake_store_set_down(site.store, 100);
+	ck_assert_int_eq(register_status(&site), 503);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_DATABASE_TIMEOUT][TRANSPORT_UDP], 1);
+	ck_assert_int_eq(options_status(&site), 200);
+	ck_assert(requests_ready(site.requests));
+	site_close(&site);
+}
+END_TEST
+
 /* At the limit the verdict changes from request to request; the log says it twice. */
 START_TEST(overload_is_told_once)
 {
@@ -188,4 +209,4 @@ START_TEST(overload_is_told_once)
 END_TEST
 
 SUITE(readiness, database_is_away, reasons, no_nonce_key_yet, draining, overload,
-      one_locked_row_is_no_overload, overload_is_told_once)
+      one_locked_row_is_no_overload, a_silent_database_is_no_overload, overload_is_told_once)

@@ -496,7 +496,7 @@ requests_transactions(const struct requests *requests)
 void
 requests_close(struct requests *requests)
 {
-	for (uint32_t i = 0; i < requests->pool_used; i++)
+	for (uint32_t i = 0; requests->pool != NULL && i < requests->pool_used; i++)
 		if (requests->pool[i].held)
 			arena_reset(&requests->pool[i].arena);
 	fifo_close(&requests->rechecks);

@@ -1,5 +1,7 @@
 /*
  * One event per line: fixed fields first, text from the network last, quoted, escaped and bounded.
+ * Logging never waits: lines that stderr does not take at once are lost, and log.lost says how
+ * many.
  *
  *   struct log_line line;
  *   if (log_begin(&line, LOG_LEVEL_WARNING, "auth.failed")) {

@@ -1,7 +1,8 @@
 /* One line an event, built in a buffer of its own and written with one write(2), so that processes
- * do not mix lines. */
+ * do not mix lines. Nobody waits for whoever reads them: what does not fit now is counted. */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 static enum log_level current_level = LOG_LEVEL_INFO;
 static enum log_format current_format = LOG_FORMAT_TEXT;
 static char current_node[64];
+static uint64_t lost; /* lines that nobody took */
 
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug" };
 static const int syslog_priority[] = { 3, 4, 5, 6, 7 };
@@ -171,9 +173,34 @@ log_text(struct log_line *line, const char *name, struct str value)
 	quoted(line, name, value, TEXT_SHOWN);
 }
 
+/* A pipe or socket that has room has room for a whole line; files always have. */
+static bool
+stderr_has_room(void)
+{
+	struct pollfd wait = { .fd = STDERR_FILENO, .events = POLLOUT };
+	return poll(&wait, 1, 0) != 0;
+}
+
+static void
+tell_lost(void)
+{
+	struct log_line line;
+	uint64_t count = lost;
+	lost = 0;
+	if (count > 0 && log_begin(&line, LOG_LEVEL_WARNING, "log.lost")) {
+		log_number(&line, "count", (int64_t)count);
+		log_end(&line);
+	}
+}
+
 void
 log_end(struct log_line *line)
 {
+	if (!stderr_has_room()) {
+		lost++;
+		return;
+	}
+	tell_lost();
 	line->writer.cap = sizeof(line->buf) - 2;
 	if (current_node[0] != '\0')
 		log_word(line, "node", current_node);

@@ -92,11 +92,8 @@ ctl_binding_list(const struct ctl_options *options)
 enum ctl_exit
 ctl_binding_show(const struct ctl_options *options)
 {
-	struct client_path path;
-	json_t *answer = NULL;
-	enum ctl_exit code = client_user_path(options, "aors", &path);
-	if (code == CTL_DONE)
-		code = client_call(options, "GET", &path, NULL, &answer);
+	json_t *answer;
+	enum ctl_exit code = client_user_call(options, "GET", "aors", NULL, &answer);
 	if (code != CTL_DONE)
 		return code;
 	json_t *items = json_object_get(answer, "bindings");

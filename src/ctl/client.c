@@ -357,3 +357,13 @@ client_user_path(const struct ctl_options *options, const char *fixed, struct cl
 	free(user);
 	return CTL_DONE;
 }
+
+enum ctl_exit
+client_user_call(const struct ctl_options *options, const char *method, const char *fixed,
+		 json_t *body, json_t **answer)
+{
+	struct client_path path;
+	enum ctl_exit code = client_user_path(options, fixed, &path);
+	*answer = NULL;
+	return code == CTL_DONE ? client_call(options, method, &path, body, answer) : code;
+}

@@ -28,3 +28,6 @@ enum ctl_exit client_user(const struct ctl_options *options, char **user);
 /* The path "FIXED/USER" of the first argument. */
 enum ctl_exit client_user_path(const struct ctl_options *options, const char *fixed,
 			       struct client_path *path);
+/* A call of just that path. */
+enum ctl_exit client_user_call(const struct ctl_options *options, const char *method,
+			       const char *fixed, json_t *body, json_t **answer);

@@ -155,11 +155,8 @@ ctl_user_list(const struct ctl_options *options)
 enum ctl_exit
 ctl_user_show(const struct ctl_options *options)
 {
-	struct client_path path;
-	json_t *answer = NULL;
-	enum ctl_exit code = client_user_path(options, "users", &path);
-	if (code == CTL_DONE)
-		code = client_call(options, "GET", &path, NULL, &answer);
+	json_t *answer;
+	enum ctl_exit code = client_user_call(options, "GET", "users", NULL, &answer);
 	if (code == CTL_DONE)
 		print_user(options, answer);
 	json_decref(answer);
@@ -172,11 +169,8 @@ ctl_user_show(const struct ctl_options *options)
 static enum ctl_exit
 change(const struct ctl_options *options, json_t *body, const char *done)
 {
-	struct client_path path;
-	json_t *answer = NULL;
-	enum ctl_exit code = client_user_path(options, "users", &path);
-	if (code == CTL_DONE)
-		code = client_call(options, "PATCH", &path, body, &answer);
+	json_t *answer;
+	enum ctl_exit code = client_user_call(options, "PATCH", "users", body, &answer);
 	json_decref(body);
 	json_decref(answer);
 	if (code == CTL_DONE)
@@ -221,13 +215,10 @@ confirm_delete(const struct ctl_options *options)
 enum ctl_exit
 ctl_user_delete(const struct ctl_options *options)
 {
-	struct client_path path;
-	json_t *answer = NULL;
+	json_t *answer;
 	if (!confirm_delete(options))
 		return CTL_FAILED;
-	enum ctl_exit code = client_user_path(options, "users", &path);
-	if (code == CTL_DONE)
-		code = client_call(options, "DELETE", &path, NULL, &answer);
+	enum ctl_exit code = client_user_call(options, "DELETE", "users", NULL, &answer);
 	json_decref(answer);
 	if (code == CTL_DONE)
 		ctl_say(options, "deleted");

@@ -88,6 +88,19 @@ certificates_good(const struct config *config, char *error, size_t cap)
 	return server != NULL || error[0] == '\0';
 }
 
+/* Children that cannot read what they need would die and be replaced for ever. */
+static bool
+files_good(const struct config *config, char *error, size_t cap)
+{
+	struct store_settings store;
+	char password[256], application[96];
+	bool good = certificates_good(config, error, cap) &&
+		    settings_store(&store, config, 1, password, sizeof(password), application,
+				   sizeof(application), error, cap);
+	explicit_bzero(password, sizeof(password));
+	return good;
+}
+
 static bool
 open_sip_sockets(struct master *master, char *error, size_t cap)
 {
@@ -114,7 +127,7 @@ start(struct master *master, char *error, size_t cap)
 	snprintf(node->name, sizeof(node->name), "%s", config->server.name);
 	node->started_ms = node->loaded_ms = clock_real_ms();
 	node->master_pid = getpid();
-	if (!certificates_good(config, error, cap) || !open_sip_sockets(master, error, cap) ||
+	if (!files_good(config, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))
 		return false;
 	if (!open_signals(master)) {
@@ -265,7 +278,7 @@ reload(struct master *master)
 		refuse_reload(error);
 		return;
 	}
-	if (!certificates_good(fresh, error, sizeof(error)))
+	if (!files_good(fresh, error, sizeof(error)))
 		goto refused;
 	if (!sockets_plan(&plan, fresh) || (text = config_to_memory(fresh)) < 0) {
 		snprintf(error, sizeof(error), "out of memory");

@@ -3,10 +3,14 @@
  * can cause at will is held back: failed log-ins are logged once a second for each source and
  * reason, with the number of those in between, and so many a second of all sources.
  */
+#include <string.h>
+
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/table.h"
 #include "requests.h"
+
+#define HTTP_TOLD_MS 3600000u
 
 enum kind { KIND_SILENT, KIND_REGISTRATION, KIND_CHALLENGE, KIND_FAILED, KIND_REFUSED };
 
@@ -126,4 +130,24 @@ report_silence(const struct peer *peer, enum reason reason)
 	log_endpoint(&line, "src", &peer->source);
 	log_word(&line, "transport", transport_word(peer->transport));
 	log_end(&line);
+}
+
+/* A health check that was pointed at the wrong port looks for ever like a dead server. */
+void
+report_foreign(struct requests *all, const struct peer *peer, struct str octets)
+{
+	struct str line, rest;
+	uint64_t now_ms = loop_now_ms(all->loop);
+	char source[64];
+	str_cut(octets, '\n', &line, &rest);
+	if (memmem(line.p, line.len, " HTTP/", 6) == NULL ||
+	    (all->http_told_ms != 0 && now_ms - all->http_told_ms < HTTP_TOLD_MS))
+		return;
+	all->http_told_ms = now_ms;
+	struct writer w = writer_on(source, sizeof(source));
+	ip_write(&w, &peer->source.ip);
+	log_message(LOG_LEVEL_NOTICE, "request.foreign",
+		    "HTTP request on sip listener from %.*s; point the health check at port 8081 "
+		    "/readyz",
+		    STR_ARG(writer_text(&w)));
 }

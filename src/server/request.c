@@ -406,8 +406,10 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 		return false;
 	}
 	tag_write(&all->tags, &rq->message, rq->to_tag);
-	if (fault != SIP_FAULT_NONE)
+	if (fault != SIP_FAULT_NONE) {
+		report_foreign(all, peer, octets);
 		return refuse_fault(rq, fault);
+	}
 	stats->requests++;
 	if (from_scanner(rq)) {
 		drop(rq, REASON_SCANNER);

@@ -74,6 +74,7 @@ struct requests {
 	bool overloaded;
 	bool overload_told;	/* the log says so */
 	uint64_t overloaded_ms; /* when it was so last */
+	uint64_t http_told_ms;	/* when the log last told of a probe on a SIP port; 0: never */
 	int64_t latest_ms;	/* the latest time given to a registration: time never goes back */
 	struct failure_slot failure_slots[FAILURE_SLOTS];
 	int64_t failure_second;		/* that of the last line … */
@@ -137,3 +138,5 @@ bool reply_octets(struct request *rq, struct str octets);
 void report_answer(struct requests *all, const struct request *rq, enum reason reason);
 /* For what is not answered. */
 void report_silence(const struct peer *peer, enum reason reason);
+/* What was refused: when it is HTTP, the log says so, once an hour. */
+void report_foreign(struct requests *all, const struct peer *peer, struct str octets);

@@ -185,6 +185,7 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 		start_message(all, peer, message);
 		break;
 	case SIP_FRAME_GARBAGE:
+		report_foreign(all, peer, octets);
 		stats->parse_errors++;
 		break;
 	}

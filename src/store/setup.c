@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "inside.h"
 
+#define CLOCK_WARN_S 10
+
 /* The server gives up a little before we do, so that the outcome is known. */
 #define STATEMENT_SHARE_PERCENT 90
 #define LOCK_TIMEOUT "200ms"
@@ -55,6 +57,18 @@ static bool
 is_true(const PGresult *rows, int column)
 {
 	return PQgetvalue(rows, 0, column)[0] == 't';
+}
+
+/* Once for each process, before it is up for the first time. */
+static void
+warn_of_clock(int64_t offset_ms)
+{
+	long long seconds = llabs(offset_ms) / 1000;
+	if (seconds >= CLOCK_WARN_S)
+		log_message(LOG_LEVEL_WARNING, "db.clock",
+			    "system clock differs from database by %llds; nonces and expiry "
+			    "suffer; check NTP",
+			    seconds);
 }
 
 /* In the order of check_server.sql. */
@@ -130,10 +144,11 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
 	if (batch->statement != STATEMENT_CHECK_SERVER)
 		return true;
-	if (!lane->store->was_up)
-		store_clock_learn(lane->store,
-				  strtoll(PQgetvalue(batch->rows, 0, CLOCK_MS), NULL, 10),
-				  loop_now_ms(lane->store->loop));
+	if (!lane->store->was_up) {
+		int64_t clock_ms = strtoll(PQgetvalue(batch->rows, 0, CLOCK_MS), NULL, 10);
+		warn_of_clock(clock_ms - loop_real_ms(lane->store->loop));
+		store_clock_learn(lane->store, clock_ms, loop_now_ms(lane->store->loop));
+	}
 	return judge_server(lane, batch->rows);
 }
 

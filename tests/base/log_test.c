@@ -234,5 +234,31 @@ START_TEST(long_messages_are_cut_in_order)
 }
 END_TEST
 
+/* A reader that stands still stops nobody; when it goes on it is told how much it missed. */
+START_TEST(nobody_waits_for_the_reader)
+{
+	char out[16384];
+	char octets[4096] = { 0 };
+	unsigned filled = 0;
+	capture();
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
+	while (write(STDERR_FILENO, octets, sizeof(octets)) > 0)
+		filled++;
+	ck_assert_uint_gt(filled, 0);
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_SETFL, 0), 0); /* blocking, as stderr is */
+	for (int i = 0; i < 3; i++)
+		log_message(LOG_LEVEL_INFO, "unheard", "%d", i);
+	for (; filled > 0; filled--)
+		ck_assert_int_eq(read(pipe_out, octets, sizeof(octets)), sizeof(octets));
+	log_message(LOG_LEVEL_INFO, "heard", "again");
+	log_message(LOG_LEVEL_INFO, "heard", "again");
+	captured(out);
+	ck_assert_ptr_nonnull(strstr(out, " warning log.lost count=3\n"));
+	ck_assert_ptr_null(strstr(out, "unheard"));
+	ck_assert_uint_eq(count_of(out, '\n'), 3);
+}
+END_TEST
+
 SUITE(log, network_text_cannot_forge_a_line, network_text_is_bounded, full_lines_stay_well_formed,
-      forms, words_with_controls_are_quoted, levels, long_messages_are_cut_in_order)
+      forms, words_with_controls_are_quoted, levels, long_messages_are_cut_in_order,
+      nobody_waits_for_the_reader)

@@ -62,7 +62,7 @@ START_TEST(a_message_in_drips)
 }
 END_TEST
 
-/* SEC-26.1.5-4, OUT-5.4-1: half a keep-alive is not the beginning of a message, however long it
+/* SEC-26.1.5-4: half a keep-alive is not the beginning of a message, however long it
  * waits for its other half */
 START_TEST(half_a_keepalive_is_never_late)
 {

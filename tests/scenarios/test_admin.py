@@ -601,7 +601,7 @@ def test_tokens_file_that_everybody_reads_or_lacks(env):
     other = with_tcp(env)
     os.unlink(other.tokens)
     other.start()
-    other.wait_log(r"admin.tokens_file \S+: No such file or directory; admin.listen refuses everybody")
+    other.wait_log(r"admin.tokens_file .+: No such file or directory; admin.listen refuses everybody")
     ask(other.tcp, "GET", API + "/stats", fields=bearer("reader")).expect(401)
 
 

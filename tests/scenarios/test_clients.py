@@ -125,6 +125,9 @@ def test_sipsak_options(env):
 
 def phone_directory(env, server, name):
     """A place for the files of a phone, with the CA: baresip and Linphone take no path with a blank in it."""
+    with open("/proc/net/route") as file:
+        if len(file.readlines()) < 2:
+            raise Skip("baresip and Linphone do not start where loopback is the only network")
     directory = os.path.join(env.sockets, name)
     os.makedirs(directory)
     shutil.copy(server.certificates + "/ca.pem", directory)

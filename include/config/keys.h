@@ -134,7 +134,8 @@ enum config_type {
 	  "neither SIP nor keep-alive "                                                            \
 	  "(CRLF CRLF) arrived for so long")                                                       \
 	X(connection, max_per_ip, config, connection.max_per_ip, COUNT, "256", 1, 1000000, NULL,   \
-	  RESTART, "connections of one source; limits.exempt names exceptions")                    \
+	  RESTART,                                                                                 \
+	  "connections of one source, counted by each worker; limits.exempt names exceptions")     \
 	X(connection, udp_receive_buffer, config, connection.udp_receive_buffer, SIZE, "4m",       \
 	  64 * CONFIG_KILO, CONFIG_GIGA, NULL, RESTART,                                            \
 	  "per socket; the kernel caps it at net.core.rmem_max")                                   \
@@ -197,7 +198,7 @@ enum config_type {
 	  "required | ignore : ignore = ready although fsync or synchronous_commit is off; 200 "   \
 	  "may then be forgotten")                                                                 \
 	X(limits, per_ip_rate, config, limits.per_ip_rate, RATE, "50/s", 1, 1000000, NULL,         \
-	  RESTART, "requests of one source; /s, /m or /h")                                         \
+	  RESTART, "requests of one source, counted by each worker; /s, /m or /h")                 \
 	X(limits, per_ip_burst, config, limits.per_ip_burst, COUNT, "200", 1, 1000000, NULL,       \
 	  RESTART, "")                                                                             \
 	X(limits, per_aor_rate, config, limits.per_aor_rate, RATE, "2/s", 1, 1000000, NULL,        \

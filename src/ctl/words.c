@@ -1,4 +1,5 @@
 /* Words on stderr, questions on the terminal. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,20 +86,33 @@ read_line(const char *prompt, char *line, size_t cap)
 	return len > 0;
 }
 
+static struct termios terminal_before;
+
+/* Ctrl-C at the prompt: the terminal shows again what is typed. */
+static void
+on_interrupt(int signal_number)
+{
+	(void)signal_number;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+	_exit(130);
+}
+
 static bool
 ask_twice(const char *user, char *password, size_t cap)
 {
-	struct termios before, silent;
+	struct termios silent;
 	char *prompt, again[CTL_PASSWORD_MAX + 3];
-	if (tcgetattr(STDIN_FILENO, &before) != 0 ||
+	if (tcgetattr(STDIN_FILENO, &terminal_before) != 0 ||
 	    asprintf(&prompt, "Password for %s: ", user) < 0)
 		return false;
-	silent = before;
+	silent = terminal_before;
+	signal(SIGINT, on_interrupt);
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	bool good = read_line(prompt, password, cap) &&
 		    read_line("\nOnce more: ", again, sizeof(again));
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+	signal(SIGINT, SIG_DFL);
 	fputc('\n', stderr);
 	if (good && strcmp(password, again) != 0) {
 		ctl_error("the two differ");

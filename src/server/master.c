@@ -110,7 +110,7 @@ open_sip_sockets(struct master *master, char *error, size_t cap)
 	}
 	for (size_t i = 0; i < master->sockets.count; i++)
 		if (!listening_open(&master->sockets.items[i], master->config->server.workers,
-				    error, cap))
+				    false, error, cap))
 			return false;
 	return true;
 }
@@ -161,6 +161,18 @@ config_to_memory(const struct config *config)
 	return fd;
 }
 
+/* A bind that is narrowed or widened meets our own sockets on its port. */
+static bool
+port_served(const struct sockets *old, const struct listening *item)
+{
+	for (size_t i = 0; i < old->count; i++)
+		if (old->items[i].transport == item->transport &&
+		    old->items[i].bound.ip.family == item->bound.ip.family &&
+		    old->items[i].bound.port == item->bound.port && old->items[i].open)
+			return true;
+	return false;
+}
+
 /* Sockets that are in the new plan and not in the old one are opened; all or none. Those in both
  * are taken over. */
 static bool
@@ -175,7 +187,7 @@ open_added(struct sockets *plan, const struct sockets *old, uint32_t workers, ch
 			item->open = before->open;
 			continue;
 		}
-		if (listening_open(item, workers, error, cap))
+		if (listening_open(item, workers, port_served(old, item), error, cap))
 			continue;
 		while (i-- > 0)
 			if (sockets_find(old, &plan->items[i]) == NULL)

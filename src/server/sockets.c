@@ -144,17 +144,19 @@ sockets_find(const struct sockets *sockets, const struct listening *like)
 }
 
 bool
-listening_open(struct listening *item, uint32_t workers, char *error, size_t error_cap)
+listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char *error,
+	       size_t error_cap)
 {
 	char setting[128];
 	snprintf(setting, sizeof(setting), "listener \"%s\" bind", item->listener);
-	int probe = bound_socket(item->transport, &item->bound, false);
-	if (probe < 0) {
+	int probe = port_is_ours ? -1 : bound_socket(item->transport, &item->bound, false);
+	if (probe < 0 && !port_is_ours) {
 		describe(error, error_cap, transport_word(item->transport), &item->bound,
 			 item->transport, setting);
 		return false;
 	}
-	close(probe);
+	if (probe >= 0)
+		close(probe);
 	for (uint32_t i = 0; i < workers; i++) {
 		item->fds[i] = bound_socket(item->transport, &item->bound, true);
 		if (item->fds[i] < 0) {

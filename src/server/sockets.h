@@ -30,8 +30,11 @@ struct sockets {
 bool sockets_plan(struct sockets *sockets, const struct config *config);
 /* The item that serves the same transport and address; NULL when there is none. */
 struct listening *sockets_find(const struct sockets *sockets, const struct listening *like);
-/* One socket a worker; false with a sentence in error that names whoever has the port. */
-bool listening_open(struct listening *item, uint32_t workers, char *error, size_t error_cap);
+/* One socket a worker; false with a sentence in error that names whoever has the port.
+ * port_is_ours: another address of the port is served by us already, so that nobody need be asked
+ * (0.0.0.0 becomes 127.0.0.1). */
+bool listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char *error,
+		    size_t error_cap);
 void listening_close(struct listening *item, uint32_t workers);
 /* The socket of one worker alone: closed, the kernel spreads its share to the others; opened again
  * later, or false with errno. Nothing happens to one that is closed, or open, already. */

@@ -68,7 +68,7 @@ add_listener(struct family *family)
 	*item = (struct listening){ .transport = TRANSPORT_UDP,
 				    .bound = free_port(),
 				    .listener = "test" };
-	ck_assert_msg(listening_open(item, WORKERS, error, sizeof(error)), "%s", error);
+	ck_assert_msg(listening_open(item, WORKERS, false, error, sizeof(error)), "%s", error);
 }
 
 static void

@@ -284,6 +284,26 @@ def closed(port):
     return False
 
 
+def test_a_bind_is_narrowed_and_widened_in_place(env):
+    server = env.start(TWO)
+    port = free_ports(1)
+
+    def listening():
+        """Local addresses of the port, as the kernel lists them: both workers have let go of the other one."""
+        with open("/proc/net/tcp") as table:
+            return {line.split()[1].split(":")[0] for line in table if line.split()[1].endswith(":%04X" % port) and
+                    line.split()[3] == "0A"}
+
+    for address, kernel in (("0.0.0.0", "00000000"), ("127.0.0.1", "0100007F"), ("0.0.0.0", "00000000")):
+        reload(server, {("listener", "more"): {"bind": ["%s:%d" % (address, port)], "transport": ["udp", "tcp"]}})
+        server.wait(lambda: listening() == {kernel}, "only %s is bound" % address)
+        for _ in range(6):  # both workers
+            for transport, wire in (("tcp", Stream), ("udp", Udp)):
+                phone = Phone(wire(("127.0.0.1", port), server.transcript), transport)
+                phone.opt().expect(200)
+                phone.close()
+
+
 def test_listener_on_a_port_that_is_taken_is_refused(env):
     server = env.start()
     streams, free = open_streams(server), free_ports(1)

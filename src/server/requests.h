@@ -17,7 +17,8 @@
 #include "store/store.h"
 #include "tag.h"
 
-#define REQUEST_ARENA_LIMIT (512u * 1024) /* the largest message with all that is made of it */
+/* The largest message with all that is made of it, once for each time that it is decided again. */
+#define REQUEST_ARENA_LIMIT (4u * 1024 * 1024)
 #define REPLY_STREAM_MAX (192u * 1024)
 #define REPLY_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
 #define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */

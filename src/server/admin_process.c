@@ -10,7 +10,6 @@
 #include "process.h"
 #include "settings.h"
 
-#define TICK_MS 500u
 #define SWEEP_MS 5000u
 #define SWEEP_AGAIN_MS 50u
 #define CONNECTIONS 2u
@@ -22,7 +21,6 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
-	struct timer tick;
 };
 
 static _Noreturn void
@@ -30,13 +28,6 @@ fail(const char *why)
 {
 	log_message(LOG_LEVEL_ERROR, "start", "admin: %s", why);
 	exit(EXIT_FAILURE);
-}
-
-static void
-tick(struct timer *timer)
-{
-	struct admin_process *process = container_of(timer, struct admin_process, tick);
-	timer_start(process->loop, &process->tick, TICK_MS, tick);
 }
 
 static void
@@ -110,7 +101,6 @@ admin_main(const struct birth *birth)
 	process.admin = admin_open(process.loop, &settings, error, sizeof(error));
 	if (process.admin == NULL)
 		fail(error);
-	tick(&process.tick);
 	loop_run(process.loop);
 	store_close(process.store);
 	admin_close(process.admin);

@@ -93,3 +93,4 @@ void user_show(struct exchange *x);
 void user_change(struct exchange *x);
 void user_delete(struct exchange *x);
 void stats_show(struct exchange *x);
+void openapi_show(struct exchange *x);

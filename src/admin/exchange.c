@@ -182,21 +182,29 @@ exchange_header(struct exchange *x, const char *name, const char *value)
 		MHD_add_response_header(x->response, name, value);
 }
 
-/* text (may be NULL) is taken over. */
+/* response (NULL: memory is out) is taken over; type NULL: there is no body. */
 static void
-answer(struct exchange *x, unsigned status, char *text, const char *type)
+answer_with(struct exchange *x, unsigned status, struct MHD_Response *response, const char *type)
 {
-	x->response = MHD_create_response_from_buffer(text == NULL ? 0 : strlen(text), text,
-						      text == NULL ? MHD_RESPMEM_PERSISTENT
-								   : MHD_RESPMEM_MUST_FREE);
-	if (x->response == NULL)
-		free(text);
-	if (text != NULL)
+	x->response = response;
+	if (type != NULL)
 		exchange_header(x, "Content-Type", type);
 	exchange_header(x, "Cache-Control", "no-store");
 	x->status = status;
 	x->answered = true;
 	resume(x);
+}
+
+/* text (may be NULL) is taken over. */
+static void
+answer(struct exchange *x, unsigned status, char *text, const char *type)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		text == NULL ? 0 : strlen(text), text,
+		text == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	if (response == NULL)
+		free(text);
+	answer_with(x, status, response, text == NULL ? NULL : type);
 }
 
 void
@@ -220,6 +228,15 @@ void
 exchange_answer_text(struct exchange *x, unsigned status, const char *text)
 {
 	answer(x, status, strdup(text), "text/plain; charset=utf-8");
+}
+
+void
+exchange_answer_static(struct exchange *x, struct str octets, const char *type)
+{
+	answer_with(x, 200,
+		    MHD_create_response_from_buffer(octets.len, (void *)(uintptr_t)octets.p,
+						    MHD_RESPMEM_PERSISTENT),
+		    type);
 }
 
 void

@@ -77,6 +77,8 @@ void exchange_commit(struct exchange *x, void (*then)(struct exchange *));
 void exchange_answer(struct exchange *x, unsigned status, json_t *document);
 void exchange_answer_empty(struct exchange *x, unsigned status);
 void exchange_answer_text(struct exchange *x, unsigned status, const char *text);
+/* Octets that live as long as the process. */
+void exchange_answer_static(struct exchange *x, struct str octets, const char *type);
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		      const char *detail, const char *field, const char *hint);
 void exchange_header(struct exchange *x, const char *name, const char *value);

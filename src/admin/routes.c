@@ -17,6 +17,7 @@ static const struct route routes[] = {
 	{ "PATCH", "users/{}", ROLE_ADMIN, "", user_change },
 	{ "DELETE", "users/{}", ROLE_ADMIN, "", user_delete },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
+	{ "GET", "openapi.json", ROLE_READ, "", openapi_show },
 };
 
 static bool

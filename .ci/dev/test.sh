@@ -1,6 +1,6 @@
 # test and lint: every check leaves lines "pass|fail|skip<TAB>where<TAB>test" in .dev/test/results, and the last line counts them.
 
-T=$DEV/test
+T=${ROLLCALL_TEST_STATE:-$DEV/test}
 RESULTS=$T/results
 : "${TEST_BUILD:=$DEV/build-test}"
 

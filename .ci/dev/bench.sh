@@ -1,0 +1,18 @@
+# bench: measurements on a release build and a cluster of their own; docs/benchmarks.md keeps what they showed.
+
+verb_bench() {
+	[ "${1:-}" = list ] || {
+		echo "usage: ./dev bench list [ADDRESSES]" >&2
+		exit 2
+	}
+	T=$DEV/bench TEST_BUILD=$BUILD RESULTS=$DEV/bench/results
+	export TEST_BUILD ROLLCALL_TEST_STATE="$T" # for the steps, which are shells of their own
+	# shellcheck disable=SC2086
+	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_RUN
+	build_step 2/3
+	test_database_step 3/3
+	trap test_database_stop EXIT
+	trap 'exit 130' INT TERM
+	echo
+	"$ROOT/tests/bench/$@"
+}

@@ -24,6 +24,7 @@ verb_test() {
 	test_units
 	test_fuzz_corpora
 	test_lint
+	test_first_minutes
 	test_scenarios
 	test_rows
 	test_summary
@@ -175,6 +176,10 @@ lint_tidy() {
 }
 verb_lint() {
 	lint_format && lint_tidy && echo "lint is clean"
+}
+
+test_first_minutes() {
+	! wanted first_minutes || check tests/first_minutes "up, down and reset in a fresh copy" "$ROOT/tests/first_minutes" "$T"
 }
 
 test_scenarios() {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/stats.h"
 
 #define TEXT_SHOWN 256
 #define END_RESERVED 256 /* for the node's name and the end of the line */
@@ -15,7 +16,7 @@
 static enum log_level current_level = LOG_LEVEL_INFO;
 static enum log_format current_format = LOG_FORMAT_TEXT;
 static char current_node[64];
-static uint64_t lost; /* lines that nobody took */
+static uint64_t lost; /* lines that nobody took, not told yet */
 
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug" };
 static const int syslog_priority[] = { 3, 4, 5, 6, 7 };
@@ -198,6 +199,7 @@ log_end(struct log_line *line)
 {
 	if (!stderr_has_room()) {
 		lost++;
+		stats->log_dropped++;
 		return;
 	}
 	tell_lost();

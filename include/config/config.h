@@ -14,6 +14,7 @@
 #include "base/log.h"
 
 enum config_schemes { CONFIG_SCHEMES_BOTH, CONFIG_SCHEMES_SIPS, CONFIG_SCHEMES_SIP };
+enum config_path { CONFIG_PATH_NO, CONFIG_PATH_YES, CONFIG_PATH_LENIENT };
 enum config_client_auth {
 	CONFIG_CLIENT_AUTH_OFF,
 	CONFIG_CLIENT_AUTH_REQUEST,
@@ -32,6 +33,7 @@ struct config_domain {
 	bool require_tls;
 	bool compatible;	       /* contacts = compatible */
 	struct config_list algorithms; /* checked names */
+	struct config_list service_route;
 };
 struct config_listener {
 	char *name;
@@ -89,6 +91,7 @@ struct config {
 		uint32_t expires_jitter; /* percent */
 		uint32_t max_contacts, max_contacts_per_request;
 		bool replace_oldest;
+		enum config_path path;
 	} registration;
 	struct {
 		char *url;

@@ -2,7 +2,7 @@
 -- $1 domain or null, $2 beginning of the user part or null, $3 transport or null, $4 after_aor, $5 after_id, $6 rows,
 -- $7 now in ms since 1970
 select a.aor, b ->> 'id', b ->> 'u', b ->> 'i', b ->> 't', b ->> 'f', b ->> 'n', b ->> 'q', b ->> 'c', b ->> 's', b ->> 'a',
-	b ->> 'k', b ->> 'm', b ->> 'e'
+	b ->> 'k', b ->> 'm', b ->> 'e', b ->> 'h', coalesce(b ->> 'g', b ->> 'f'), coalesce(b ->> 'w', (b ->> 't' = 'tls')::text)
 from aor a, jsonb_array_elements(a.bindings) b
 where a.expires_at > to_timestamp($7::double precision / 1000)
 	and ($1::text is null or a.domain = $1)

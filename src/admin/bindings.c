@@ -6,6 +6,7 @@
 #include "admin_internal.h"
 #include "arguments.h"
 #include "json.h"
+#include "sip/scan.h"
 
 #define CONFLICTS_MAX 50u /* a phone in a loop is hard to catch; the deadline is the real limit */
 
@@ -19,6 +20,18 @@ json_instance(json_t *text)
 	json_t *value = str_empty(urn) ? json_null() : json_stringn(urn.p, urn.len);
 	json_decref(text);
 	return value;
+}
+
+/* The values of a Path, in the order to visit; text is given up. */
+static json_t *
+json_path(json_t *text)
+{
+	struct str rest = { json_string_value(text), json_string_length(text) }, hop;
+	json_t *hops = json_array();
+	for (bool bad = false; sip_next_member(&rest, &hop, &bad);)
+		json_array_append_new(hops, json_stringn(hop.p, hop.len));
+	json_decref(text);
+	return hops;
 }
 
 static json_t *
@@ -50,24 +63,29 @@ enum column {
 	AGENT,
 	CREATED,
 	UPDATED,
-	EXPIRES
+	EXPIRES,
+	PATH,
+	PEER,
+	SECURE
 };
 
 static json_t *
 json_row(struct exchange *x, const struct store_rows *rows, int row, int64_t now_ms)
 {
-	struct str value[EXPIRES + 1];
-	for (int column = AOR; column <= EXPIRES; column++)
+	struct str value[SECURE + 1];
+	for (int column = AOR; column <= SECURE; column++)
 		value[column] = store_rows_value(rows, row, column);
 	int64_t expires_ms = milliseconds(value[EXPIRES]);
 	return json_pack(
-		"{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id",
+		"{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id",
 		json_wire(&x->arena, value[ID]), "aor", json_aor(value[AOR]), "contact",
 		json_wire(&x->arena, value[CONTACT]), "instance",
 		json_instance(json_wire(&x->arena, value[INSTANCE])), "transport",
 		json_wire(&x->arena, value[TRANSPORT]), "secure",
-		str_eq(value[TRANSPORT], STR("tls")), "source", json_wire(&x->arena, value[SOURCE]),
-		"node", json_wire(&x->arena, value[NODE]), "q", json_q(value[Q]), "call_id",
+		str_eq(value[SECURE], STR("true")), "source", json_wire(&x->arena, value[SOURCE]),
+		"peer", json_wire(&x->arena, value[PEER]), "node",
+		json_wire(&x->arena, value[NODE]), "q", json_q(value[Q]), "path",
+		json_path(json_wire(&x->arena, value[PATH])), "call_id",
 		json_wire(&x->arena, value[CALL_ID]), "cseq",
 		json_integer(milliseconds(value[CSEQ])), "user_agent",
 		json_wire(&x->arena, value[AGENT]), "created_at",
@@ -157,17 +175,18 @@ struct aor_work {
 static json_t *
 json_binding(const struct binding *b, struct str key, int64_t at_ms)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:I}", "id",
-			 json_octets(b->id), "aor", json_aor(key), "contact", json_octets(b->uri),
-			 "instance", json_instance(json_octets(b->instance)), "transport",
-			 transport_word(b->transport), "secure", b->transport == TRANSPORT_TLS,
-			 "source", json_octets(b->source), "node", json_octets(b->node), "q",
-			 b->q < 0 ? json_null() : json_real(b->q / 1000.0), "call_id",
-			 json_octets(b->call_id), "cseq", (json_int_t)b->cseq, "user_agent",
-			 json_octets(b->user_agent), "created_at", json_time(b->created_ms),
-			 "updated_at", json_time(b->updated_ms), "expires_at",
-			 json_time(b->expires_ms), "expires_in",
-			 (json_int_t)((b->expires_ms - at_ms + 999) / 1000));
+	return json_pack(
+		"{s:o,s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:I}", "id",
+		json_octets(b->id), "aor", json_aor(key), "contact", json_octets(b->uri),
+		"instance", json_instance(json_octets(b->instance)), "transport",
+		transport_word(b->transport), "secure", b->transport == TRANSPORT_TLS, "source",
+		json_octets(b->source), "peer", json_octets(b->source), "node",
+		json_octets(b->node), "q", b->q < 0 ? json_null() : json_real(b->q / 1000.0),
+		"path", json_path(json_octets(b->path)), "call_id", json_octets(b->call_id), "cseq",
+		(json_int_t)b->cseq, "user_agent", json_octets(b->user_agent), "created_at",
+		json_time(b->created_ms), "updated_at", json_time(b->updated_ms), "expires_at",
+		json_time(b->expires_ms), "expires_in",
+		(json_int_t)((b->expires_ms - at_ms + 999) / 1000));
 }
 
 static bool

@@ -23,10 +23,19 @@ cell_contact(json_t *item)
 	return both;
 }
 
+/* "tls", or with the proxies to go through: "udp via <sip:edge.example.com;lr>". */
 static char *
 cell_transport(json_t *item)
 {
-	return output_text(item, "transport");
+	char *transport = output_text(item, "transport"), *path, *both = NULL;
+	if (json_array_size(json_object_get(item, "path")) == 0)
+		return transport;
+	path = output_text(item, "path");
+	if (transport == NULL || path == NULL || asprintf(&both, "%s via %s", transport, path) < 0)
+		both = NULL;
+	free(path);
+	free(transport);
+	return both;
 }
 
 static char *
@@ -70,10 +79,10 @@ static const struct column show_columns[] = {
 	{ "AGENT", true, cell_agent },
 };
 static const char *const fields[] = { "id",	    "aor",	  "contact",	"instance",
-				      "transport",  "secure",	  "source",	"node",
-				      "q",	    "call_id",	  "cseq",	"user_agent",
-				      "created_at", "updated_at", "expires_at", "expires_in",
-				      NULL };
+				      "transport",  "secure",	  "source",	"peer",
+				      "node",	    "q",	  "path",	"call_id",
+				      "cseq",	    "user_agent", "created_at", "updated_at",
+				      "expires_at", "expires_in", NULL };
 
 static const struct listing list_listing = { list_columns, COUNT(list_columns), fields };
 static const struct listing show_listing = { show_columns, COUNT(show_columns), fields };

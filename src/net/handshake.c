@@ -7,29 +7,20 @@
 #include "internal.h"
 #include "session.h"
 
-#define LOG_EVERY_MS 1000
-
-/* A flood of failures is one line a second, with how many were held back. */
+/* A flood of failures is a line a second for each source, with how many were held back. */
 static void
 log_failure(struct connection *c, enum reason reason, struct str words)
 {
-	struct quiet_log *quiet = &c->net->tls_log;
-	uint64_t now = loop_now_ms(c->net->loop);
 	struct log_line line;
-	if (now < quiet->next_ms) {
-		quiet->held_back++;
+	uint32_t count = quiet_count(&c->net->tls_log, &c->peer.source.ip, reason,
+				     loop_now_ms(c->net->loop));
+	if (count == 0 || !log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed"))
 		return;
-	}
-	if (log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed")) {
-		log_word(&line, "reason", reason_word(reason));
-		log_endpoint(&line, "src", &c->peer.source);
-		if (quiet->held_back > 0)
-			log_number(&line, "count", (int64_t)quiet->held_back + 1);
-		log_text(&line, "error", words);
-		log_end(&line);
-	}
-	quiet->next_ms = now + LOG_EVERY_MS;
-	quiet->held_back = 0;
+	log_word(&line, "reason", reason_word(reason));
+	log_endpoint(&line, "src", &c->peer.source);
+	log_count(&line, count);
+	log_text(&line, "error", words);
+	log_end(&line);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/quiet.h"
 #include "net/net.h"
 #include "net/timer.h"
 
@@ -31,12 +32,6 @@ struct connection_slot {
 	uint32_t next_free;
 };
 
-/* Lines about failed handshakes, one a second at most. */
-struct quiet_log {
-	uint64_t next_ms;
-	uint64_t held_back;
-};
-
 struct net {
 	struct loop *loop;
 	struct net_user *user;
@@ -55,8 +50,8 @@ struct net {
 	struct timer accept_pause;
 	bool accept_paused;	  /* said so in the log already */
 	uint32_t handshake_steps; /* left in this turn */
-	struct quiet_log tls_log;
-	char *scratch; /* SCRATCH_BYTES; what a connection reads goes through here */
+	struct quiet tls_log;	  /* tls.failed */
+	char *scratch;		  /* SCRATCH_BYTES; what a connection reads goes through here */
 };
 
 /* What an attempt to read or write came to. */

@@ -20,6 +20,7 @@ enum control_verb {
 	CONTROL_SERVE,	   /* the descriptor is a socket for transport and bound */
 	CONTROL_UNSERVE,   /* stop serving that one */
 	CONTROL_LOG_LEVEL, /* level */
+	CONTROL_LOG,	   /* the descriptor is what the log is written to from now on */
 	CONTROL_ASK,	   /* to the master: id, command */
 	CONTROL_REPORT,	   /* from the master: id, outcome, the descriptor a memo (base/memo.h) */
 };

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "logfile.h"
 #include "master.h"
 
 #define TURN_MS 200
@@ -119,6 +120,16 @@ start(struct master *master, char *error, size_t cap)
 	return true;
 }
 
+static bool
+open_log(const struct config *config, char *error, size_t cap)
+{
+	int fd = logfile_open(config->log.file, error, cap);
+	if (fd >= 0)
+		log_output(fd);
+	process_log_setup(config);
+	return fd >= 0;
+}
+
 /* --- log level --------------------------------------------------------------------------- */
 
 static void
@@ -192,6 +203,7 @@ apply(struct master *master, struct reload *fresh)
 {
 	log_level_configured(master, fresh->config);
 	struct control_message message = { .verb = CONTROL_RELOAD, .level = log_get_level() };
+	logfile_use(&master->children, fresh->log);
 	children_tell(&master->children, &message, fresh->text);
 	tell_sockets(master, &fresh->plan);
 	close(fresh->text);
@@ -360,11 +372,13 @@ take_signals(struct master *master)
 		case SIGHUP:
 			hang_up(master);
 			break;
+		case SIGUSR1:
+			logfile_reopen(&master->children, master->config->log.file);
+			break;
 		case SIGUSR2:
 			toggle_debug(master);
 			break;
-		default: /* SIGCHLD is looked after in every turn, SIGUSR1 has no log file to reopen
-			  */
+		default: /* SIGCHLD is looked after in every turn */
 			break;
 		}
 	}
@@ -379,7 +393,7 @@ note_serving(struct master *master)
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		all = all && master->memory.pages[i].ready != 0;
 	if (all && !node->serving && master->phase == PHASE_SERVING) {
-		log_message(LOG_LEVEL_NOTICE, "ready", "serving");
+		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
 		node->serving = true;
 	}
 	if (master->phase == PHASE_STOPPING)
@@ -437,12 +451,13 @@ master_main(const struct launch *launch, struct config *config)
 	char error[1024];
 	master.launch = launch;
 	master.config = master.boot = config;
-	process_log_setup(config);
 	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
-	if (!start(&master, error, sizeof(error))) {
+	if (!open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
 		log_message(LOG_LEVEL_ERROR, "start", "%s", error);
+		if (log_descriptor() != STDERR_FILENO)
+			fprintf(stderr, "error: %s\n", error);
 		return EXIT_FAILURE;
 	}
 	children_init(&master.children, &master.memory);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "logfile.h"
 #include "process.h"
 #include "settings.h"
 
@@ -225,11 +226,22 @@ compare(struct reload *reload, const struct running *running, struct memo *memo)
 	compare_certificates(running->marks, &reload->marks, memo);
 }
 
+static bool
+judge_log(struct reload *reload, bool check, struct memo *memo)
+{
+	const char *path = reload->config->log.file;
+	char error[512];
+	if (check)
+		return logfile_check(path, error, sizeof(error)) || find_fault(memo, error);
+	reload->log = logfile_open(path, error, sizeof(error));
+	return reload->log >= 0 || find_fault(memo, error);
+}
+
 void
 reload_prepare(struct reload *reload, struct config *config, const struct running *running,
 	       bool check, struct memo *memo)
 {
-	*reload = (struct reload){ .config = config, .text = -1 };
+	*reload = (struct reload){ .config = config, .text = -1, .log = -1 };
 	bool good = files_judge(config, &reload->marks, memo);
 	if (good)
 		compare(reload, running, memo);
@@ -237,6 +249,7 @@ reload_prepare(struct reload *reload, struct config *config, const struct runnin
 		good = find_fault(memo, "out of memory");
 	if (good && !check && (reload->text = config_to_memory(config)) < 0)
 		good = find_fault(memo, "out of memory");
+	good = judge_log(reload, check || !good, memo) && good;
 	/* A port that is taken is worth telling even when a file is no good. */
 	reload->good = open_added(&reload->plan, running, check || !good, memo) && good;
 	if (!reload->good)
@@ -248,10 +261,12 @@ reload_forget(struct reload *reload)
 {
 	if (reload->text >= 0)
 		close(reload->text);
+	if (reload->log >= 0 && reload->log != STDERR_FILENO)
+		close(reload->log);
 	sockets_free(&reload->plan);
 	certificate_marks_free(&reload->marks);
 	config_free(reload->config);
-	*reload = (struct reload){ .text = -1 };
+	*reload = (struct reload){ .text = -1, .log = -1 };
 }
 
 /* --- log --------------------------------------------------------------------------------- */

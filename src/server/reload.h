@@ -40,6 +40,7 @@ struct reload {
 	struct sockets plan;   /* with its sockets open */
 	struct certificate_marks marks;
 	int text; /* the effective configuration as a file in memory, for the children */
+	int log;  /* what log.file names; -1: not opened */
 	bool good;
 };
 
@@ -48,7 +49,7 @@ struct reload {
 bool files_judge(const struct config *config, struct certificate_marks *marks, struct memo *memo);
 void certificate_marks_free(struct certificate_marks *marks);
 
-/* Takes a configuration that was read. check: no socket is opened. When it is not good
+/* Takes a configuration that was read. check: nothing is opened. When it is not good
  * everything is given up again. */
 void reload_prepare(struct reload *reload, struct config *config, const struct running *running,
 		    bool check, struct memo *memo);

@@ -365,6 +365,7 @@ on_control(struct control_watch *control, const struct control_message *message,
 	case CONTROL_UNSERVE:
 		unserve(worker, message->transport, &message->bound);
 		break;
+	case CONTROL_LOG:
 	case CONTROL_LOG_LEVEL:
 	case CONTROL_ASK:
 	case CONTROL_REPORT:

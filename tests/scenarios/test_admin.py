@@ -576,8 +576,8 @@ def test_roles_over_tcp(env):
     equal(server.database.value("select enabled from account where aor = 'alice@example.com'"), "t", "enabled")
     ask(server.tcp, "PATCH", API + "/users/alice@example.com", {"enabled": False}, bearer("writer")).expect(200)
     equal(server.database.value("select enabled from account where aor = 'alice@example.com'"), "f", "enabled")
-    server.wait_log(r"notice admin\.write status=200 token=admin method=\"PATCH\" path=\"/api/v1/users/alice@example\.com\"")
-    server.wait_log(r"notice admin\.write status=403 token=read method=\"PATCH\"")
+    server.wait_log(r"notice admin\.write status=200 token=admin node=reg-test method=\"PATCH\" path=\"/api/v1/users/alice@example\.com\"")
+    server.wait_log(r"notice admin\.write status=403 token=read node=reg-test method=\"PATCH\"")
     for secret in ("reader", "writer", "wrong"):
         true(secret not in server.log, "a token is in the log")
 

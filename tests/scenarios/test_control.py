@@ -71,8 +71,8 @@ def test_reload_reports_true_differences(env):
     true(report["applied"][-1].startswith("certificate main (expires 20"), "%r" % report["applied"])
     equal(len(report["applied"]), 3, "number of changes")
     true("not served domain" in report["warnings"][0] or "new.example" in report["warnings"][0], "%r" % report["warnings"])
-    server.wait_log(r"notice reload message=\"applied: domain new\.example added\"")
-    server.wait_log(r"notice reload message=\"applied: limits\.per_ip_burst \d+ -> 777\"")
+    server.wait_log(r"notice reload node=reg-test message=\"applied: domain new\.example added\"")
+    server.wait_log(r"notice reload node=reg-test message=\"applied: limits\.per_ip_burst \d+ -> 777\"")
     server.wait_log(r"these take effect after a restart: server\.workers")
     equal({**nothing, "warnings": report["warnings"], "needs_restart": ["server.workers"]},
           call(server, "POST", "/reload").expect(200).json, "what is applied is applied")
@@ -86,7 +86,7 @@ def test_hang_up_logs_the_same_report(env):
     server = env.start()
     server.configure({("domain", "new.example"): {}})
     server.reload()
-    server.wait_log(r"notice reload message=\"applied: domain new\.example added\"")
+    server.wait_log(r"notice reload node=reg-test message=\"applied: domain new\.example added\"")
     server.configure({("domain", "new.example"): None})
     equal(call(server, "POST", "/reload").expect(200).json["applied"], ["domain new.example removed"], "applied")
 
@@ -106,7 +106,7 @@ def test_reload_of_a_bad_file_changes_nothing(env):
     equal(errors[1]["message"], "expires_min = 60 has no unit; write 60s or 1m", "message")
     checked = call(server, "POST", "/config:check").expect(200).json
     equal((checked["ok"], checked["errors"], checked["applied"]), (False, problem.json["errors"], []), "config:check")
-    server.wait_log(r"error reload message=\"reload refused, still running the previous configuration: "
+    server.wait_log(r"error reload node=reg-test message=\"reload refused, still running the previous configuration: "
                     r".*rollcall\.conf:\d+: error: expires_min = 60 has no unit")
     equal(options(server), before, "configuration")
     still_open(streams)
@@ -144,8 +144,8 @@ def test_who_may(env):
         ask(server.tcp, method, API + path).expect(401, "unauthorized")
     equal(server.health()[0], 200, "/readyz")
     ask(server.tcp, "POST", API + "/reload", None, bearer("writer")).expect(200)
-    server.wait_log(r"notice admin\.write status=200 token=admin method=\"POST\" path=\"/api/v1/reload\"")
-    server.wait_log(r"notice admin\.write status=403 token=read method=\"POST\" path=\"/api/v1/drain\"")
+    server.wait_log(r"notice admin\.write status=200 token=admin node=reg-test method=\"POST\" path=\"/api/v1/reload\"")
+    server.wait_log(r"notice admin\.write status=403 token=read node=reg-test method=\"POST\" path=\"/api/v1/drain\"")
     true('method="GET"' not in server.log, "reading is no write")
 
 
@@ -251,8 +251,8 @@ def test_drain_and_undrain(env):
     time.sleep(3.2)  # the drain_delay that began is over
     still_open(streams)
     server.phone("tls").opt().expect(200)
-    server.wait_log(r"notice admin\.write status=202 uid=\d+ method=\"POST\" path=\"/api/v1/drain\"")
-    server.wait_log(r"notice drain message=\"called off; ready again\"")
+    server.wait_log(r"notice admin\.write status=202 uid=\d+ node=reg-test method=\"POST\" path=\"/api/v1/drain\"")
+    server.wait_log(r"notice drain node=reg-test message=\"called off; ready again\"")
 
 
 def test_undrain_comes_too_late(env):

@@ -167,7 +167,6 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->ask = settings->ask;
 	admin->ask_arg = settings->ask_arg;
 	list_init(&admin->commands);
-	admin->bindings = admin->users = admin->users_with_bindings = -1;
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -180,7 +179,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		admin_close(admin);
 		return NULL;
 	}
-	status_count_start(admin);
+	counts_start(admin);
 	return admin;
 }
 
@@ -205,7 +204,7 @@ admin_close(struct admin *admin)
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
-	timer_stop(&admin->count_timer);
+	counts_stop(admin);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
 	free(admin->surfaces);

@@ -97,6 +97,14 @@ open_sip_sockets(struct master *master, char *error, size_t cap)
 	return true;
 }
 
+/* Domains that a reload removes keep their counters. */
+static void
+label_domains(struct node *node, const struct config *config)
+{
+	for (size_t i = 0; i < config->domain_count; i++)
+		node_domain_add(&node->domains, config->domains[i].name);
+}
+
 static bool
 start(struct master *master, char *error, size_t cap)
 {
@@ -110,6 +118,8 @@ start(struct master *master, char *error, size_t cap)
 	node->started_ms = node->loaded_ms = clock_real_ms();
 	node->master_pid = getpid();
 	node->log_level = (int32_t)config->log.level;
+	label_domains(node, config);
+	stats_use(node_master_page(&master->memory));
 	if (!files_good(master, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))
 		return false;
@@ -204,6 +214,7 @@ apply(struct master *master, struct reload *fresh)
 	log_level_configured(master, fresh->config);
 	struct control_message message = { .verb = CONTROL_RELOAD, .level = log_get_level() };
 	logfile_use(&master->children, fresh->log);
+	label_domains(master->memory.node, fresh->config);
 	children_tell(&master->children, &message, fresh->text);
 	tell_sockets(master, &fresh->plan);
 	close(fresh->text);
@@ -245,6 +256,7 @@ master_reload_logged(struct master *master, bool *good)
 	size_t len = 0;
 	memo_open(&memo);
 	*good = master_reload(master, false, &memo);
+	stats->config_reloads[*good ? RELOADED_APPLIED : RELOADED_REFUSED]++;
 	int fd = memo_close(&memo);
 	int copy = fd < 0 ? -1 : dup(fd);
 	char *text = copy < 0 ? NULL : memo_read(copy, &len);

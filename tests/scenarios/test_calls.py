@@ -216,6 +216,7 @@ def test_views_show_what_the_phone_registered(env):
     reader(server)
     phone = server.phone()
     source = "%s:%d" % phone.wire.local
+    phone.prepare()
     contact = "sip:al%C3%AFce@10.1.2.3;ob"
     phone.reg("<%s>" % contact + ';q=0.5;+sip.instance="<urn:x:1>"', expires=600,
               fields=[("User-Agent", "Test 1.0"), ("Path", "<sip:p;lr>"), ("Supported", "path")]).expect(200)

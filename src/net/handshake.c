@@ -1,42 +1,42 @@
 /*
  * TLS handshakes as the loop sees them: bounded in one turn because each costs a signature, bounded
- * in time, counted and logged when they fail. A connection that said nothing was a probe, not a
- * failure.
+ * in time, counted and logged when they fail. A connection that said nothing, or that took our side
+ * of the handshake and left without an alert, was a probe and no failure.
  */
+#include <sys/socket.h>
+
 #include "base/log.h"
 #include "internal.h"
 #include "session.h"
-
-#define LOG_EVERY_MS 1000
 
 /* A flood of failures is one line a second, with how many were held back. */
 static void
 log_failure(struct connection *c, enum reason reason, struct str words)
 {
-	struct quiet_log *quiet = &c->net->tls_log;
-	uint64_t now = loop_now_ms(c->net->loop);
 	struct log_line line;
-	if (now < quiet->next_ms) {
-		quiet->held_back++;
+	uint64_t count;
+	if (!quiet_log_speaks(&c->net->tls_log, loop_now_ms(c->net->loop), &count) ||
+	    !log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed"))
 		return;
-	}
-	if (log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed")) {
-		log_word(&line, "reason", reason_word(reason));
-		log_endpoint(&line, "src", &c->peer.source);
-		if (quiet->held_back > 0)
-			log_number(&line, "count", (int64_t)quiet->held_back + 1);
-		log_text(&line, "error", words);
-		log_end(&line);
-	}
-	quiet->next_ms = now + LOG_EVERY_MS;
-	quiet->held_back = 0;
+	log_word(&line, "reason", reason_word(reason));
+	peer_log(&line, &c->peer);
+	if (count > 1)
+		log_number(&line, "count", (int64_t)count);
+	log_text(&line, "error", words);
+	log_end(&line);
+}
+
+static void
+count_failure(enum reason reason)
+{
+	stats->tls_failures++;
+	stats->outcomes[reason][TRANSPORT_TLS]++;
 }
 
 static void
 failed(struct connection *c, enum reason reason, struct str words)
 {
-	stats->tls_failures++;
-	stats->outcomes[reason][TRANSPORT_TLS]++;
+	count_failure(reason);
 	log_failure(c, reason, words);
 }
 
@@ -47,7 +47,18 @@ completed(struct connection *c)
 	if (session_resumed(c->ssl))
 		stats->tls_resumed++;
 	c->phase = PHASE_OPEN;
+	c->heard = false; /* a handshake alone is what a probe does */
 	fifo_start(&c->net->firsts, &c->deadline);
+}
+
+/* OpenSSL has read the first octets of what it took for a record; the rest of the line waits. */
+static bool
+speaks_otherwise(struct connection *c)
+{
+	struct net *net = c->net;
+	ssize_t count = recv(c->watch.fd, net->scratch, SCRATCH_BYTES, MSG_PEEK | MSG_DONTWAIT);
+	return count > 0 &&
+	       net->user->foreign(net->user, &c->peer, (struct str){ net->scratch, (size_t)count });
 }
 
 static void
@@ -56,7 +67,10 @@ broken(struct connection *c)
 	char buf[256];
 	struct writer words = writer_on(buf, sizeof(buf));
 	enum reason reason = session_failure(c->ssl, &words);
-	failed(c, reason, writer_text(&words));
+	if (speaks_otherwise(c))
+		count_failure(reason);
+	else
+		failed(c, reason, writer_text(&words));
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
 }
 
@@ -78,6 +92,8 @@ handshake_step(struct connection *c)
 	case IO_AGAIN:
 		break;
 	case IO_END:
+		if (session_answered(c->ssl))
+			c->heard = false; /* it saw our certificate and left: a probe */
 		if (c->heard)
 			failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("connection closed by peer"));
 		connection_kill(c, CLOSE_PEER);
@@ -91,6 +107,9 @@ handshake_step(struct connection *c)
 void
 handshake_late(struct connection *c)
 {
-	failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
+	if (c->heard)
+		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
+	else
+		stats->outcomes[REASON_FIRST_MESSAGE_TIMEOUT][TRANSPORT_TLS]++;
 	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
 }

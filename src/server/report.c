@@ -79,7 +79,7 @@ log_outcome(const struct request *rq, enum log_level level, const char *event, e
 	bool found;
 	log_word(&line, "reason", reason_word(reason));
 	log_number(&line, "status", r->answer.status);
-	log_endpoint(&line, "src", &rq->peer.source);
+	peer_log(&line, &rq->peer);
 	log_word(&line, "transport", transport_word(rq->peer.transport));
 	if (count > 0)
 		log_number(&line, "count", count);
@@ -127,27 +127,29 @@ report_silence(const struct peer *peer, enum reason reason)
 	if (reason == REASON_NONE || !log_begin(&line, LOG_LEVEL_DEBUG, "request.dropped"))
 		return;
 	log_word(&line, "reason", reason_word(reason));
-	log_endpoint(&line, "src", &peer->source);
+	peer_log(&line, peer);
 	log_word(&line, "transport", transport_word(peer->transport));
 	log_end(&line);
 }
 
 /* A health check that was pointed at the wrong port looks for ever like a dead server. */
-void
+bool
 report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 {
 	struct str line, rest;
 	uint64_t now_ms = loop_now_ms(all->loop);
 	char source[64];
 	str_cut(octets, '\n', &line, &rest);
-	if (memmem(line.p, line.len, " HTTP/", 6) == NULL ||
-	    (all->http_told_ms != 0 && now_ms - all->http_told_ms < HTTP_TOLD_MS))
-		return;
+	if (memmem(line.p, line.len, " HTTP/", 6) == NULL)
+		return false;
+	if (all->http_told_ms != 0 && now_ms - all->http_told_ms < HTTP_TOLD_MS)
+		return true;
 	all->http_told_ms = now_ms;
 	struct writer w = writer_on(source, sizeof(source));
 	ip_write(&w, &peer->source.ip);
 	log_message(LOG_LEVEL_NOTICE, "request.foreign",
-		    "HTTP request on sip listener from %.*s; point the health check at port 8081 "
+		    "HTTP request on sip listener from %.*s; point the health check at port %u "
 		    "/readyz",
-		    STR_ARG(writer_text(&w)));
+		    STR_ARG(writer_text(&w)), all->settings.health_port);
+	return true;
 }

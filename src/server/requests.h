@@ -139,5 +139,5 @@ bool reply_octets(struct request *rq, struct str octets);
 void report_answer(struct requests *all, const struct request *rq, enum reason reason);
 /* For what is not answered. */
 void report_silence(const struct peer *peer, enum reason reason);
-/* What was refused: when it is HTTP, the log says so, once an hour. */
-void report_foreign(struct requests *all, const struct peer *peer, struct str octets);
+/* What was refused: true when it is HTTP, and then the log says so, once an hour. */
+bool report_foreign(struct requests *all, const struct peer *peer, struct str octets);

@@ -110,7 +110,9 @@ odd_binding(struct str odd)
 		.user_agent = odd,
 		.node = odd,
 		.transport = TRANSPORT_TCP,
+		.secure = true,
 		.source = odd,
+		.peer = odd,
 		.created_ms = INT64_MIN,
 		.updated_ms = 0,
 	};
@@ -120,19 +122,16 @@ static void
 assert_same_binding(const struct binding *a, const struct binding *b)
 {
 	const struct str texts[][2] = {
-		{ a->id, b->id },
-		{ a->uri, b->uri },
-		{ a->display, b->display },
-		{ a->params, b->params },
-		{ a->call_id, b->call_id },
-		{ a->instance, b->instance },
-		{ a->node, b->node },
-		{ a->source, b->source },
-		{ a->user_agent, b->user_agent },
+		{ a->id, b->id },	    { a->uri, b->uri },
+		{ a->display, b->display }, { a->params, b->params },
+		{ a->call_id, b->call_id }, { a->instance, b->instance },
+		{ a->node, b->node },	    { a->source, b->source },
+		{ a->peer, b->peer },	    { a->user_agent, b->user_agent },
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		ck_assert(str_eq(texts[i][0], texts[i][1]));
 	ck_assert_int_eq(a->q, b->q);
+	ck_assert_int_eq(a->secure, b->secure);
 	ck_assert_uint_eq(a->requested_s, b->requested_s);
 	ck_assert_uint_eq(a->cseq, b->cseq);
 	ck_assert_int_eq(a->expires_ms, b->expires_ms);

@@ -133,6 +133,8 @@ struct config {
 	struct {
 		enum log_level level;
 		enum config_log_format format;
+		char *file; /* empty: stderr */
+		bool masked;
 	} log;
 	void *memory; /* the parser's own */
 };

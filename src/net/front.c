@@ -115,26 +115,27 @@ write_complaint(struct writer *w, const struct served_front *front, const struct
 	}
 }
 
-/* A flood of them is one line a second, with how many were held back. */
+/* A flood of them is a line a second for each source, with how many were held back. */
 static void
 report(struct net *net, const struct served_front *front, const struct peer *peer,
        enum proxy_status status, struct str octets)
 {
+	enum reason reason = REASON_PROXY_HEADER_MISSING;
 	char text[512];
 	struct writer w = writer_on(text, sizeof(text));
 	struct log_line line;
-	uint64_t count;
-	stats->outcomes[REASON_PROXY_HEADER_MISSING][peer->transport]++;
-	if (net->user->foreign(net->user, peer, octets) ||
-	    !quiet_log_speaks(&net->front_log, loop_now_ms(net->loop), &count) ||
-	    !log_begin(&line, LOG_LEVEL_WARNING, "proxy.refused"))
+	stats->outcomes[reason][peer->transport]++;
+	if (net->user->foreign(net->user, peer, octets))
+		return;
+	uint32_t count =
+		quiet_count(&net->front_log, &peer->hop.ip, reason, loop_now_ms(net->loop));
+	if (count == 0 || !log_begin(&line, LOG_LEVEL_WARNING, "proxy.refused"))
 		return;
 	write_complaint(&w, front, peer, status, octets);
-	log_word(&line, "reason", reason_word(REASON_PROXY_HEADER_MISSING));
+	log_word(&line, "reason", reason_word(reason));
 	peer_log(&line, peer);
 	log_word(&line, "transport", transport_word(peer->transport));
-	if (count > 1)
-		log_number(&line, "count", (int64_t)count);
+	log_count(&line, count);
 	log_text(&line, "message", writer_text(&w));
 	log_end(&line);
 }

@@ -9,19 +9,18 @@
 #include "internal.h"
 #include "session.h"
 
-/* A flood of failures is one line a second, with how many were held back. */
+/* A flood of failures is a line a second for each source, with how many were held back. */
 static void
 log_failure(struct connection *c, enum reason reason, struct str words)
 {
 	struct log_line line;
-	uint64_t count;
-	if (!quiet_log_speaks(&c->net->tls_log, loop_now_ms(c->net->loop), &count) ||
-	    !log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed"))
+	uint32_t count = quiet_count(&c->net->tls_log, &c->peer.source.ip, reason,
+				     loop_now_ms(c->net->loop));
+	if (count == 0 || !log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed"))
 		return;
 	log_word(&line, "reason", reason_word(reason));
 	peer_log(&line, &c->peer);
-	if (count > 1)
-		log_number(&line, "count", (int64_t)count);
+	log_count(&line, count);
 	log_text(&line, "error", words);
 	log_end(&line);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/quiet.h"
 #include "net/net.h"
 #include "net/timer.h"
 
@@ -42,12 +43,6 @@ struct connection_slot {
 	uint32_t next_free;
 };
 
-/* Lines of one kind, which strangers can cause at will: one a second at most. */
-struct quiet_log {
-	uint64_t next_ms;
-	uint64_t held_back;
-};
-
 struct net {
 	struct loop *loop;
 	struct net_user *user;
@@ -66,9 +61,9 @@ struct net {
 	struct timer accept_pause;
 	bool accept_paused;	  /* said so in the log already */
 	uint32_t handshake_steps; /* left in this turn */
-	struct quiet_log tls_log;
-	struct quiet_log front_log;
-	char *scratch; /* SCRATCH_BYTES; what a connection reads goes through here */
+	struct quiet tls_log;	  /* tls.failed */
+	struct quiet front_log;	  /* proxy.refused */
+	char *scratch;		  /* SCRATCH_BYTES; what a connection reads goes through here */
 };
 
 /* What an attempt to read or write came to. */
@@ -78,9 +73,6 @@ enum io_result {
 	IO_END,	   /* the peer sends nothing more */
 	IO_BROKEN, /* the connection is of no use any more */
 };
-
-/* True when a line may be written now; *count is how many events it then stands for. */
-bool quiet_log_speaks(struct quiet_log *quiet, uint64_t now_ms, uint64_t *count);
 
 /* --- udp.c --- */
 

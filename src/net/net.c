@@ -8,8 +8,6 @@
 
 #include "internal.h"
 
-#define LOG_EVERY_MS 1000
-
 static void
 turn_ended(struct turn_end *end)
 {
@@ -138,19 +136,6 @@ net_unserve(struct net *net, int slot)
 	net->served[slot] = NULL;
 	served_front_release(served->front);
 	loop_release(net->loop, served);
-}
-
-bool
-quiet_log_speaks(struct quiet_log *quiet, uint64_t now_ms, uint64_t *count)
-{
-	if (now_ms < quiet->next_ms) {
-		quiet->held_back++;
-		return false;
-	}
-	*count = quiet->held_back + 1;
-	quiet->next_ms = now_ms + LOG_EVERY_MS;
-	quiet->held_back = 0;
-	return true;
 }
 
 void

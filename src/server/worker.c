@@ -366,6 +366,7 @@ on_control(struct control_watch *control, const struct control_message *message,
 		unserve(worker, message->transport, &message->bound);
 		break;
 	case CONTROL_DEBUG:
+	case CONTROL_LOG:
 		break;
 	}
 }

@@ -85,7 +85,11 @@ refuse_notice(void *arg, const PGresult *notice)
 {
 	(void)arg;
 	const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
-	log_message(LOG_LEVEL_DEBUG, "db.notice", "%s", text == NULL ? "" : text);
+	struct log_line line;
+	if (text == NULL || !log_begin(&line, LOG_LEVEL_DEBUG, "db.notice"))
+		return;
+	log_text(&line, "message", str_of(text));
+	log_end(&line);
 }
 
 /* Whether the server refused the password, or wanted one that nobody has, with what to do. */

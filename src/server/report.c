@@ -138,3 +138,26 @@ report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 	log_end(&line);
 	return true;
 }
+
+/* An exempt source is one that the operator knows of. */
+void
+report_traffic(struct requests *all, const struct request *rq)
+{
+	const struct ip *source = &rq->peer.source.ip;
+	struct log_line line;
+	char words[256];
+	if (limits_exempt(all->limits, source))
+		return;
+	uint32_t share = traffic_note(&all->traffic, source, rq->registration.aor.key,
+				      loop_now_ms(all->loop));
+	if (share == 0 || !log_begin(&line, LOG_LEVEL_WARNING, "traffic.one_source"))
+		return;
+	struct writer w = writer_on(words, sizeof(words));
+	writer_printf(&w, "%u%% of traffic comes from ", share);
+	ip_write(&w, source);
+	writer_text_z(&w, "; if that is a load balancer enable proxy_protocol or client address "
+			  "preservation");
+	peer_log(&line, &rq->peer);
+	log_text(&line, "message", writer_text(&w));
+	log_end(&line);
+}

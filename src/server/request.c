@@ -297,7 +297,9 @@ start_register(struct request *rq)
 	r->now_ms = all->latest_ms;
 	r->retries = all->settings.retries;
 	random_bytes(r->random, sizeof(r->random));
-	advance(rq, register_begin(r));
+	enum register_next next = register_begin(r);
+	report_traffic(all, rq);
+	advance(rq, next);
 }
 
 static void

@@ -124,7 +124,7 @@ report(struct net *net, const struct served_front *front, const struct peer *pee
 	char text[512];
 	struct writer w = writer_on(text, sizeof(text));
 	struct log_line line;
-	stats->outcomes[reason][peer->transport]++;
+	stats_outcome(reason, peer->transport, DOMAIN_OTHER);
 	if (net->user->foreign(net->user, peer, octets))
 		return;
 	uint32_t count =

@@ -26,25 +26,30 @@ log_failure(struct connection *c, enum reason reason, struct str words)
 }
 
 static void
-count_failure(enum reason reason)
+count(const struct connection *c, enum stats_tls_result result)
 {
-	stats->tls_failures++;
-	stats->outcomes[reason][TRANSPORT_TLS]++;
+	stats->tls_handshakes[session_version(c->ssl)][result]++;
+	observe_tls_handshake_duration(result, loop_now_us(c->net->loop) - c->opened_us);
+}
+
+static void
+count_failure(const struct connection *c, enum reason reason)
+{
+	count(c, TLS_RESULT_FAILED);
+	stats_outcome(reason, TRANSPORT_TLS, DOMAIN_OTHER);
 }
 
 static void
 failed(struct connection *c, enum reason reason, struct str words)
 {
-	count_failure(reason);
+	count_failure(c, reason);
 	log_failure(c, reason, words);
 }
 
 static void
 completed(struct connection *c)
 {
-	stats->tls_handshakes++;
-	if (session_resumed(c->ssl))
-		stats->tls_resumed++;
+	count(c, session_resumed(c->ssl) ? TLS_RESULT_RESUMED : TLS_RESULT_FULL);
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
 	fifo_start(&c->net->firsts, &c->deadline);
@@ -55,9 +60,9 @@ static bool
 speaks_otherwise(struct connection *c)
 {
 	struct net *net = c->net;
-	ssize_t count = recv(c->watch.fd, net->scratch, SCRATCH_BYTES, MSG_PEEK | MSG_DONTWAIT);
-	return count > 0 &&
-	       net->user->foreign(net->user, &c->peer, (struct str){ net->scratch, (size_t)count });
+	ssize_t got = recv(c->watch.fd, net->scratch, SCRATCH_BYTES, MSG_PEEK | MSG_DONTWAIT);
+	return got > 0 &&
+	       net->user->foreign(net->user, &c->peer, (struct str){ net->scratch, (size_t)got });
 }
 
 static void
@@ -67,7 +72,7 @@ broken(struct connection *c)
 	struct writer words = writer_on(buf, sizeof(buf));
 	enum reason reason = session_failure(c->ssl, &words);
 	if (speaks_otherwise(c))
-		count_failure(reason);
+		count_failure(c, reason);
 	else
 		failed(c, reason, writer_text(&words));
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
@@ -109,6 +114,6 @@ handshake_late(struct connection *c)
 	if (c->heard)
 		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
 	else
-		stats->outcomes[REASON_FIRST_MESSAGE_TIMEOUT][TRANSPORT_TLS]++;
+		stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, TRANSPORT_TLS, DOMAIN_OTHER);
 	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
 }

@@ -35,6 +35,7 @@ struct requests_settings {
 	uint64_t db_grace_ms;
 	bool fail_on_database;
 	unsigned retries;
+	uint16_t health_port;		/* where HTTP probes belong */
 	const char *const *drop_agents; /* User-Agent prefixes that get silence; not copied */
 	size_t drop_agent_count;
 };

@@ -181,6 +181,8 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		return NULL;
 	}
 	counts_start(admin);
+	recent_start(admin);
+	processes_start(admin);
 	return admin;
 }
 
@@ -206,6 +208,8 @@ admin_close(struct admin *admin)
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
 	counts_stop(admin);
+	recent_stop(admin);
+	processes_stop(admin);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
 	certificates_close(admin);

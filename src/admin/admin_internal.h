@@ -49,6 +49,32 @@ struct counting {
 	char now[24];
 };
 
+/* The numbers of one second, summed over the workers, for recent.c. */
+struct recent_sample {
+	uint64_t at_us;
+	uint64_t registers[OUTCOME_COUNT]; /* answered so far */
+	uint64_t took[STATS_BUCKETS];	   /* durations of those that succeeded */
+	uint64_t busy_us[NODE_WORKERS_MAX];
+};
+
+#define RECENT_SAMPLES 11u /* ten seconds lie between the first and the last */
+
+struct recent {
+	struct timer timer;
+	uint64_t taken;
+	struct recent_sample ring[RECENT_SAMPLES];
+};
+
+/* What processes.c has found. */
+struct processes {
+	struct timer timer;
+	void *folder;	    /* of descriptors, being read; NULL: none */
+	uint32_t index;	    /* whose it is */
+	uint64_t counting;  /* descriptors of this pass */
+	uint64_t open_fds;  /* of the last complete one */
+	uint64_t cpu_ticks; /* shown last */
+};
+
 struct admin {
 	struct loop *loop;
 	const struct config *config;
@@ -66,6 +92,8 @@ struct admin {
 	uint32_t last_command;	       /* the id of the last one asked */
 	bool (*ask)(void *arg, uint32_t id, const struct command *command);
 	void *ask_arg;
+	struct recent recent;
+	struct processes processes;
 	struct counting counting;
 	struct binding_counts counts; /* of the last complete pass */
 };
@@ -97,6 +125,19 @@ extern const char *const health_states[];
 const char *health_state(const struct admin *admin);
 /* metrics.c */
 void metrics_answer(struct exchange *x);
+/* recent.c: of the last ten seconds. */
+void recent_start(struct admin *admin);
+void recent_stop(struct admin *admin);
+/* The share of its time that the worker did not wait in. */
+double recent_busy(const struct admin *admin, uint32_t worker);
+/* Rate, shares and quantiles of REGISTERs; null before there are two samples. */
+json_t *recent_json(const struct admin *admin);
+/* processes.c: of all processes of the node. */
+void processes_start(struct admin *admin);
+void processes_stop(struct admin *admin);
+double processes_cpu_seconds(struct admin *admin);
+double processes_resident_bytes(const struct admin *admin);
+double processes_max_fds(const struct admin *admin);
 /* counts.c. It has a query of the store, so stop it after the store was closed. */
 void counts_start(struct admin *admin);
 void counts_stop(struct admin *admin);

@@ -21,6 +21,9 @@ const struct policy *settings_policy_value(const struct settings_policy *made);
 void settings_policy_free(struct settings_policy *made);
 
 struct net_settings settings_net(const struct config *config);
+/* What stands in front of a socket; false when the configuration has no such listener any more. */
+bool settings_front(struct front *front, const struct config *config, enum transport transport,
+		    const struct endpoint *bound);
 struct limits_settings settings_limits(const struct config *config);
 struct requests_settings settings_requests(const struct config *config,
 					   const struct policy *policy);

@@ -128,6 +128,15 @@ load_certificates(struct worker *worker, bool told)
 
 /* --- sockets ----------------------------------------------------------------------------- */
 
+/* A socket whose listener has gone keeps the guard that it had, until it is told to go too. */
+static bool
+guard(struct worker *worker, int slot, enum transport transport, const struct endpoint *bound)
+{
+	struct front front;
+	return !settings_front(&front, worker->config, transport, bound) ||
+	       net_front(worker->net, slot, &front);
+}
+
 static void
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
@@ -139,6 +148,10 @@ serve(struct worker *worker, enum transport transport, const struct endpoint *bo
 	}
 	int slot = net_serve(worker->net, fd, transport, bound,
 			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
+	if (slot >= 0 && !guard(worker, slot, transport, bound)) {
+		net_unserve(worker->net, slot);
+		slot = -1;
+	}
 	if (slot < 0) {
 		log_message(LOG_LEVEL_ERROR, "start", "cannot watch a listening socket");
 		close(fd);
@@ -347,6 +360,9 @@ reload(struct worker *worker, enum log_level level, int fd)
 	net_configure(worker->net, &net);
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
+	for (size_t i = 0; i < worker->served_count; i++)
+		guard(worker, worker->served[i].slot, worker->served[i].transport,
+		      &worker->served[i].bound);
 	load_certificates(worker, true);
 	process_log_setup(fresh);
 	log_set_level(level);

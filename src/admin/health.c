@@ -58,17 +58,17 @@ check_workers(const struct admin *admin, struct checks *checks)
 		 all - serving, all);
 }
 
-/* As this process sees it. While a worker serves, the database is within its grace or nobody minds:
- * a warning then. */
+/* As this process sees it, once it has seen it. While a worker serves, the database is within its
+ * grace or nobody minds: a warning then. */
 static void
 check_database(const struct admin *admin, struct checks *checks)
 {
 	enum store_state state = store_state(admin->store);
 	const char *trouble = store_trouble(admin->store);
-	if (state == STORE_UP)
+	bool served = node_serving_workers(admin->memory) > 0;
+	if (state == STORE_UP || (state == STORE_CONNECTING && served))
 		return;
-	checks->findings[CHECK_DATABASE] =
-		node_serving_workers(admin->memory) > 0 ? FINDING_WARNING : FINDING_BAD;
+	checks->findings[CHECK_DATABASE] = served ? FINDING_WARNING : FINDING_BAD;
 	snprintf(checks->texts[CHECK_DATABASE], sizeof(checks->texts[0]), "%s for %jus%s%s",
 		 state == STORE_SILENT ? "no answer" : "not connected",
 		 (uintmax_t)store_down_ms(admin->store) / 1000, *trouble == '\0' ? "" : ": ",

@@ -501,6 +501,12 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 }
 
 void
+requests_set_node(struct requests *requests, const struct node_memory *node)
+{
+	requests->node = node;
+}
+
+void
 requests_drain(struct requests *requests, bool draining)
 {
 	requests->draining = draining;

@@ -42,6 +42,7 @@ struct requests {
 	struct limits *limits;
 	struct net *net;
 	struct net_user user;
+	const struct node_memory *node; /* NULL: nobody else to agree with */
 	struct requests_settings settings;
 	struct transactions *transactions;
 	struct gate *gate;

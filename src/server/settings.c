@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MESSAGE_BYTES_MAX 65535u
@@ -337,4 +338,20 @@ done:
 	free(certificates);
 	free(domains);
 	return server;
+}
+
+int64_t
+settings_tls_changed(const struct config *config)
+{
+	int64_t newest = 0;
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		const char *files[] = { config->certificates[i].chain,
+					config->certificates[i].key };
+		for (unsigned k = 0; k < 2; k++) {
+			struct stat entry;
+			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
+				newest = entry.st_mtim.tv_sec;
+		}
+	}
+	return newest;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/digest.h"
@@ -84,22 +83,6 @@ make_policy(const struct worker *worker, const struct config *config)
 
 /* --- certificates ------------------------------------------------------------------------ */
 
-static int64_t
-newest_change(const struct config *config)
-{
-	int64_t newest = 0;
-	for (size_t i = 0; i < config->certificate_count; i++) {
-		const char *files[] = { config->certificates[i].chain,
-					config->certificates[i].key };
-		for (unsigned k = 0; k < 2; k++) {
-			struct stat entry;
-			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
-				newest = entry.st_mtim.tv_sec;
-		}
-	}
-	return newest;
-}
-
 static void
 warn(const char *sentence, void *arg)
 {
@@ -130,7 +113,7 @@ load_certificates(struct worker *worker, bool told)
 	struct tls_server *fresh =
 		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
-	worker->certificates_changed = newest_change(worker->config);
+	worker->certificates_changed = settings_tls_changed(worker->config);
 	if (fresh == NULL && error[0] != '\0') {
 		if (worker->first || told)
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
@@ -237,7 +220,7 @@ tick(struct timer *timer)
 	if (worker->tls != NULL &&
 	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
 		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (newest_change(worker->config) != worker->certificates_changed)
+		if (settings_tls_changed(worker->config) != worker->certificates_changed)
 			load_certificates(worker, false);
 	}
 	if (worker->tls != NULL && secret != NULL)
@@ -467,6 +450,7 @@ open_parts(struct worker *worker)
 	if (worker->net == NULL)
 		fail("worker", "out of memory");
 	requests_set_net(worker->requests, worker->net);
+	requests_set_node(worker->requests, worker->birth->memory);
 }
 
 static void

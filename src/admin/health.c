@@ -66,7 +66,7 @@ check_database(const struct admin *admin, struct checks *checks)
 	enum store_state state = store_state(admin->store);
 	const char *trouble = store_trouble(admin->store);
 	bool served = node_serving_workers(admin->memory) > 0;
-	if (state == STORE_UP || (state == STORE_CONNECTING && served))
+	if (state == STORE_UP || (state == STORE_CONNECTING && *trouble == '\0' && served))
 		return;
 	checks->findings[CHECK_DATABASE] = served ? FINDING_WARNING : FINDING_BAD;
 	snprintf(checks->texts[CHECK_DATABASE], sizeof(checks->texts[0]), "%s for %jus%s%s",

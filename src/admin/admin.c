@@ -167,6 +167,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->ask = settings->ask;
 	admin->ask_arg = settings->ask_arg;
 	list_init(&admin->commands);
+	admin->certificates = json_array();
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -211,6 +212,7 @@ admin_close(struct admin *admin)
 	processes_stop(admin);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
+	certificates_close(admin);
 	free(admin->surfaces);
 	free(admin);
 }

@@ -3,6 +3,7 @@
 
 #include "admin/admin.h"
 #include "exchange.h"
+#include "net/tls.h"
 
 #define WAITING_MAX 64u
 #define TOKENS_MAX 64u
@@ -85,8 +86,10 @@ struct admin {
 	struct arena_pool pool;
 	struct fifo deadlines;	/* of exchanges that are suspended */
 	unsigned waiting_count; /* exchanges of which the store or the master has something */
-	struct list commands;	/* exchanges that wait for the master */
-	uint32_t last_command;	/* the id of the last one asked */
+	json_t *certificates; /* as they are listed, but with the time of their end in expires_in */
+	char certificate_trouble[512]; /* why they could not be read again, or "" */
+	struct list commands;	       /* exchanges that wait for the master */
+	uint32_t last_command;	       /* the id of the last one asked */
 	bool (*ask)(void *arg, uint32_t id, const struct command *command);
 	void *ask_arg;
 	struct recent recent;
@@ -107,6 +110,12 @@ void request_completed(void *arg, struct MHD_Connection *connection, void **own,
 bool tokens_load(struct tokens *tokens, const char *path, char *error, size_t error_cap);
 /* That of an Authorization field. */
 enum role tokens_role(const struct tokens *tokens, const char *authorization);
+
+/* certificates.c */
+#define CERTIFICATE_DAYS 14 /* before its end one is worth a warning */
+void certificates_close(struct admin *admin);
+/* True, with a sentence, when one of them wants somebody's attention. */
+bool certificates_warn(const struct admin *admin, char *text, size_t cap);
 
 /* health.c */
 void health_answer(struct exchange *x, const char *path);
@@ -163,6 +172,7 @@ void user_show(struct exchange *x);
 void user_change(struct exchange *x);
 void user_delete(struct exchange *x);
 void stats_show(struct exchange *x);
+void certificates_list(struct exchange *x);
 void config_show(struct exchange *x);
 void config_check(struct exchange *x);
 void reload(struct exchange *x);

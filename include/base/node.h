@@ -29,5 +29,9 @@ struct node_memory {
 	struct stats *pages;
 	size_t page_count;
 };
+/* The first worker whose loop has stood still for 5 s, and for how long; worker_count when all
+ * turn. What /livez and the watchdog of a supervisor go by. */
+#define NODE_STUCK_MS 5000u
+size_t node_stuck_worker(const struct node_memory *memory, uint64_t now_ms, uint64_t *still_ms);
 /* False when memory is out. */
 bool node_memory_map(struct node_memory *memory, uint32_t workers);

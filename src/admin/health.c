@@ -9,8 +9,6 @@
 #include "base/clock.h"
 #include "json.h"
 
-#define STUCK_MS 5000u
-
 struct checks {
 	bool loops;
 	bool listeners;
@@ -24,18 +22,15 @@ struct checks {
 static bool
 loops_turn(const struct admin *admin, char *text, size_t cap)
 {
-	uint64_t now = clock_monotonic_ms();
-	const struct node_memory *memory = admin->memory;
-	for (size_t i = 0; i < memory->node->worker_count; i++) {
-		uint64_t turned = memory->pages[i].loop_turn_ms;
-		if (turned != 0 && now > turned + STUCK_MS) {
-			snprintf(text, cap, "worker %zu has not turned for %ju s", i,
-				 (uintmax_t)(now - turned) / 1000);
-			return false;
-		}
+	uint64_t still_ms;
+	size_t stuck = node_stuck_worker(admin->memory, clock_monotonic_ms(), &still_ms);
+	if (stuck == admin->memory->node->worker_count) {
+		snprintf(text, cap, "ok");
+		return true;
 	}
-	snprintf(text, cap, "ok");
-	return true;
+	snprintf(text, cap, "worker %zu has not turned for %ju s", stuck,
+		 (uintmax_t)still_ms / 1000);
+	return false;
 }
 
 static bool

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "children.h"
 #include "logfile.h"
+#include "notify.h"
 #include "process.h"
 #include "settings.h"
 
@@ -345,6 +346,7 @@ stop(struct master *master)
 		return;
 	}
 	log_message(LOG_LEVEL_NOTICE, "drain", "draining; a second signal stops at once");
+	notify_stopping("draining");
 	master->stopping = true;
 	master->memory.node->stopping = true;
 	master->stop_deadline_ms =
@@ -364,8 +366,11 @@ take_signals(struct master *master)
 			stop(master);
 			break;
 		case SIGHUP:
-			if (!master->stopping)
-				reload(master);
+			if (master->stopping)
+				break;
+			notify_reloading();
+			reload(master);
+			notify_ready("serving");
 			break;
 		case SIGUSR1:
 			logfile_reopen(&master->children, master->config->log.file);
@@ -398,10 +403,20 @@ note_serving(struct master *master)
 	bool all = true;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		all = all && master->memory.pages[i].ready != 0;
-	if (all && !node->serving && !master->stopping)
+	if (all && !node->serving && !master->stopping) {
 		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
+		notify_ready("serving");
+	}
 	if (master->stopping || all)
 		node->serving = !master->stopping;
+}
+
+static bool
+loops_turn(const struct master *master)
+{
+	uint64_t still_ms;
+	return node_stuck_worker(&master->memory, clock_monotonic_ms(), &still_ms) ==
+	       master->memory.node->worker_count;
 }
 
 static void
@@ -426,6 +441,7 @@ run(struct master *master)
 		take_signals(master);
 		children_reap(&master->children, master->stopping);
 		children_watchdog(&master->children, clock_monotonic_ms());
+		notify_watchdog(loops_turn(master), clock_monotonic_ms());
 		if (master->stopping && stopped(master))
 			return;
 	}
@@ -438,6 +454,7 @@ master_main(const struct launch *launch, struct config *config)
 	char error[1024];
 	master.launch = launch;
 	master.config = config;
+	notify_open();
 	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
@@ -450,6 +467,7 @@ master_main(const struct launch *launch, struct config *config)
 	children_init(&master.children, &master.memory);
 	log_message(LOG_LEVEL_NOTICE, "start", "rollcalld %s, %u workers", ROLLCALL_VERSION,
 		    config->server.workers);
+	notify_status("starting: waiting for the workers and their database");
 	run(&master);
 	http_sockets_close(&master.http, master.config);
 	sockets_free(&master.sockets);

@@ -12,7 +12,7 @@ verb_test() {
 	: >"$RESULTS"
 	export ROLLCALL_TEST_LONG=$long
 	# shellcheck disable=SC2086
-	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST
+	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_PACKAGE $PACKAGES_RUN $PACKAGES_TEST
 	test_build_step 2/3
 	test_database_step 3/3
 	trap test_database_stop EXIT

@@ -231,6 +231,8 @@ enum config_type {
 	  RESTART, "")                                                                             \
 	X(health, listen, config, health.listen, ENDPOINTS, "0.0.0.0:8081, [::]:8081", 0, 0, NULL, \
 	  RESTART, "only probes live here; no login")                                              \
+	X(health, metrics, config, health.metrics, SWITCH, "yes", 0, 0, NULL, RELOAD,              \
+	  "/metrics for Prometheus on the same listeners")                                         \
 	X(health, db_policy, config, health.fail_on_database, CHOICE, "fail", 0, 0, "ignore fail", \
 	  RESTART,                                                                                 \
 	  "database gone: fail = not ready after db_grace, ignore = stay ready and answer 503 + "  \

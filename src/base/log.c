@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mask.h"
+#include "base/stats.h"
 
 #define TEXT_SHOWN 256
 #define END_RESERVED 2	  /* of the line */
@@ -21,7 +22,7 @@ static enum log_format current_format = LOG_FORMAT_TEXT;
 static char current_node[64];
 static bool masked;
 static int output = STDERR_FILENO;
-static uint64_t lost; /* lines that nobody took */
+static uint64_t lost; /* lines that nobody took, not told yet */
 static bool torn;     /* the last one only in part: a full disk */
 
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug" };
@@ -285,8 +286,10 @@ tell_lost(void)
 void
 log_end(struct log_line *line)
 {
-	if (!has_room() || !tell_lost() || !write_line(line))
-		lost++;
+	if (has_room() && tell_lost() && write_line(line))
+		return;
+	lost++;
+	stats->log_dropped++;
 }
 
 void

@@ -24,19 +24,24 @@ log_failure(struct connection *c, enum reason reason, struct str words)
 }
 
 static void
+count(const struct connection *c, enum stats_tls_result result)
+{
+	stats->tls_handshakes[session_version(c->ssl)][result]++;
+	observe_tls_handshake_duration(result, loop_now_us(c->net->loop) - c->opened_us);
+}
+
+static void
 failed(struct connection *c, enum reason reason, struct str words)
 {
-	stats->tls_failures++;
-	stats->outcomes[reason][TRANSPORT_TLS]++;
+	count(c, TLS_RESULT_FAILED);
+	stats_outcome(reason, TRANSPORT_TLS, DOMAIN_OTHER);
 	log_failure(c, reason, words);
 }
 
 static void
 completed(struct connection *c)
 {
-	stats->tls_handshakes++;
-	if (session_resumed(c->ssl))
-		stats->tls_resumed++;
+	count(c, session_resumed(c->ssl) ? TLS_RESULT_RESUMED : TLS_RESULT_FULL);
 	c->phase = PHASE_OPEN;
 	fifo_start(&c->net->firsts, &c->deadline);
 }

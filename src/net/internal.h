@@ -101,8 +101,9 @@ struct connection {
 	struct list attend;
 	struct fifo_entry deadline;	    /* of its phase */
 	struct fifo_entry message_deadline; /* of a message that has begun */
-	uint64_t bound_until_ms;	    /* carries a binding until then */
-	char *in;			    /* octets that the user has not taken; NULL when none */
+	uint64_t opened_us;
+	uint64_t bound_until_ms; /* carries a binding until then */
+	char *in;		 /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
 	bool begun; /* they begin a message */
 	char *out;  /* octets out_sent to out_len are to be sent; NULL when none */

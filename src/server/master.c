@@ -117,6 +117,14 @@ open_sip_sockets(struct master *master, char *error, size_t cap)
 	return true;
 }
 
+/* Domains that a reload removes keep their counters. */
+static void
+label_domains(struct node *node, const struct config *config)
+{
+	for (size_t i = 0; i < config->domain_count; i++)
+		node_domain_add(&node->domains, config->domains[i].name);
+}
+
 static bool
 start(struct master *master, char *error, size_t cap)
 {
@@ -129,6 +137,8 @@ start(struct master *master, char *error, size_t cap)
 	snprintf(node->name, sizeof(node->name), "%s", config->server.name);
 	node->started_ms = node->loaded_ms = clock_real_ms();
 	node->master_pid = getpid();
+	label_domains(node, config);
+	stats_use(node_master_page(&master->memory));
 	if (!files_good(config, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))
 		return false;
@@ -228,6 +238,7 @@ tell_sockets(struct master *master, const struct sockets *plan)
 static void
 refuse_reload(const char *why)
 {
+	stats->config_reloads[RELOADED_REFUSED]++;
 	process_log_lines(LOG_LEVEL_ERROR, "reload",
 			  "reload refused, still running the previous configuration: ", why);
 }
@@ -259,6 +270,7 @@ apply(struct master *master, struct config *fresh, struct sockets *plan, int tex
 	report_restart(master->config, fresh);
 	logfile_use(&master->children, log);
 	fresh->server.workers = master->memory.node->worker_count;
+	label_domains(master->memory.node, fresh);
 	children_tell(&master->children, CONTROL_RELOAD, text);
 	tell_sockets(master, plan);
 	sockets_free(&master->sockets);
@@ -266,6 +278,7 @@ apply(struct master *master, struct config *fresh, struct sockets *plan, int tex
 	master->sockets = *plan;
 	master->config = fresh;
 	master->memory.node->loaded_ms = clock_real_ms();
+	stats->config_reloads[RELOADED_APPLIED]++;
 	process_log_setup(fresh);
 	log_message(LOG_LEVEL_NOTICE, "reload", "configuration applied");
 }

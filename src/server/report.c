@@ -65,6 +65,33 @@ log_outcome(const struct request *rq, enum log_level level, const char *event, e
 	log_end(&line);
 }
 
+static enum stats_outcome
+outcome_of(const struct request *rq, enum reason reason)
+{
+	switch (kind_of(reason)) {
+	case KIND_REGISTRATION:
+		return OUTCOME_OK;
+	case KIND_CHALLENGE:
+		return OUTCOME_CHALLENGED;
+	case KIND_FAILED:
+		return OUTCOME_FAILED;
+	case KIND_SILENT:
+	case KIND_REFUSED:
+		break;
+	}
+	return rq->registration.answer.status >= 500 ? OUTCOME_UNAVAILABLE : OUTCOME_REFUSED;
+}
+
+static void
+count(const struct requests *all, const struct request *rq, enum reason reason)
+{
+	const struct domain *domain = rq->registration.inspection.domain;
+	stats_outcome(reason, rq->peer.transport, domain == NULL ? DOMAIN_OTHER : domain->label);
+	if (rq->message.method == SIP_METHOD_REGISTER)
+		observe_registration_duration(outcome_of(rq, reason),
+					      loop_now_us(all->loop) - rq->arrived_us);
+}
+
 static void
 log_quietly(struct requests *all, struct quiet *quiet, const struct request *rq,
 	    enum log_level level, const char *event, enum reason reason)
@@ -77,7 +104,7 @@ log_quietly(struct requests *all, struct quiet *quiet, const struct request *rq,
 void
 report_answer(struct requests *all, const struct request *rq, enum reason reason)
 {
-	stats->outcomes[reason][rq->peer.transport]++;
+	count(all, rq, reason);
 	switch (kind_of(reason)) {
 	case KIND_SILENT:
 		return;
@@ -104,7 +131,7 @@ void
 report_silence(const struct peer *peer, enum reason reason)
 {
 	struct log_line line;
-	stats->outcomes[reason][peer->transport]++;
+	stats_outcome(reason, peer->transport, DOMAIN_OTHER);
 	if (reason == REASON_NONE || !log_begin(&line, LOG_LEVEL_DEBUG, "request.dropped"))
 		return;
 	log_word(&line, "reason", reason_word(reason));

@@ -79,7 +79,8 @@ struct request {
 	struct arena arena;
 	struct peer peer;
 	uint64_t arrived_ms;
-	size_t size_bytes; /* as received */
+	uint64_t arrived_us; /* the same, to measure with */
+	size_t size_bytes;   /* as received */
 	struct sip_message message;
 	struct registration registration; /* its answer is that of any request */
 	char to_tag[TAG_LEN + 1];

@@ -17,13 +17,17 @@
 #define STABLE_MS 1000	     /* a lane that was up for less counts as a failed connect */
 #define OPTIONS_MAX 64
 
+static enum stats_link
+link_of(enum lane_state state)
+{
+	return state == LANE_UP ? LINK_UP : state == LANE_DOWN ? LINK_DOWN : LINK_CONNECTING;
+}
+
 static void
 set_state(struct lane *lane, enum lane_state state)
 {
-	if (lane->state == LANE_UP && state != LANE_UP)
-		stats->db_up--;
-	if (lane->state != LANE_UP && state == LANE_UP)
-		stats->db_up++;
+	stats->db_lanes[link_of(lane->state)]--;
+	stats->db_lanes[link_of(state)]++;
 	lane->state = state;
 }
 
@@ -450,6 +454,7 @@ lane_init(struct lane *lane, struct store *store, struct store_op **slots)
 {
 	lane->store = store;
 	lane->watch.ready = ready;
+	stats->db_lanes[LINK_DOWN]++;
 	list_init(&lane->flight);
 	list_init(&lane->spare);
 	for (int i = 0; i < LANE_SLOTS; i++) {

@@ -301,7 +301,7 @@ START_TEST(outcomes_are_counted)
 	site_pass(&site, 10);
 	ck_assert_uint_eq(site.stats.outcomes[REASON_INTERVAL_TOO_BRIEF][TRANSPORT_UDP], 1);
 	ck_assert_uint_eq(logged(" notice request.refused ", line), 1);
-	ck_assert_uint_eq(site.stats.responses, 7);
+	ck_assert_uint_eq(STATS_SUM(site.stats.sip_responses), 7);
 	site_close(&site);
 }
 END_TEST

@@ -39,7 +39,7 @@ def page(deb, directory, name):
     """A manual page as text, one line a paragraph."""
     run("dpkg-deb", "-x", deb, directory)
     path = os.path.join(directory, "usr/share/man/man%s/%s.gz" % (name[-1], name))
-    text = run("mandoc", "-T", "utf8", "-O", "width=10000", path).stdout
+    text = run("mandoc", "-T", "utf8", "-O", "width=900", path).stdout
     return re.sub(".\b", "", text)
 
 
@@ -197,9 +197,9 @@ install -d -m 0750 -o rollcall -g rollcall /var/log/rollcall
 mount -t tmpfs -o mode=0755,uid=$(id -u rollcall) none /run/rollcall
 mount -t tmpfs -o mode=0750,uid=$(id -u rollcall) none /var/log/rollcall
 mount -o remount,ro /
-unprivileged() { setpriv --reuid=rollcall --regid=rollcall --init-groups --bounding-set=-all --inh-caps=-all --no-new-privs "$@"; }
-unprivileged rollcalld -t
-unprivileged prlimit --nofile=4096 rollcalld &
+unprivileged="setpriv --reuid=rollcall --regid=rollcall --init-groups --bounding-set=-all --inh-caps=-all --no-new-privs"
+$unprivileged rollcalld -t
+$unprivileged prlimit --nofile=4096 rollcalld &
 daemon=$!
 tries=0
 until curl -fsS -m 5 "http://127.0.0.1:$(cat /mnt/health)/readyz" >/dev/null 2>&1; do
@@ -265,7 +265,9 @@ def test_install_run_upgrade_remove_purge(env):
     probe = run("unshare", "-m", "true", check=False)
     if probe.returncode != 0:
         raise Skip("no mount namespace here: " + probe.stderr.strip())
-    done = run("unshare", "-m", "--propagation", "private", "sh", os.path.join(given, "prepare"), system, given, check=False)
+    # With a process namespace as well, nothing outlives the script.
+    done = run("unshare", "-m", "--propagation", "private", "-p", "-f", "--kill-child", "sh", os.path.join(given, "prepare"),
+               system, given, check=False)
     said = done.stdout
     if done.returncode != 0 and "== install" not in said:
         raise Skip("no overlay file system here: " + done.stderr.strip()[-200:])

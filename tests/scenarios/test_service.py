@@ -54,7 +54,8 @@ def test_a_life_as_the_supervisor_hears_it(env):
         true(int(supervisor.said[at]["MONOTONIC_USEC"]) > 0, "no time in %s" % supervisor.said[at])
         equal(supervisor.said[at + 1], {"READY": "1", "STATUS": "serving"}, "after RELOADING=1")
         server.stop()
-        equal(supervisor.hear()[at + 2:], [{"STOPPING": "1", "STATUS": "draining"}], "the last words")
+        equal(supervisor.hear()[at + 2:], [{"STATUS": "draining, still serving"},
+                                           {"STOPPING": "1", "STATUS": "draining, the listeners are closed"}], "the last words")
 
 
 def test_ready_waits_for_the_database(env):
@@ -82,6 +83,18 @@ def test_a_refused_reload_ends_ready(env):
     server.wait_log("reload refused")
     server.wait(lambda: len(supervisor.state("READY")) == 2, "READY=1 after the refusal")
     server.configure({})
+
+
+def test_a_drain_that_is_called_off_does_not_stop(env):
+    """STOPPING=1 is final for systemd: it is said when the listeners close and there is no way back."""
+    supervisor, server = supervised(env, os.path.join(env.sockets, "notify-drain"), changes={"health": {"drain_delay": "1h"}})
+    server.start()
+    server.wait(lambda: supervisor.state("READY"), "READY=1")
+    equal(server.api("/drain", "POST", "{}")[0], 202, "status")
+    server.wait(lambda: {"STATUS": "draining, still serving"} in supervisor.hear(), "the drain")
+    equal(server.api("/drain", "DELETE")[0], 200, "status")
+    server.wait(lambda: supervisor.hear()[-1] == {"STATUS": "serving"}, "that it is called off")
+    equal(supervisor.state("STOPPING"), [], "STOPPING=1")
 
 
 def test_watchdog_is_fed_while_the_loops_turn(env):

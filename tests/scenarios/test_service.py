@@ -87,7 +87,7 @@ def test_a_refused_reload_ends_ready(env):
 
 def test_a_drain_that_is_called_off_does_not_stop(env):
     """STOPPING=1 is final for systemd: it is said when the listeners close and there is no way back."""
-    supervisor, server = supervised(env, os.path.join(env.sockets, "notify-drain"), changes={"health": {"drain_delay": "1h"}})
+    supervisor, server = supervised(env, os.path.join(env.sockets, "notify-drain"), changes={"health": {"drain_delay": "10m", "drain_timeout": "20m"}})
     server.start()
     server.wait(lambda: supervisor.state("READY"), "READY=1")
     equal(server.api("/drain", "POST", "{}")[0], 202, "status")

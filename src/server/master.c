@@ -413,6 +413,9 @@ note_serving(struct master *master)
 	bool all = true;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		all = all && master->memory.pages[i].ready != 0;
+	/* The admin process too, so that a node that is ready can be asked. */
+	if (master->config->health.fail_on_database)
+		all = all && node_admin_page(&master->memory)->db_lanes[LINK_UP] > 0;
 	if (all && !node->serving && master->phase == PHASE_SERVING) {
 		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
 		notify_ready("serving");
@@ -436,11 +439,11 @@ wait_for_work(struct master *master)
 	poll(wait, 2, (int)most);
 }
 
+/* The verdict of /livez. */
 static bool
 loops_turn(const struct master *master)
 {
-	uint64_t still_ms;
-	return node_stuck_worker(&master->memory, clock_monotonic_ms(), &still_ms) ==
+	return node_stuck_worker(&master->memory, clock_monotonic_ms()) ==
 	       master->memory.node->worker_count;
 }
 

@@ -95,6 +95,9 @@ def test_a_drain_that_is_called_off_does_not_stop(env):
     equal(server.api("/drain", "DELETE")[0], 200, "status")
     server.wait(lambda: supervisor.hear()[-1] == {"STATUS": "serving"}, "that it is called off")
     equal(supervisor.state("STOPPING"), [], "STOPPING=1")
+    equal(server.api("/drain", "POST", '{"now": true}')[0], 202, "status")
+    server.wait(lambda: supervisor.state("STOPPING"), "STOPPING=1")
+    equal(server.process.wait(20), 0, "exit status")
 
 
 def test_watchdog_is_fed_while_the_loops_turn(env):

@@ -38,8 +38,9 @@ struct admin {
 	size_t surface_count;
 	struct tokens tokens;
 	struct arena_pool pool;
-	struct fifo deadlines;	/* of exchanges that are suspended */
+	struct fifo deadlines;	/* of exchanges that are suspended, and of streams */
 	unsigned waiting_count; /* exchanges of which the store has something */
+	unsigned stream_count;
 	struct timer count_timer;
 	struct store_query count_query;
 	bool counting;
@@ -74,6 +75,7 @@ struct route {
 	enum role role;
 	const char *arguments; /* those it knows, separated by blanks */
 	void (*handle)(struct exchange *x);
+	bool is_list; /* as NDJSON and CSV too */
 };
 /* That of a method and path, with the segments that "{}" took, still encoded; HEAD is found as GET.
  * NULL, with the methods that the path has in allow, "" when there is no such path. */
@@ -84,6 +86,7 @@ const struct route *route_find(struct str method, struct str path, struct str *s
 
 /* The handlers */
 void bindings_list(struct exchange *x);
+void bindings_stats(struct exchange *x);
 void aor_show(struct exchange *x);
 void bindings_remove(struct exchange *x);
 void users_list(struct exchange *x);

@@ -5,12 +5,15 @@
 #include "admin_internal.h"
 
 static const struct route routes[] = {
-	{ "GET", "bindings", ROLE_READ, "domain user transport page_size page_token",
-	  bindings_list },
+	{ "GET", "bindings", ROLE_READ,
+	  "domain user ip transport agent expires_before page_size page_token", bindings_list,
+	  .is_list = true },
+	{ "GET", "bindings:stats", ROLE_READ, "by", bindings_stats },
 	{ "GET", "aors/{}", ROLE_READ, "", aor_show },
 	{ "DELETE", "aors/{}/bindings", ROLE_ADMIN, "", bindings_remove },
 	{ "DELETE", "aors/{}/bindings/{}", ROLE_ADMIN, "", bindings_remove },
-	{ "GET", "users", ROLE_READ, "domain user algorithm page_size page_token", users_list },
+	{ "GET", "users", ROLE_READ, "domain user algorithm include page_size page_token",
+	  users_list, .is_list = true },
 	{ "POST", "users", ROLE_ADMIN, "", users_create },
 	{ "POST", "users:batch", ROLE_ADMIN, "", users_batch },
 	{ "GET", "users/{}", ROLE_READ, "", user_show },

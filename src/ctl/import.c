@@ -52,9 +52,9 @@ reject(struct import *import, size_t line, json_t *row, const char *why)
 		return;
 	}
 	fprintf(import->rejects, "%zu,", line);
-	output_csv_cell(import->rejects, user == NULL ? "" : user);
+	csv_write_cell(import->rejects, user == NULL ? "" : user);
 	fputc(',', import->rejects);
-	output_csv_cell(import->rejects, why);
+	csv_write_cell(import->rejects, why);
 	fputc('\n', import->rejects);
 }
 

@@ -97,23 +97,6 @@ print_table(json_t *items, const struct column *columns, size_t count)
 
 /* --- for programs --------------------------------------------------------------------- */
 
-void
-output_csv_cell(FILE *out, const char *text)
-{
-	bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL && text[1] != '\0';
-	if (strpbrk(text, ",\"\r\n") == NULL && !formula) {
-		fputs(text, out);
-		return;
-	}
-	fputs(formula ? "\"'" : "\"", out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
-}
-
 static void
 print_csv(json_t *items, const char *const *fields, bool first)
 {
@@ -129,7 +112,7 @@ print_csv(json_t *items, const char *const *fields, bool first)
 			char *text = json_is_null(value) ? NULL : output_text(item, fields[i]);
 			if (i > 0)
 				putchar(',');
-			output_csv_cell(stdout, text == NULL ? "" : text);
+			csv_write_cell(stdout, text == NULL ? "" : text);
 			free(text);
 		}
 		fputs("\r\n", stdout);

@@ -1,7 +1,9 @@
 /* The admin process: HTTP beside the workers, a store of its own, and the sweep of expired
  * bindings. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "admin/admin.h"
 #include "auth/digest.h"
@@ -13,6 +15,8 @@
 #define SWEEP_MS 5000u
 #define SWEEP_AGAIN_MS 50u
 #define CONNECTIONS 2u
+/* Where processors are scarce, phones come first: a listing waits for the workers, not they for it. */
+#define NICENESS 10
 
 struct admin_process {
 	const struct launch *launch;
@@ -80,6 +84,9 @@ admin_main(const struct birth *birth)
 	char error[512];
 	stats_use(&birth->memory->pages[birth->memory->page_count - 1]);
 	table_seed();
+	if (setpriority(PRIO_PROCESS, 0, NICENESS) != 0)
+		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",
+			    strerror(errno));
 	process.launch = birth->launch;
 	process.config = birth->config;
 	process.control.message = on_control;

@@ -77,8 +77,7 @@ accept_media(struct str field, bool is_list)
 	if (str_empty(str_trim(field)))
 		return MEDIA_JSON;
 	for (size_t i = 0; i < sizeof(offers) / sizeof(*offers); i++) {
-		unsigned weight =
-			weight_for(field, offers[i].type, offers[i].anything_like_it);
+		unsigned weight = weight_for(field, offers[i].type, offers[i].anything_like_it);
 		if ((is_list || !offers[i].of_lists) && weight > best_weight) {
 			best = offers[i].media;
 			best_weight = weight;

@@ -164,7 +164,6 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->config = settings->config;
 	admin->store = settings->store;
 	admin->memory = settings->memory;
-	admin->bindings = admin->users = admin->users_with_bindings = -1;
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -177,7 +176,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		admin_close(admin);
 		return NULL;
 	}
-	status_count_start(admin);
+	counts_start(admin);
 	return admin;
 }
 
@@ -201,7 +200,7 @@ admin_close(struct admin *admin)
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
-	timer_stop(&admin->count_timer);
+	counts_stop(admin);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
 	free(admin->surfaces);

@@ -106,8 +106,9 @@ argument_prefix(struct exchange *x, const char *name, const char **param)
 	if (str_empty(value))
 		return true;
 	if (!ip_prefix_parse(value, &prefix))
-		return argument_problem(x, name, "It must be an address or a prefix of addresses, "
-						 "192.0.2.0/24 or 2001:db8::/32.");
+		return argument_problem(x, name,
+					"It must be an address or a prefix of addresses, "
+					"192.0.2.0/24 or 2001:db8::/32.");
 	ip_write(&w, &prefix.ip);
 	writer_printf(&w, "/%u", prefix.bits);
 	*param = arena_text(&x->arena, writer_text(&w));
@@ -149,8 +150,9 @@ argument_moment(struct exchange *x, const char *name, int64_t now_ms, const char
 	if (str_to_u64(value, UINT32_MAX, &seconds))
 		ms = now_ms + (int64_t)seconds * 1000;
 	else if (!moment_parse(arena_text(&x->arena, value), &ms))
-		return argument_problem(x, name, "It must be a time, 2026-03-04T11:15:02Z, or "
-						 "seconds from now.");
+		return argument_problem(x, name,
+					"It must be a time, 2026-03-04T11:15:02Z, or "
+					"seconds from now.");
 	snprintf(text, sizeof(text), "%lld", (long long)ms);
 	*param = arena_text(&x->arena, str_of(text));
 	return true;
@@ -178,7 +180,10 @@ argument_word(struct exchange *x, const char *name, const char *const *words, co
 	for (size_t i = 0; words[i] != NULL; i++) {
 		if (*param == NULL || strcmp(*param, words[i]) == 0)
 			return true;
-		writer_printf(&w, "%s%s", i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ",
+		writer_printf(&w, "%s%s",
+			      i == 0		     ? ""
+			      : words[i + 1] == NULL ? " or "
+						     : ", ",
 			      words[i]);
 	}
 	writer_char(&w, '.');

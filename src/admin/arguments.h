@@ -23,8 +23,8 @@ bool argument_wire(struct exchange *x, const char *name, const char **param);
 /* One of these words; NULL at the end of them. */
 bool argument_word(struct exchange *x, const char *name, const char *const *words,
 		   const char **param);
-/* False, and answered, when there is an argument that stands twice or is not among names, which blanks separate: a
- * misspelt filter must not list everything. */
+/* False, and answered, when there is an argument that stands twice or is not among names, which
+ * blanks separate: a misspelt filter must not list everything. */
 bool arguments_known(struct exchange *x, const char *names);
 
 /* NUL-terminated copy in the arena, "" without memory. */

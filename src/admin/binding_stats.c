@@ -18,8 +18,8 @@ static void
 add(json_t *counts, json_t *value, json_int_t bindings)
 {
 	const char *name = json_string_value(value);
-	if (name == NULL || (json_object_get(counts, name) == NULL &&
-			     json_object_size(counts) >= VALUES_MAX))
+	if (name == NULL ||
+	    (json_object_get(counts, name) == NULL && json_object_size(counts) >= VALUES_MAX))
 		name = OTHERS;
 	bindings += json_integer_value(json_object_get(counts, name));
 	json_object_set_new(counts, name, json_integer(bindings));
@@ -65,8 +65,7 @@ counted(struct exchange *x, const struct store_rows *rows)
 	for (int row = 0; row < store_rows_count(rows); row++)
 		if (str_to_u64(store_rows_value(rows, row, BINDINGS), INT64_MAX, &bindings) &&
 		    bindings > 0)
-			add(x->held,
-			    json_wire(&x->page_arena, store_rows_value(rows, row, VALUE)),
+			add(x->held, json_wire(&x->page_arena, store_rows_value(rows, row, VALUE)),
 			    (json_int_t)bindings);
 	if (!str_eq(store_rows_value(rows, 0, SEEN), STR(ADDRESSES))) {
 		answer_counts(x);

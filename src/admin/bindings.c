@@ -33,5 +33,6 @@ bindings_list(struct exchange *x)
 		return;
 	bool selective = filters[1] != NULL || filters[2] != NULL || filters[3] != NULL ||
 			 filters[4] != NULL;
-	list_answer(x, &kind, selective, x->admin->bindings);
+	list_answer(x, &kind, selective,
+		    x->admin->counts.known ? x->admin->counts.bindings_total : -1);
 }

@@ -32,23 +32,24 @@ struct exchange {
 	struct MHD_Connection *connection;
 	const struct route *route;
 	enum role role;
+	uint64_t began_us;
 	int64_t uid; /* who asks, on the Unix socket; -1: unknown */
 	struct str method;
 	struct str segments[4]; /* what "{}" took of the path, percent-decoded, in the arena */
 	unsigned segment_count;
 	struct arena arena;
 	struct arena page_arena; /* of what one statement of many brought */
-	char *body; /* whole, once complete; zeroed before it is freed */
+	char *body;		 /* whole, once complete; zeroed before it is freed */
 	size_t body_len, body_cap;
 	bool body_too_large;
 	bool http_1_0;
 	enum media media; /* what it wants to have */
-	bool refused; /* answered before its body was read */
+	bool refused;	  /* answered before its body was read */
 	bool answered;
 	struct MHD_Response *response;
 	unsigned status;
-	void *work;   /* the handler's own, in the arena */
-	json_t *held; /* the handler's own, given up with the exchange */
+	void *work;	       /* the handler's own, in the arena */
+	json_t *held;	       /* the handler's own, given up with the exchange */
 	struct stream *stream; /* stream.c alone */
 
 	/* Waiting: exchange.c alone */
@@ -90,6 +91,8 @@ void exchange_answer_empty(struct exchange *x, unsigned status);
 void exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Response *response,
 			      const char *type);
 void exchange_answer_text(struct exchange *x, unsigned status, const char *text);
+/* text ends with NUL, comes from malloc() and is taken over. */
+void exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type);
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		      const char *detail, const char *field, const char *hint);
 void exchange_header(struct exchange *x, const char *name, const char *value);

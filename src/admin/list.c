@@ -11,12 +11,12 @@
 #include "json.h"
 #include "stream.h"
 
-#define CHUNK_ROWS 256u	    /* of a stream: some milliseconds, in which nobody else is served */
+#define CHUNK_ROWS 256u	     /* of a stream: some milliseconds, in which nobody else is served */
 #define SELECTIVE_ROWS 1000u /* looked at by one statement */
-#define ID_LAST "~"	    /* behind every id of an address */
-#define KEY_LAST "\x7f"	    /* behind every key */
+#define ID_LAST "~"	     /* behind every id of an address */
+#define KEY_LAST "\x7f"	     /* behind every key */
 
-struct list {
+struct listing {
 	const struct list_kind *kind;
 	struct page page;
 	const char *domain;
@@ -50,7 +50,7 @@ static void list_rows(struct exchange *x, const struct store_rows *rows);
 static void
 ask(struct exchange *x)
 {
-	struct list *list = x->work;
+	struct listing *list = x->work;
 	const char **params = x->query.params;
 	unsigned least = list->selective ? SELECTIVE_ROWS : CHUNK_ROWS;
 	struct str from = list->domain == NULL ? list->page.after : user_part(list->page.after);
@@ -63,8 +63,8 @@ ask(struct exchange *x)
 	params[2] = number_text(&x->page_arena, list->rows);
 	params[3] = number_text(&x->page_arena, list->limit);
 	params[4] = list->domain;
-	params[5] = arena_text(&x->page_arena,
-			       str_cmp(from, list->prefix) > 0 ? from : list->prefix);
+	params[5] =
+		arena_text(&x->page_arena, str_cmp(from, list->prefix) > 0 ? from : list->prefix);
 	params[6] = list->until;
 	x->query.patient = true;
 	if (!arena_ok(&x->page_arena))
@@ -81,7 +81,7 @@ struct batch {
 };
 
 static struct batch
-batch_of(const struct list *list, const struct store_rows *rows)
+batch_of(const struct listing *list, const struct store_rows *rows)
 {
 	struct batch batch = { .count = store_rows_count(rows) };
 	uint64_t seen = 0;
@@ -98,12 +98,12 @@ batch_of(const struct list *list, const struct store_rows *rows)
 static void
 go_on_behind(struct exchange *x, const struct store_rows *rows, int row)
 {
-	struct list *list = x->work;
+	struct listing *list = x->work;
 	int column = row < 0 ? list->kind->seen_column + 1 : 0;
 	struct str id = row < 0 ? STR(ID_LAST) : store_rows_value(rows, row, 1);
 	arena_reset(&x->page_arena);
-	list->page.after = arena_copy(&x->page_arena,
-				      store_rows_value(rows, row < 0 ? 0 : row, column));
+	list->page.after =
+		arena_copy(&x->page_arena, store_rows_value(rows, row < 0 ? 0 : row, column));
 	list->page.after_id = arena_copy(&x->page_arena, id);
 }
 
@@ -112,14 +112,13 @@ go_on_behind(struct exchange *x, const struct store_rows *rows, int row)
 static void
 answer_page(struct exchange *x, bool is_last)
 {
-	const struct list *list = x->work;
-	int64_t total = is_last && list->is_first ? (int64_t)json_array_size(x->held)
-						  : list->total;
+	const struct listing *list = x->work;
+	int64_t total = is_last && list->is_first ? (int64_t)json_array_size(x->held) : list->total;
 	json_t *page = json_pack("{s:O}", "items", x->held);
 	if (!is_last)
-		json_object_set_new(page, "next_page_token",
-				    page_token(&x->page_arena, list->page.after,
-					       list->page.after_id));
+		json_object_set_new(
+			page, "next_page_token",
+			page_token(&x->page_arena, list->page.after, list->page.after_id));
 	json_object_set_new(page, "total_estimate",
 			    total < 0 ? json_null() : json_integer((json_int_t)total));
 	exchange_answer(x, 200, page);
@@ -130,7 +129,7 @@ answer_page(struct exchange *x, bool is_last)
 static void
 page_rows(struct exchange *x, const struct store_rows *rows)
 {
-	struct list *list = x->work;
+	struct listing *list = x->work;
 	struct batch batch = batch_of(list, rows);
 	bool full = batch.count == (int)list->rows;
 	int shown = full ? batch.count - 1 : batch.count;
@@ -164,7 +163,7 @@ write_csv_line(FILE *out, const struct list_kind *kind, json_t *item)
 static void
 write_items(struct exchange *x, FILE *out, const struct store_rows *rows, int count)
 {
-	const struct list *list = x->work;
+	const struct listing *list = x->work;
 	if (x->media == MEDIA_CSV && x->stream == NULL)
 		write_csv_line(out, list->kind, NULL);
 	for (int row = 0; row < count; row++) {
@@ -182,7 +181,7 @@ write_items(struct exchange *x, FILE *out, const struct store_rows *rows, int co
 static void
 stream_rows(struct exchange *x, const struct store_rows *rows)
 {
-	struct list *list = x->work;
+	struct listing *list = x->work;
 	struct batch batch = batch_of(list, rows);
 	bool full = batch.count == (int)list->rows;
 	char *chunk = NULL;
@@ -235,7 +234,7 @@ behind_prefix(struct arena *arena, struct str prefix)
 void
 list_answer(struct exchange *x, const struct list_kind *kind, bool selective, int64_t total)
 {
-	struct list *list = arena_alloc(&x->arena, sizeof(*list));
+	struct listing *list = arena_alloc(&x->arena, sizeof(*list));
 	const char *prefix;
 	if (list == NULL || !page_asked(x, &list->page) || !argument_domain(x, &list->domain) ||
 	    !argument_user_param(x, &prefix))

@@ -1,7 +1,7 @@
 /*
- * Lists: by the page as JSON, whole as NDJSON or CSV. Behind all of them is one kind of statement: it
- * looks at a bounded number of rows behind a key and tells how far it came, so that a filter that
- * fits nothing costs many short statements and never a long one.
+ * Lists: by the page as JSON, whole as NDJSON or CSV. Behind all of them is one kind of statement:
+ * it looks at a bounded number of rows behind a key and tells how far it came, so that a filter
+ * that fits nothing costs many short statements and never a long one.
  */
 #pragma once
 

@@ -140,15 +140,15 @@ settle_media(struct exchange *x)
 {
 	struct str type = header(x, "Content-Type"), parameters;
 	bool reads = str_eq(x->method, STR("GET")) || str_eq(x->method, STR("HEAD"));
-	x->media = reads ? accept_media(header(x, "Accept"), x->route->is_list) : MEDIA_JSON;
+	x->media = reads ? accept_media(header(x, "Accept"), route_streams(x->route)) : MEDIA_JSON;
 	str_cut(type, ';', &type, &parameters);
 	type = str_trim(type);
 	if (x->media == MEDIA_NONE)
 		exchange_problem(x, 406, "not_acceptable", "Not acceptable",
 				 "This path has nothing of a type that Accept names.", NULL,
-				 x->route->is_list ? "There is application/json, "
-						     "application/x-ndjson and text/csv."
-						   : "There is application/json.");
+				 route_streams(x->route) ? "There is application/json, "
+							   "application/x-ndjson and text/csv."
+							 : "There is application/json.");
 	else if (!reads && !str_empty(type) && !str_ieq(type, STR("application/json")) &&
 		 !str_ieq(type, STR("application/merge-patch+json")))
 		exchange_problem(x, 415, "body_unsupported", "Body of another type",
@@ -211,6 +211,7 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	x->connection = connection;
 	x->uid = -1;
 	x->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+	x->began_us = loop_now_us(surface->admin->loop);
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);
 	arena_init(&x->page_arena, &surface->admin->pool, PAGE_ARENA_BYTES);
 	x->method = arena_copy(&x->arena, str_of(method));
@@ -297,10 +298,21 @@ log_write(const struct exchange *x, const char *url)
 	log_end(&line);
 }
 
+static void
+count(const struct exchange *x)
+{
+	unsigned route = x->surface->is_health ? ROUTE_HEALTH
+			 : x->route == NULL    ? ROUTE_NONE
+					       : route_index(x->route);
+	stats->admin_requests[route][stats_http_code(x->status)]++;
+	observe_admin_request_duration(route, loop_now_us(x->admin->loop) - x->began_us);
+}
+
 static enum MHD_Result
 send_answer(struct exchange *x, const char *url)
 {
 	log_write(x, url);
+	count(x);
 	if (x->refused)
 		exchange_header(x, "Connection", "close");
 	return x->response == NULL ? MHD_NO

@@ -6,14 +6,13 @@
 
 static const struct route routes[] = {
 	{ "GET", "bindings", ROLE_READ,
-	  "domain user ip transport agent expires_before page_size page_token", bindings_list,
-	  .is_list = true },
+	  "domain user ip transport agent expires_before page_size page_token", bindings_list },
 	{ "GET", "bindings:stats", ROLE_READ, "by", bindings_stats },
 	{ "GET", "aors/{}", ROLE_READ, "", aor_show },
 	{ "DELETE", "aors/{}/bindings", ROLE_ADMIN, "", bindings_remove },
 	{ "DELETE", "aors/{}/bindings/{}", ROLE_ADMIN, "", bindings_remove },
 	{ "GET", "users", ROLE_READ, "domain user algorithm include page_size page_token",
-	  users_list, .is_list = true },
+	  users_list },
 	{ "POST", "users", ROLE_ADMIN, "", users_create },
 	{ "POST", "users:batch", ROLE_ADMIN, "", users_batch },
 	{ "GET", "users/{}", ROLE_READ, "", user_show },
@@ -21,6 +20,36 @@ static const struct route routes[] = {
 	{ "DELETE", "users/{}", ROLE_ADMIN, "", user_delete },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
 };
+
+#define ROUTES (sizeof(routes) / sizeof(*routes))
+_Static_assert(ROUTES <= ROUTE_NONE, "ROUTE_COUNT in base/stats.h");
+
+unsigned
+route_count(void)
+{
+	return ROUTES;
+}
+
+unsigned
+route_index(const struct route *route)
+{
+	return (unsigned)(route - routes);
+}
+
+void
+route_word(unsigned index, char *word, size_t cap)
+{
+	if (index < ROUTES)
+		snprintf(word, cap, "%s /api/v1/%s", routes[index].method, routes[index].path);
+	else
+		snprintf(word, cap, "%s", index == ROUTE_HEALTH ? "health" : "none");
+}
+
+bool
+route_streams(const struct route *route)
+{
+	return route->handle == bindings_list || route->handle == users_list;
+}
 
 static bool
 path_fits(const char *pattern, struct str path, struct str *segments, unsigned *segment_count)
@@ -47,7 +76,7 @@ route_find(struct str method, struct str path, struct str *segments, unsigned *s
 	struct writer w = writer_on(allow, ALLOW_BYTES - 1);
 	if (str_eq(method, STR("HEAD")))
 		method = STR("GET");
-	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+	for (size_t i = 0; i < ROUTES; i++) {
 		if (!path_fits(routes[i].path, path, segments, segment_count))
 			continue;
 		if (str_eq(method, str_of(routes[i].method)))

@@ -28,8 +28,8 @@ keep(struct stream *stream, char *chunk, size_t len, bool last)
 	stream->last = last;
 }
 
-/* A connection that waits for its client is not called again before that takes something: it is shut
- * down, which wakes it. */
+/* A connection that waits for its client is not called again before that takes something: it is
+ * shut down, which wakes it. */
 void
 stream_cut(struct exchange *x)
 {
@@ -113,6 +113,8 @@ stream_start(struct exchange *x, const char *type, char *chunk, size_t len, bool
 	x->stream = stream;
 	x->admin->stream_count++;
 	exchange_answer_response(x, 200, response, type);
+	if (str_eq(x->method, STR("HEAD"))) /* which libmicrohttpd would end like a chunked body */
+		exchange_header(x, "Connection", "close");
 	fifo_start(&x->admin->deadlines, &x->deadline);
 	return true;
 }

@@ -156,7 +156,8 @@ user_item_with_hashes(struct exchange *x, const struct store_rows *rows, int row
 }
 
 /* The columns are those of an import, so that an export is one. */
-#define COLUMNS "username", "domain", "login", "display_name", "enabled", "max_contacts", "may_register"
+#define COLUMNS \
+	"username", "domain", "login", "display_name", "enabled", "max_contacts", "may_register"
 static const char *const columns[] = { COLUMNS, NULL };
 static const char *const columns_with_hashes[] = { COLUMNS, "ha1_md5", "ha1_sha256",
 						   "ha1_sha512_256", NULL };
@@ -187,5 +188,5 @@ users_list(struct exchange *x)
 				 "include", "Use a token of role admin.");
 	else
 		list_answer(x, include == NULL ? &users : &users_with_hashes, filters[0] != NULL,
-			    x->admin->users);
+			    x->admin->counts.known ? x->admin->counts.accounts : -1);
 }

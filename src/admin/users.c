@@ -34,7 +34,7 @@ create_refused(struct exchange *x, const struct store_rows *rows)
 		snprintf(detail, sizeof(detail),
 			 "The login belongs to another address of the domain of %.256s.", key);
 	snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%.256s.", key);
-	exchange_problem(x, 409, exists ? "user_exists" : "login_exists",
+	exchange_problem(x, 409, "user_exists",
 			 exists ? "User already exists" : "Login already exists", detail,
 			 exists ? "username" : "login",
 			 exists ? hint : "Give another login, or none: it is the username then.");

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/csv.h"
+
 #define LINE_WIDTH 100u
 
 /* Columns on the screen; UTF-8 continuation octets take none. */

@@ -15,7 +15,8 @@
 #define SWEEP_MS 5000u
 #define SWEEP_AGAIN_MS 50u
 #define CONNECTIONS 2u
-/* Where processors are scarce, phones come first: a listing waits for the workers, not they for it. */
+/* Where processors are scarce, phones come first: a listing waits for the workers, not they for it.
+ */
 #define NICENESS 10
 
 struct admin_process {
@@ -82,7 +83,7 @@ admin_main(const struct birth *birth)
 {
 	static struct admin_process process;
 	char error[512];
-	stats_use(&birth->memory->pages[birth->memory->page_count - 1]);
+	stats_use(node_admin_page(birth->memory));
 	table_seed();
 	if (setpriority(PRIO_PROCESS, 0, NICENESS) != 0)
 		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",

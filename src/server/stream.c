@@ -122,6 +122,7 @@ over_rate(struct requests *all, const struct peer *peer)
 {
 	if (limits_request(all->limits, &peer->source.ip, loop_now_ms(all->loop)))
 		return false;
+	stats->rate_limited[SCOPE_SOURCE]++;
 	report_silence(peer, REASON_RATE_LIMITED);
 	return true;
 }
@@ -186,7 +187,7 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 		break;
 	case SIP_FRAME_GARBAGE:
 		report_foreign(all, peer, octets);
-		stats->parse_errors++;
+		stats->parse_errors[peer->transport]++;
 		break;
 	}
 	hang_up(all, peer);

@@ -112,9 +112,9 @@ stream_start(struct exchange *x, const char *type, char *chunk, size_t len, bool
 	keep(stream, chunk, len, last);
 	x->stream = stream;
 	x->admin->stream_count++;
+	if (str_eq(x->method, STR("HEAD"))) /* else libmicrohttpd ends it like a chunked body */
+		MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
 	exchange_answer_response(x, 200, response, type);
-	if (str_eq(x->method, STR("HEAD"))) /* which libmicrohttpd would end like a chunked body */
-		exchange_header(x, "Connection", "close");
 	fifo_start(&x->admin->deadlines, &x->deadline);
 	return true;
 }

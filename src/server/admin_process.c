@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "auth/digest.h"
@@ -85,7 +85,8 @@ admin_main(const struct birth *birth)
 	char error[512];
 	stats_use(node_admin_page(birth->memory));
 	table_seed();
-	if (setpriority(PRIO_PROCESS, 0, NICENESS) != 0)
+	errno = 0;
+	if (nice(NICENESS) == -1 && errno != 0)
 		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",
 			    strerror(errno));
 	process.launch = birth->launch;

@@ -164,6 +164,10 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->config = settings->config;
 	admin->store = settings->store;
 	admin->memory = settings->memory;
+	admin->ask = settings->ask;
+	admin->ask_arg = settings->ask_arg;
+	list_init(&admin->commands);
+	admin->certificates = json_array();
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -177,6 +181,8 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		return NULL;
 	}
 	counts_start(admin);
+	recent_start(admin);
+	processes_start(admin);
 	return admin;
 }
 
@@ -197,12 +203,16 @@ admin_configure(struct admin *admin, const struct config *config)
 void
 admin_close(struct admin *admin)
 {
+	exchange_no_master(admin);
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
 	counts_stop(admin);
+	recent_stop(admin);
+	processes_stop(admin);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
+	certificates_close(admin);
 	free(admin->surfaces);
 	free(admin);
 }

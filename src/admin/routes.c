@@ -19,6 +19,14 @@ static const struct route routes[] = {
 	{ "PATCH", "users/{}", ROLE_ADMIN, "", user_change },
 	{ "DELETE", "users/{}", ROLE_ADMIN, "", user_delete },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
+	{ "GET", "certificates", ROLE_READ, "", certificates_list },
+	{ "GET", "config", ROLE_ADMIN, "", config_show },
+	{ "POST", "config:check", ROLE_ADMIN, "", config_check },
+	{ "POST", "reload", ROLE_ADMIN, "", reload },
+	{ "POST", "drain", ROLE_ADMIN, "", drain },
+	{ "DELETE", "drain", ROLE_ADMIN, "", undrain },
+	{ "GET", "log-level", ROLE_ADMIN, "", log_level_show },
+	{ "PUT", "log-level", ROLE_ADMIN, "", log_level_change },
 };
 
 #define ROUTES (sizeof(routes) / sizeof(*routes))

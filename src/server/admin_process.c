@@ -26,6 +26,8 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
+	struct timer look;	      /* at the files of the certificates */
+	int64_t certificates_changed; /* their newest modification time, seconds */
 };
 
 static _Noreturn void
@@ -35,8 +37,38 @@ fail(const char *why)
 	exit(EXIT_FAILURE);
 }
 
+/* Built to see what the workers see, and thrown away: the keys do not stay here. */
 static void
-reload(struct admin_process *process, int fd)
+read_certificates(struct admin_process *process)
+{
+	char error[512];
+	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
+	process->certificates_changed = settings_tls_changed(process->config);
+	admin_certificates(process->admin, server, server == NULL ? error : "");
+	if (server != NULL)
+		tls_server_release(server);
+}
+
+static void
+look_at_certificates(struct timer *timer)
+{
+	struct admin_process *process = container_of(timer, struct admin_process, look);
+	if (settings_tls_changed(process->config) != process->certificates_changed)
+		read_certificates(process);
+	timer_start(process->loop, &process->look, process->config->tls.reload_interval,
+		    look_at_certificates);
+}
+
+static bool
+ask_master(void *arg, uint32_t id, const struct command *command)
+{
+	const struct admin_process *process = arg;
+	struct control_message message = { .verb = CONTROL_ASK, .id = id, .command = *command };
+	return control_send(process->control.watch.fd, &message, -1);
+}
+
+static void
+reload(struct admin_process *process, enum log_level level, int fd)
 {
 	struct config *fresh = process_read_config(fd, process->launch);
 	if (fresh == NULL)
@@ -44,7 +76,9 @@ reload(struct admin_process *process, int fd)
 	admin_configure(process->admin, fresh);
 	config_free(process->config);
 	process->config = fresh;
-	control_watch_log_setup(&process->control, fresh);
+	read_certificates(process);
+	process_log_setup(fresh);
+	log_set_level(level);
 }
 
 static void
@@ -52,7 +86,9 @@ on_control(struct control_watch *control, const struct control_message *message,
 {
 	struct admin_process *process = container_of(control, struct admin_process, control);
 	if (message->verb == CONTROL_RELOAD)
-		reload(process, fd);
+		reload(process, message->level, fd);
+	else if (message->verb == CONTROL_REPORT)
+		admin_report(process->admin, message->id, message->outcome, fd);
 	else if (message->verb == CONTROL_STOP || message->verb == CONTROL_STOP_NOW)
 		loop_stop(process->loop);
 }
@@ -106,10 +142,14 @@ admin_main(const struct birth *birth)
 		.listen_fd = birth->listen_fd,
 		.health_fds = birth->health_fds,
 		.health_count = birth->health_count,
+		.ask = ask_master,
+		.ask_arg = &process,
 	};
 	process.admin = admin_open(process.loop, &settings, error, sizeof(error));
 	if (process.admin == NULL)
 		fail(error);
+	read_certificates(&process);
+	look_at_certificates(&process.look);
 	loop_run(process.loop);
 	store_close(process.store);
 	admin_close(process.admin);

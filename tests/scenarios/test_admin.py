@@ -586,6 +586,8 @@ def test_roles_over_tcp(env):
         true(status in (200, 201, 204, 404), "%s %s with a token of role admin: %d" % (method, path, status))
     equal(server.database.query("select aor from account where username in ('alice', 'x') and domain = 'example.com'"),
           [("x@example.com",)], "who was made and who was deleted")
+    server.wait_log(r"notice admin\.write status=200 token=admin node=reg-test method=\"PATCH\" path=\"/api/v1/users/alice@example\.com\"")
+    server.wait_log(r"notice admin\.write status=403 token=read node=reg-test method=\"PATCH\"")
     for secret in ("reader", "writer", "wrong"):
         true(secret not in server.log, "a token is in the log")
 

@@ -324,10 +324,6 @@ problem_of(unsigned status, const char *reason, const char *title, const char *d
 	   const char *hint)
 {
 	char type[96];
-	if (x->stream != NULL) {
-		stream_cut(x);
-		return;
-	}
 	snprintf(type, sizeof(type), "urn:rollcall:problem:%s", reason);
 	for (char *c = type; *c != '\0'; c++)
 		if (*c == '_')
@@ -344,6 +340,10 @@ void
 exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		 const char *detail, const char *field, const char *hint)
 {
+	if (x->stream != NULL) {
+		stream_cut(x);
+		return;
+	}
 	json_t *problem = problem_of(status, reason, title, detail, hint);
 	if (field != NULL)
 		json_object_set_new(problem, "field", json_string(field));

@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include "base/clock.h"
+
 bool
 node_memory_map(struct node_memory *memory, uint32_t workers)
 {
@@ -12,7 +14,10 @@ node_memory_map(struct node_memory *memory, uint32_t workers)
 		return false;
 	*memory = (struct node_memory){ .node = map,
 					.pages = stats_map(workers + 1),
-					.page_count = workers + 1 };
+					.page_count = workers + 1,
+					.bans = bans_map(),
+					.failures = failures_map(workers) };
 	memory->node->worker_count = workers;
-	return memory->pages != NULL;
+	random_bytes(&memory->node->instance, sizeof(memory->node->instance));
+	return memory->pages != NULL && memory->bans != NULL && memory->failures != NULL;
 }

@@ -44,7 +44,10 @@ const char *transport_word(enum transport transport); /* "udp", "tcp", "tls" */
 	X(db_retries, "db_retries", "statements sent again")                                      \
 	X(db_batches, "db_batches", "batches sent")                                               \
 	X(db_connects, "db_connects", "connections to PostgreSQL made")                           \
-	X(bindings_expired, "bindings_expired", "expired bindings swept")
+	X(bindings_expired, "bindings_expired", "expired bindings swept")                         \
+	X(bans_automatic, "bans_automatic", "sources banned after limits.ban_after failures")     \
+	X(bans_manual, "bans_manual", "bans made through the admin API")                          \
+	X(failures_lost, "failures_lost", "failures that nobody could count towards a ban")
 
 /* What is so just now; nothing of it outlives the process that wrote it. */
 #define GAUGES(X)                                                                      \
@@ -52,6 +55,7 @@ const char *transport_word(enum transport transport); /* "udp", "tcp", "tls" */
 	X(requests_live, "requests_live", "requests being worked on now")              \
 	X(connections_live, "connections_live", "stream connections open now")         \
 	X(db_up, "db_up", "lanes connected now")                                       \
+	X(banned_prefixes, "banned_prefixes", "bans in force on this node")            \
 	X(ready, "workers_ready", "workers that would serve a phone now")
 
 struct stats {

@@ -37,6 +37,7 @@ enum close_cause {
 	CLOSE_PROTOCOL,
 	CLOSE_OUTPUT_FULL,
 	CLOSE_SHUTDOWN,
+	CLOSE_UNWANTED,
 	CLOSE_ERROR,
 };
 
@@ -126,5 +127,7 @@ uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was
  * sent; returns how many were found. Called now and then it drains evenly. */
 uint32_t net_shed(struct net *net, uint32_t count);
+/* Ends at once, with whatever is still owed, the connections for which unwanted() says so. */
+void net_kill_if(struct net *net, bool (*unwanted)(const struct peer *peer, void *arg), void *arg);
 /* All of them. net_connections() tells when they have gone. */
 void net_shutdown(struct net *net);

@@ -50,6 +50,8 @@ struct net_user *requests_net_user(struct requests *requests);
 void requests_configure(struct requests *requests, const struct requests_settings *settings);
 /* From now on OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close. */
 void requests_drain(struct requests *requests);
+/* Ends the connections of banned sources at once: to be called after each change of the bans. */
+void requests_close_banned(struct requests *requests);
 /* The verdict of /readyz, the same that OPTIONS gets. */
 bool requests_ready(struct requests *requests);
 /* In flight; shutting down waits for 0. */

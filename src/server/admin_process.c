@@ -13,6 +13,7 @@
 #define SWEEP_MS 5000u
 #define SWEEP_AGAIN_MS 50u
 #define CONNECTIONS 2u
+#define LEAVE_MS 1500u /* the database has so long to hear that the node has stopped */
 
 struct admin_process {
 	const struct launch *launch;
@@ -21,6 +22,8 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
+	struct timer leave;
+	bool leaving;
 };
 
 static _Noreturn void
@@ -43,12 +46,37 @@ reload(struct admin_process *process, int fd)
 }
 
 static void
+leave_due(struct timer *timer)
+{
+	loop_stop(container_of(timer, struct admin_process, leave)->loop);
+}
+
+static void
+left(void *arg)
+{
+	struct admin_process *process = arg;
+	loop_stop(process->loop);
+}
+
+static void
+leave(struct admin_process *process)
+{
+	if (process->leaving)
+		return;
+	process->leaving = true;
+	timer_start(process->loop, &process->leave, LEAVE_MS, leave_due);
+	admin_leave(process->admin, left, process);
+}
+
+static void
 on_control(struct control_watch *control, const struct control_message *message, int fd)
 {
 	struct admin_process *process = container_of(control, struct admin_process, control);
 	if (message->verb == CONTROL_RELOAD)
 		reload(process, fd);
-	else if (message->verb == CONTROL_STOP || message->verb == CONTROL_STOP_NOW)
+	else if (message->verb == CONTROL_STOP)
+		leave(process);
+	else if (message->verb == CONTROL_STOP_NOW)
 		loop_stop(process->loop);
 }
 

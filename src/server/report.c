@@ -97,6 +97,7 @@ void
 report_answer(struct requests *all, const struct request *rq, enum reason reason)
 {
 	stats->outcomes[reason][rq->peer.transport]++;
+	limits_failure(all->limits, rq->peer.transport, &rq->peer.source.ip, reason);
 	uint32_t count;
 	switch (kind_of(reason)) {
 	case KIND_SILENT:

@@ -29,5 +29,8 @@ struct admin *admin_open(struct loop *loop, const struct admin_settings *setting
 			 size_t error_cap);
 /* A reload: tokens are read again, limits and policies follow. */
 void admin_configure(struct admin *admin, const struct config *config);
+/* The node ends on purpose: says so to the other nodes, and then left(), soon also without a
+ * database. Bans and requests go on meanwhile. */
+void admin_leave(struct admin *admin, void (*left)(void *arg), void *arg);
 /* After store_close(), which completes what requests are waiting for. */
 void admin_close(struct admin *admin);

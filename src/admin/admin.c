@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "admin_internal.h"
+#include "ban_keeper.h"
 #include "base/log.h"
+#include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
 
@@ -164,6 +166,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->config = settings->config;
 	admin->store = settings->store;
 	admin->memory = settings->memory;
+	admin->bindings_of_node = -1;
 	admin->bindings = admin->users = admin->users_with_bindings = -1;
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
@@ -178,6 +181,13 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		return NULL;
 	}
 	status_count_start(admin);
+	admin->bans = ban_keeper_open(loop, admin->store, admin->memory, admin->config);
+	admin->heartbeat = heartbeat_open(admin);
+	if (admin->bans == NULL || admin->heartbeat == NULL) {
+		snprintf(error, error_cap, "out of memory");
+		admin_close(admin);
+		return NULL;
+	}
 	return admin;
 }
 
@@ -186,11 +196,18 @@ admin_configure(struct admin *admin, const struct config *config)
 {
 	char error[512];
 	admin->config = config;
+	ban_keeper_configure(admin->bans, config);
 	admin->deadlines.duration_ms = config->admin.request_timeout;
 	if (config->admin.listen_on &&
 	    !tokens_load(&admin->tokens, config->admin.tokens_file, error, sizeof(error)))
 		log_message(LOG_LEVEL_ERROR, "admin.tokens",
 			    "%s; the tokens read before stay in force", error);
+}
+
+void
+admin_leave(struct admin *admin, void (*left)(void *arg), void *arg)
+{
+	heartbeat_leave(admin->heartbeat, left, arg);
 }
 
 /* libmicrohttpd wants every connection resumed before it stops: closing the store has answered them
@@ -201,6 +218,8 @@ admin_close(struct admin *admin)
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
+	ban_keeper_close(admin->bans);
+	heartbeat_close(admin->heartbeat);
 	timer_stop(&admin->count_timer);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);

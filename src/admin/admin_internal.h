@@ -46,6 +46,9 @@ struct admin {
 	int64_t bindings; /* from the last background count, -1: not yet */
 	int64_t users_with_bindings;
 	int64_t users;
+	int64_t bindings_of_node; /* those that this node wrote last */
+	struct ban_keeper *bans;
+	struct heartbeat *heartbeat;
 };
 
 /* request.c: the callbacks of libmicrohttpd; arg is the surface. */
@@ -93,3 +96,7 @@ void user_show(struct exchange *x);
 void user_change(struct exchange *x);
 void user_delete(struct exchange *x);
 void stats_show(struct exchange *x);
+void bans_list(struct exchange *x);
+void bans_add(struct exchange *x);
+void bans_remove(struct exchange *x);
+void nodes_list(struct exchange *x);

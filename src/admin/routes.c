@@ -16,6 +16,10 @@ static const struct route routes[] = {
 	{ "GET", "users/{}", ROLE_READ, "", user_show },
 	{ "PATCH", "users/{}", ROLE_ADMIN, "", user_change },
 	{ "DELETE", "users/{}", ROLE_ADMIN, "", user_delete },
+	{ "GET", "bans", ROLE_READ, "page_size page_token", bans_list },
+	{ "POST", "bans", ROLE_ADMIN, "", bans_add },
+	{ "DELETE", "bans/{}", ROLE_ADMIN, "", bans_remove },
+	{ "GET", "nodes", ROLE_READ, "", nodes_list },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
 };
 

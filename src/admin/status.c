@@ -76,12 +76,13 @@ static void
 count_done(struct store_query *query, enum query_result result, const struct store_rows *rows)
 {
 	struct admin *admin = container_of(query, struct admin, count_query);
-	int64_t *const fields[] = { &admin->users, &admin->users_with_bindings, &admin->bindings };
+	int64_t *const fields[] = { &admin->users, &admin->users_with_bindings, &admin->bindings,
+				    &admin->bindings_of_node };
 	free((void *)(uintptr_t)query->params[0]);
 	admin->counting = false;
 	if (result != QUERY_DONE || store_rows_count(rows) != 1)
 		return;
-	for (int column = 0; column < 3; column++) {
+	for (int column = 0; column < 4; column++) {
 		uint64_t value;
 		if (str_to_u64(store_rows_value(rows, 0, column), INT64_MAX, &value))
 			*fields[column] = (int64_t)value;
@@ -97,11 +98,12 @@ count(struct timer *timer)
 	if (!admin->counting && store_state(admin->store) == STORE_UP &&
 	    asprintf(&now, "%lld", (long long)loop_real_ms(admin->loop)) > 0) {
 		admin->counting = true;
-		admin->count_query = (struct store_query){ .name = "admin_counts",
-							   .param_count = 1,
-							   .params = { now },
-							   .patient = true,
-							   .done = count_done };
+		admin->count_query =
+			(struct store_query){ .name = "admin_counts",
+					      .param_count = 2,
+					      .params = { now, admin->memory->node->name },
+					      .patient = true,
+					      .done = count_done };
 		store_run(admin->store, &admin->count_query);
 	}
 	timer_start(admin->loop, &admin->count_timer, counted ? COUNT_EVERY_MS : COUNT_SOON_MS,

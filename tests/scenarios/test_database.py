@@ -6,6 +6,7 @@ import threading
 import time
 
 from harness import Failure, add_test, covers, equal, true
+from harness.database import SCHEMA
 from harness.faults import Between, add_users, failing_commits, on_commit, without_fault, workers
 from harness.phone import ALICE_PASSWORD
 
@@ -421,12 +422,12 @@ def test_schema_missing(env):
 
 def test_schema_older_and_newer(env):
     server = env.make()
-    server.database.query("update schema_version set version = 0")
-    not_ready(env, server, r"database schema is 0, this version needs \d+; run: rollcallctl db migrate")
-    server.database.query("update schema_version set version = 999")
+    server.database.query("update schema_version set version = version - 100")
+    not_ready(env, server, r"database schema is -\d+, this version needs \d+; run: rollcallctl db migrate")
+    server.database.query("update schema_version set version = version + 999 + 100 - %d" % SCHEMA)
     server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
                 "/readyz tells that the schema is too new")
-    server.database.query("update schema_version set version = 1")
+    server.database.query("update schema_version set version = version - 999 + %d" % SCHEMA)
     server.wait_ready()
 
 

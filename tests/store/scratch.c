@@ -2,6 +2,7 @@
 #include "scratch.h"
 
 #include <check.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,11 +115,16 @@ scratch_sql(const char *path)
 void
 scratch_reset(void)
 {
-	char *schema = scratch_sql("schema/001_init.sql");
+	glob_t files;
 	scratch_exec("drop schema if exists %s cascade", SCHEMA);
 	scratch_exec("create schema %s", SCHEMA);
-	PQclear(run(schema));
-	free(schema);
+	ck_assert_int_eq(glob(TEST_DATA "/../sql/schema/*.sql", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char *schema = scratch_sql(files.gl_pathv[i] + strlen(TEST_DATA "/../sql/"));
+		PQclear(run(schema));
+		free(schema);
+	}
+	globfree(&files);
 }
 
 void

@@ -3,7 +3,8 @@
 PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libssl-dev libpq-dev libmicrohttpd-dev libconfuse-dev
 	libjansson-dev libcurl4-openssl-dev uthash-dev libxxhash-dev libc-ares-dev"
 PACKAGES_RUN="postgresql-15 openssl curl"
-PACKAGES_TEST="check clang clang-format clang-tidy libclang-rt-14-dev python3 sip-tester sipsak baresip-core linphone-cli jq git"
+PACKAGES_TEST="check clang clang-format clang-tidy libclang-rt-14-dev python3 sip-tester sipsak baresip-core linphone-cli jq git
+	fail2ban"
 
 packages_missing() {
 	for package in "$@"; do

@@ -1,15 +1,18 @@
 /*
- * One event per line: fixed fields first, text from the network last, quoted, escaped and bounded.
- * Logging never waits: lines that stderr does not take at once are lost, and log.lost says how
- * many.
+ * One event per line. Fixed fields come first, then node and count, and last what came from
+ * outside, quoted, escaped and bounded, in whatever order they are given. Logging never waits:
+ * lines that the reader or the disk does not take at once are lost, and log.lost says how many.
  *
  *   struct log_line line;
  *   if (log_begin(&line, LOG_LEVEL_WARNING, "auth.failed")) {
  *           log_word(&line, "reason", reason_word(reason));
  *           log_endpoint(&line, "src", &source);
- *           log_text(&line, "user", login);
+ *           log_user(&line, "user", login);
  *           log_end(&line);
  *   }
+ *
+ * log.personal_data = masked is obeyed here and nowhere else: whoever a line is about goes through
+ * log_endpoint, log_user, log_opaque or log_text, never through log_word or log_message.
  */
 #pragma once
 
@@ -29,15 +32,27 @@ enum log_level {
 };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JOURNAL, LOG_FORMAT_JSON };
 
+#define LOG_LINE_MAX 4096
+#define LOG_FIXED_MAX 896
+
 struct log_line {
 	enum log_level level;
-	struct writer writer;
-	char buf[4096];
+	uint32_t count;
+	struct writer fixed;
+	struct writer text;
+	char fixed_buf[LOG_FIXED_MAX];
+	char text_buf[LOG_LINE_MAX - LOG_FIXED_MAX];
 };
 
 /* To stderr at level info, text format, until called. Words are those of section log of the
  * configuration. */
 void log_setup(enum log_level level, enum log_format format, const char *node);
+/* User parts and addresses are shortened from now on, or not. */
+void log_mask(bool masked);
+/* Lines go to this descriptor, which becomes the log's own, instead of the one before, which is
+ * closed unless it is stderr. It was opened with O_APPEND, so that processes can share the file. */
+void log_output(int fd);
+int log_descriptor(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 bool log_level_parse(struct str word, enum log_level *level);
@@ -45,18 +60,26 @@ bool log_level_parse(struct str word, enum log_level *level);
 /* False, and nothing needs to follow, when the level is not logged. The event's name is a constant
  * of the program. */
 bool log_begin(struct log_line *line, enum log_level level, const char *event);
-/* A value that we made; it is quoted and escaped unless it is letters, digits and -._:/[]@+,%
- * alone. */
+/* A value that we made and that tells nothing of a person; it is quoted and escaped unless it is
+ * letters, digits and -._:/[]@+,% alone. */
 void log_word(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, int64_t value);
+/* Masked: the network without the port. */
 void log_endpoint(struct log_line *line, const char *key, const struct endpoint *endpoint);
+/* How many events the line stands for (base/quiet.h). */
+void log_count(struct log_line *line, uint32_t count);
+
 /* A value that came from outside: at most 256 octets of it, then "...", quoted; controls, quotes
  * and octets from 0x7F escaped. A line holds 4096 octets; fields beyond are shortened or left out.
- */
+ * Masked: addresses and what stands before "@". */
 void log_text(struct log_line *line, const char *key, struct str value);
+/* The same for a user's name or address-of-record; masked: with or without "@". */
+void log_user(struct log_line *line, const char *key, struct str value);
+/* The same for what only names a call; masked: addresses alone, so that it still can be found. */
+void log_opaque(struct log_line *line, const char *key, struct str value);
 void log_end(struct log_line *line);
 
-/* The whole event in one call, with a message of our own, at most 1023 octets:
- * log_message(LOG_LEVEL_ERROR, "db.down", "%s", ...). */
+/* The whole event in one call, with a message of our own about ourselves, which is never masked, at
+ * most 1023 octets: log_message(LOG_LEVEL_ERROR, "db.down", "%s", ...). */
 void log_message(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

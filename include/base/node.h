@@ -11,6 +11,13 @@
 
 #define NODE_WORKERS_MAX 64
 
+/* The domains that have a label of their own in metrics, by its number; 0 is that of all others. A
+ * domain keeps its number, and so its counters, also when a reload has removed it. */
+struct node_domains {
+	uint32_t count;
+	char names[DOMAIN_COUNT][256];
+};
+
 struct node {
 	char name[64];
 	int64_t started_ms; /* real time */
@@ -22,10 +29,11 @@ struct node {
 	uint32_t worker_deaths;
 	bool serving;  /* the listeners are open and the first start is finished */
 	bool stopping; /* readiness is off */
+	struct node_domains domains;
 };
 
-/* A node and the counter pages of its processes: pages[0] to [worker_count - 1] of the workers, the
- * next of the admin. */
+/* A node and the counter pages of its processes: pages[0] to [worker_count - 1] of the workers,
+ * then those of the admin and of the master. */
 struct node_memory {
 	struct node *node;
 	struct stats *pages;
@@ -35,3 +43,10 @@ struct node_memory {
 };
 /* False when memory is out. */
 bool node_memory_map(struct node_memory *memory, uint32_t workers);
+struct stats *node_admin_page(const struct node_memory *memory);
+struct stats *node_master_page(const struct node_memory *memory);
+
+/* The master's: gives the domain a number while there is one, before any worker hears of it. */
+void node_domain_add(struct node_domains *domains, const char *name);
+/* The number of a domain, DOMAIN_OTHER without. */
+unsigned node_domain_find(const struct node_domains *domains, const char *name);

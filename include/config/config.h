@@ -122,6 +122,7 @@ struct config {
 	struct {
 		struct endpoint *listen;
 		size_t listen_count;
+		bool metrics;
 		bool fail_on_database; /* db_policy */
 		uint64_t db_grace;
 		uint64_t drain_delay, drain_spread, drain_timeout;
@@ -129,6 +130,8 @@ struct config {
 	struct {
 		enum log_level level;
 		enum config_log_format format;
+		char *file; /* empty: stderr */
+		bool masked;
 	} log;
 	void *memory; /* the parser's own */
 };

@@ -238,6 +238,8 @@ enum config_type {
 	  RESTART, "")                                                                             \
 	X(health, listen, config, health.listen, ENDPOINTS, "0.0.0.0:8081, [::]:8081", 0, 0, NULL, \
 	  RESTART, "only probes live here; no login")                                              \
+	X(health, metrics, config, health.metrics, SWITCH, "yes", 0, 0, NULL, RELOAD,              \
+	  "/metrics for Prometheus on the same listeners")                                         \
 	X(health, db_policy, config, health.fail_on_database, CHOICE, "fail", 0, 0, "ignore fail", \
 	  RESTART,                                                                                 \
 	  "database gone: fail = not ready after db_grace, ignore = stay ready and answer 503 + "  \
@@ -253,7 +255,11 @@ enum config_type {
 	X(log, level, config, log.level, CHOICE, "info", 0, 0, "error warning notice info debug",  \
 	  RELOAD, "error | warning | notice | info | debug")                                       \
 	X(log, format, config, log.format, CHOICE, "auto", 0, 0, "auto text journal json", RELOAD, \
-	  "auto: text on a terminal, journal prefix under systemd, else json")
+	  "auto: text on a terminal, journal prefix under systemd, else json")                     \
+	X(log, file, config, log.file, TEXT, "", 0, 4095, NULL, RELOAD,                            \
+	  "empty = stderr; USR1 opens it again, for logrotate")                                    \
+	X(log, personal_data, config, log.masked, CHOICE, "full", 0, 0, "full masked", RELOAD,     \
+	  "full | masked (user parts and addresses shortened)")
 /* clang-format on */
 
 enum config_section {

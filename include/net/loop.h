@@ -34,6 +34,7 @@ void loop_unwatch(struct loop *loop, struct watch *watch);
 
 /* Monotonic and real time of the start of this turn. */
 uint64_t loop_now_ms(const struct loop *loop);
+uint64_t loop_now_us(const struct loop *loop); /* the same, to measure with */
 int64_t loop_real_ms(const struct loop *loop);
 
 /* Turns until loop_stop(), which lets the turn that calls it end. */

@@ -27,20 +27,6 @@ struct peer {
 	int interface;	     /* of a datagram */
 };
 
-enum close_cause {
-	CLOSE_PEER,
-	CLOSE_IDLE,
-	CLOSE_FIRST_MESSAGE,
-	CLOSE_MESSAGE,
-	CLOSE_HANDSHAKE,
-	CLOSE_HANDSHAKE_TIMEOUT,
-	CLOSE_PROTOCOL,
-	CLOSE_OUTPUT_FULL,
-	CLOSE_SHUTDOWN,
-	CLOSE_UNWANTED,
-	CLOSE_ERROR,
-};
-
 /* What became of stream octets that were handed over. */
 struct stream_taken {
 	size_t taken;  /* so many are done with; what is left comes again with what follows */
@@ -91,6 +77,9 @@ int net_serve(struct net *net, int fd, enum transport transport, const struct en
 	      struct tls_server *const *tls);
 /* Stops serving a socket; connections that came over it live on. */
 void net_unserve(struct net *net, int slot);
+/* Datagrams that the kernel dropped since the UDP sockets served now were opened, because nobody
+ * read them in time. */
+uint64_t net_datagram_drops(const struct net *net);
 /* Reads no more from a UDP socket; answers to what came before still leave over it. */
 void net_deafen(struct net *net, int slot);
 

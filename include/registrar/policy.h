@@ -15,6 +15,7 @@ enum domain_contacts { DOMAIN_CONTACTS_STRICT, DOMAIN_CONTACTS_COMPATIBLE };
 
 struct domain {
 	struct str name; /* lower case; the realm too */
+	unsigned label;	 /* its number in counters (base/node.h) */
 	struct sip_host *aliases;
 	uint32_t alias_count;
 	enum domain_schemes schemes;

@@ -13,6 +13,7 @@
 #include "auth/credentials.h"
 #include "auth/nonce.h"
 #include "base/arena.h"
+#include "base/stats.h"
 #include "registrar/answer.h"
 #include "registrar/aor.h"
 #include "registrar/inspect.h"
@@ -69,6 +70,7 @@ struct registration {
 	 * it. */
 	int64_t version;
 	struct record after;
+	uint32_t changes[CHANGE_COUNT]; /* what that does, to be counted once it is done */
 
 	struct answer answer;
 };

@@ -166,8 +166,6 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->config = settings->config;
 	admin->store = settings->store;
 	admin->memory = settings->memory;
-	admin->bindings_of_node = -1;
-	admin->bindings = admin->users = admin->users_with_bindings = -1;
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -180,7 +178,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		admin_close(admin);
 		return NULL;
 	}
-	status_count_start(admin);
+	counts_start(admin);
 	admin->bans = ban_keeper_open(loop, admin->store, admin->memory, admin->config);
 	admin->heartbeat = heartbeat_open(admin);
 	if (admin->bans == NULL || admin->heartbeat == NULL) {
@@ -218,9 +216,9 @@ admin_close(struct admin *admin)
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
+	counts_stop(admin);
 	ban_keeper_close(admin->bans);
 	heartbeat_close(admin->heartbeat);
-	timer_stop(&admin->count_timer);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
 	free(admin->surfaces);

@@ -29,6 +29,26 @@ struct tokens {
 	size_t count;
 };
 
+/* What counts.c has found. */
+struct binding_counts {
+	bool known; /* one pass is complete */
+	int64_t accounts;
+	int64_t addresses; /* with a live binding */
+	int64_t bindings_total;
+	int64_t bindings_of_node; /* that this node wrote last */
+	uint64_t bindings[DOMAIN_COUNT][TRANSPORT_COUNT];
+	uint64_t users[DOMAIN_COUNT][TRANSPORT_COUNT]; /* with a binding over this transport */
+};
+
+/* A pass that is under way. */
+struct counting {
+	struct timer timer;
+	struct store_query query;
+	struct binding_counts next;
+	char cursor[8192];
+	char now[24];
+};
+
 struct admin {
 	struct loop *loop;
 	const struct config *config;
@@ -40,13 +60,8 @@ struct admin {
 	struct arena_pool pool;
 	struct fifo deadlines;	/* of exchanges that are suspended */
 	unsigned waiting_count; /* exchanges of which the store has something */
-	struct timer count_timer;
-	struct store_query count_query;
-	bool counting;
-	int64_t bindings; /* from the last background count, -1: not yet */
-	int64_t users_with_bindings;
-	int64_t users;
-	int64_t bindings_of_node; /* those that this node wrote last */
+	struct counting counting;
+	struct binding_counts counts; /* of the last complete pass */
 	struct ban_keeper *bans;
 	struct heartbeat *heartbeat;
 };
@@ -67,8 +82,14 @@ enum role tokens_role(const struct tokens *tokens, const char *authorization);
 /* health.c */
 void health_answer(struct exchange *x, const char *path);
 json_t *health_checks(const struct admin *admin, bool *ready, const char **state);
-/* status.c */
-void status_count_start(struct admin *admin);
+/* The words of all states, NULL behind the last; and the one of now. */
+extern const char *const health_states[];
+const char *health_state(const struct admin *admin);
+/* metrics.c */
+void metrics_answer(struct exchange *x);
+/* counts.c. It has a query of the store, so stop it after the store was closed. */
+void counts_start(struct admin *admin);
+void counts_stop(struct admin *admin);
 
 /* routes.c */
 struct route {
@@ -78,6 +99,10 @@ struct route {
 	const char *arguments; /* those it knows, separated by blanks */
 	void (*handle)(struct exchange *x);
 };
+/* As metrics name and number them (base/stats.h): "GET /api/v1/users/{}". */
+unsigned route_count(void);
+unsigned route_index(const struct route *route);
+void route_word(unsigned index, char *word, size_t cap);
 /* That of a method and path, with the segments that "{}" took, still encoded; HEAD is found as GET.
  * NULL, with the methods that the path has in allow, "" when there is no such path. */
 #define ALLOW_BYTES 64

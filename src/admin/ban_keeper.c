@@ -135,7 +135,11 @@ publish(struct ban_keeper *keeper)
 	if (!keeper->changed)
 		return;
 	keeper->changed = false;
-	stats->banned_prefixes = keeper->set->count;
+	uint64_t manual = 0;
+	for (uint32_t i = 0; i < keeper->set->count; i++)
+		manual += keeper->set->items[i].manual;
+	stats->banned_prefixes[BANS_MANUAL] = manual;
+	stats->banned_prefixes[BANS_AUTOMATIC] = keeper->set->count - manual;
 	bans_publish(keeper->memory->bans, keeper->set);
 }
 
@@ -164,7 +168,7 @@ ban_source(struct ban_keeper *keeper, const struct failure *failure)
 	if (exempt(keeper->config, &failure->source) ||
 	    ban_set_find(keeper->set, &ban.prefix) != NULL || !put(keeper, &ban))
 		return;
-	stats->bans_automatic++;
+	stats->bans[BANS_AUTOMATIC]++;
 	keeper->write_ms = 0;
 	tell(keeper, &ban, "begun");
 }
@@ -415,7 +419,7 @@ ban_keeper_put(struct ban_keeper *keeper, const struct ip_prefix *prefix, bool m
 			   .saved = true,
 			   .reason = known == NULL ? REASON_NONE : known->reason,
 			   .until_ms = loop_now_ms(keeper->loop) + left_ms };
-	stats->bans_manual++;
+	stats->bans[BANS_MANUAL]++;
 	keeper->changes++;
 	if (put(keeper, &ban))
 		tell(keeper, &ban, known == NULL ? "begun" : "extended");

@@ -230,6 +230,7 @@ remove_committed(struct exchange *x)
 	struct aor_work *work = x->work;
 	switch (x->op.committed) {
 	case COMMIT_DONE:
+		stats->binding_changes[CHANGE_REMOVED] += work->removed;
 		exchange_answer_empty(x, 204);
 		return;
 	case COMMIT_CONFLICT:

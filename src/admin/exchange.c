@@ -217,6 +217,12 @@ exchange_answer_empty(struct exchange *x, unsigned status)
 }
 
 void
+exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type)
+{
+	answer(x, status, text, type);
+}
+
+void
 exchange_answer_text(struct exchange *x, unsigned status, const char *text)
 {
 	answer(x, status, strdup(text), "text/plain; charset=utf-8");

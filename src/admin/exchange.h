@@ -29,6 +29,7 @@ struct exchange {
 	struct MHD_Connection *connection;
 	const struct route *route;
 	enum role role;
+	uint64_t began_us;
 	int64_t uid; /* who asks, on the Unix socket; -1: unknown */
 	struct str method;
 	struct str segments[4]; /* what "{}" took of the path, percent-decoded, in the arena */
@@ -77,6 +78,8 @@ void exchange_commit(struct exchange *x, void (*then)(struct exchange *));
 void exchange_answer(struct exchange *x, unsigned status, json_t *document);
 void exchange_answer_empty(struct exchange *x, unsigned status);
 void exchange_answer_text(struct exchange *x, unsigned status, const char *text);
+/* text ends with NUL, comes from malloc() and is taken over. */
+void exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type);
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		      const char *detail, const char *field, const char *hint);
 void exchange_header(struct exchange *x, const char *name, const char *value);

@@ -96,6 +96,17 @@ state_word(const struct checks *checks)
 	return strcmp(checks->database_text, "ok") == 0 ? "ready" : "degraded";
 }
 
+const char *const health_states[] = {
+	"starting", "ready", "degraded", "not_ready", "draining", NULL
+};
+
+const char *
+health_state(const struct admin *admin)
+{
+	struct checks checks = look(admin);
+	return state_word(&checks);
+}
+
 static void
 add_check(json_t *list, const char *name, bool good, const char *text)
 {
@@ -177,10 +188,15 @@ verdict(const struct checks *checks, const char *path, bool *good)
 void
 health_answer(struct exchange *x, const char *path)
 {
+	if (strcmp(path, "/metrics") == 0 && x->admin->config->health.metrics) {
+		metrics_answer(x);
+		return;
+	}
 	struct checks checks = look(x->admin);
 	bool good;
 	if (!verdict(&checks, path, &good)) {
-		exchange_answer_text(x, 404, "not found; try /livez, /readyz or /startupz\n");
+		exchange_answer_text(x, 404,
+				     "not found; try /livez, /readyz, /startupz or /metrics\n");
 		return;
 	}
 	json_t *list = check_list(&checks);

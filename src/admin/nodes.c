@@ -85,13 +85,13 @@ send_beat(struct heartbeat *beat)
 	beat->beat_ms = loop_now_ms(admin->loop);
 	beat->asking = true;
 	snprintf(beat->bindings, sizeof(beat->bindings), "%lld",
-		 (long long)admin->bindings_of_node);
+		 (long long)admin->counts.bindings_of_node);
 	beat->query = (struct store_query){
 		.name = "node_beat",
 		.param_count = 7,
 		.params = { node->name, beat->instance, ROLLCALL_VERSION, beat->state,
 			    beat->started, beat->workers,
-			    admin->bindings_of_node < 0 ? NULL : beat->bindings },
+			    admin->counts.known ? beat->bindings : NULL },
 		.done = beaten,
 	};
 	store_run(admin->store, &beat->query);

@@ -182,6 +182,7 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	x->surface = surface;
 	x->connection = connection;
 	x->uid = -1;
+	x->began_us = loop_now_us(surface->admin->loop);
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);
 	x->method = arena_copy(&x->arena, str_of(method));
 	if (smuggling_shaped(x))
@@ -267,10 +268,21 @@ log_write(const struct exchange *x, const char *url)
 	log_end(&line);
 }
 
+static void
+count(const struct exchange *x)
+{
+	unsigned route = x->surface->is_health ? ROUTE_HEALTH
+			 : x->route == NULL    ? ROUTE_NONE
+					       : route_index(x->route);
+	stats->admin_requests[route][stats_http_code(x->status)]++;
+	observe_admin_request_duration(route, loop_now_us(x->admin->loop) - x->began_us);
+}
+
 static enum MHD_Result
 send_answer(struct exchange *x, const char *url)
 {
 	log_write(x, url);
+	count(x);
 	if (x->refused)
 		exchange_header(x, "Connection", "close");
 	return x->response == NULL ? MHD_NO

@@ -23,6 +23,30 @@ static const struct route routes[] = {
 	{ "GET", "stats", ROLE_READ, "", stats_show },
 };
 
+#define ROUTES (sizeof(routes) / sizeof(*routes))
+_Static_assert(ROUTES <= ROUTE_NONE, "ROUTE_COUNT in base/stats.h");
+
+unsigned
+route_count(void)
+{
+	return ROUTES;
+}
+
+unsigned
+route_index(const struct route *route)
+{
+	return (unsigned)(route - routes);
+}
+
+void
+route_word(unsigned index, char *word, size_t cap)
+{
+	if (index < ROUTES)
+		snprintf(word, cap, "%s /api/v1/%s", routes[index].method, routes[index].path);
+	else
+		snprintf(word, cap, "%s", index == ROUTE_HEALTH ? "health" : "none");
+}
+
 static bool
 path_fits(const char *pattern, struct str path, struct str *segments, unsigned *segment_count)
 {
@@ -48,7 +72,7 @@ route_find(struct str method, struct str path, struct str *segments, unsigned *s
 	struct writer w = writer_on(allow, ALLOW_BYTES - 1);
 	if (str_eq(method, STR("HEAD")))
 		method = STR("GET");
-	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+	for (size_t i = 0; i < ROUTES; i++) {
 		if (!path_fits(routes[i].path, path, segments, segment_count))
 			continue;
 		if (str_eq(method, str_of(routes[i].method)))

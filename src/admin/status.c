@@ -1,13 +1,6 @@
-/* The numbers behind `rollcallctl status`: counters of all processes, checks, and a count made in
- * the background. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* The numbers behind `rollcallctl status`: counters of all processes, checks, and what counts.c has
+ * counted. */
 #include "admin_internal.h"
-
-#define COUNT_EVERY_MS 30000u
-#define COUNT_SOON_MS 500u
 
 static void
 add_counter(const char *name, const char *help, uint64_t value, void *arg)
@@ -31,9 +24,9 @@ json_outcomes(const struct stats *sum)
 }
 
 static json_t *
-optional_count(int64_t count)
+optional_count(const struct admin *admin, int64_t count)
 {
-	return count < 0 ? json_null() : json_integer((json_int_t)count);
+	return admin->counts.known ? json_integer((json_int_t)count) : json_null();
 }
 
 void
@@ -64,54 +57,9 @@ stats_show(struct exchange *x)
 			  ready, "uptime", (json_int_t)((now - node->started_ms) / 1000),
 			  "config_age", (json_int_t)((now - node->loaded_ms) / 1000), "workers",
 			  (int)node->worker_count, "worker_deaths", (int)node->worker_deaths,
-			  "users", optional_count(admin->users), "users_with_bindings",
-			  optional_count(admin->users_with_bindings), "bindings",
-			  optional_count(admin->bindings), "domains", domains, "checks", checks,
-			  "counters", counters, "outcomes", json_outcomes(sum)));
-}
-
-/* --- background count ----------------------------------------------------------------- */
-
-static void
-count_done(struct store_query *query, enum query_result result, const struct store_rows *rows)
-{
-	struct admin *admin = container_of(query, struct admin, count_query);
-	int64_t *const fields[] = { &admin->users, &admin->users_with_bindings, &admin->bindings,
-				    &admin->bindings_of_node };
-	free((void *)(uintptr_t)query->params[0]);
-	admin->counting = false;
-	if (result != QUERY_DONE || store_rows_count(rows) != 1)
-		return;
-	for (int column = 0; column < 4; column++) {
-		uint64_t value;
-		if (str_to_u64(store_rows_value(rows, 0, column), INT64_MAX, &value))
-			*fields[column] = (int64_t)value;
-	}
-}
-
-static void
-count(struct timer *timer)
-{
-	struct admin *admin = container_of(timer, struct admin, count_timer);
-	bool counted = admin->bindings >= 0;
-	char *now = NULL;
-	if (!admin->counting && store_state(admin->store) == STORE_UP &&
-	    asprintf(&now, "%lld", (long long)loop_real_ms(admin->loop)) > 0) {
-		admin->counting = true;
-		admin->count_query =
-			(struct store_query){ .name = "admin_counts",
-					      .param_count = 2,
-					      .params = { now, admin->memory->node->name },
-					      .patient = true,
-					      .done = count_done };
-		store_run(admin->store, &admin->count_query);
-	}
-	timer_start(admin->loop, &admin->count_timer, counted ? COUNT_EVERY_MS : COUNT_SOON_MS,
-		    count);
-}
-
-void
-status_count_start(struct admin *admin)
-{
-	count(&admin->count_timer);
+			  "users", optional_count(admin, admin->counts.accounts),
+			  "users_with_bindings", optional_count(admin, admin->counts.addresses),
+			  "bindings", optional_count(admin, admin->counts.bindings_total),
+			  "domains", domains, "checks", checks, "counters", counters, "outcomes",
+			  json_outcomes(sum)));
 }

@@ -1,21 +1,29 @@
-/* One line an event, built in a buffer of its own and written with one write(2), so that processes
+/* One line an event, built in buffers of its own and written with one writev(2), so that processes
  * do not mix lines. Nobody waits for whoever reads them: what does not fit now is counted. */
 #include "base/log.h"
 
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mask.h"
+#include "base/stats.h"
 
 #define TEXT_SHOWN 256
-#define END_RESERVED 256 /* for the node's name and the end of the line */
+#define END_RESERVED 2	  /* of the line */
+#define NODE_RESERVED 448 /* for the node's name, all escaped, and the count */
+#define MASKED_MAX (4 * TEXT_SHOWN)
 
 static enum log_level current_level = LOG_LEVEL_INFO;
 static enum log_format current_format = LOG_FORMAT_TEXT;
 static char current_node[64];
-static uint64_t lost; /* lines that nobody took */
+static bool masked;
+static int output = STDERR_FILENO;
+static uint64_t lost; /* lines that nobody took, not told yet */
+static bool torn;     /* the last one only in part: a full disk */
 
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug" };
 static const int syslog_priority[] = { 3, 4, 5, 6, 7 };
@@ -26,6 +34,27 @@ log_setup(enum log_level level, enum log_format format, const char *node)
 	current_level = level;
 	current_format = format;
 	snprintf(current_node, sizeof(current_node), "%s", node);
+}
+
+void
+log_mask(bool wanted)
+{
+	masked = wanted;
+}
+
+void
+log_output(int fd)
+{
+	if (output != STDERR_FILENO && output != fd)
+		close(output);
+	output = fd;
+	torn = false;
+}
+
+int
+log_descriptor(void)
+{
+	return output;
 }
 
 void
@@ -54,12 +83,12 @@ log_level_parse(struct str word, enum log_level *level)
 
 /* A field that does not fit is taken back whole: half of one would break the line's syntax. */
 static void
-field_end(struct log_line *line, size_t start)
+field_end(struct writer *w, size_t start)
 {
-	if (writer_ok(&line->writer))
+	if (writer_ok(w))
 		return;
-	line->writer.len = start;
-	line->writer.failed = false;
+	w->len = start;
+	w->failed = false;
 }
 
 /* What one octet, the mark of what was left out and the closing quote take at most. */
@@ -68,9 +97,8 @@ field_end(struct log_line *line, size_t start)
 /* A JSON string or the inside of a quoted value: only printable ASCII leaves this function. At most
  * limit octets are shown, and fewer when the line is full. */
 static void
-escaped(struct log_line *line, struct str value, size_t limit)
+escaped(struct writer *w, struct str value, size_t limit)
 {
-	struct writer *w = &line->writer;
 	size_t i;
 	for (i = 0; i < value.len && i < limit && w->cap - w->len >= ESCAPE_ROOM; i++) {
 		unsigned char c = (unsigned char)value.p[i];
@@ -89,12 +117,20 @@ escaped(struct log_line *line, struct str value, size_t limit)
 }
 
 static void
-key(struct log_line *line, const char *name)
+key(struct writer *w, const char *name)
 {
-	if (current_format == LOG_FORMAT_JSON)
-		writer_printf(&line->writer, ",\"%s\":", name);
-	else
-		writer_printf(&line->writer, " %s=", name);
+	writer_printf(w, current_format == LOG_FORMAT_JSON ? ",\"%s\":" : " %s=", name);
+}
+
+static void
+quoted(struct writer *w, const char *name, struct str value, size_t limit)
+{
+	size_t start = w->len;
+	key(w, name);
+	writer_char(w, '"');
+	escaped(w, value, limit);
+	writer_char(w, '"');
+	field_end(w, start);
 }
 
 bool
@@ -103,16 +139,19 @@ log_begin(struct log_line *line, enum log_level level, const char *event)
 	if (level > current_level)
 		return false;
 	line->level = level;
-	line->writer = writer_on(line->buf, sizeof(line->buf) - END_RESERVED);
+	line->count = 0;
+	line->fixed = writer_on(line->fixed_buf, sizeof(line->fixed_buf) - NODE_RESERVED);
+	line->text = writer_on(line->text_buf, sizeof(line->text_buf) - END_RESERVED);
+	struct writer *w = &line->fixed;
 	char now[25];
 	clock_rfc3339(clock_real_ms(), now);
 	if (current_format == LOG_FORMAT_JSON)
-		writer_printf(&line->writer, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"",
-			      now, level_words[level], event);
+		writer_printf(w, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now,
+			      level_words[level], event);
 	else if (current_format == LOG_FORMAT_JOURNAL)
-		writer_printf(&line->writer, "<%d>%s", syslog_priority[level], event);
+		writer_printf(w, "<%d>%s", syslog_priority[level], event);
 	else
-		writer_printf(&line->writer, "%s %s %s", now, level_words[level], event);
+		writer_printf(w, "%s %s %s", now, level_words[level], event);
 	return true;
 }
 
@@ -127,23 +166,31 @@ plain(const char *value)
 void
 log_word(struct log_line *line, const char *name, const char *value)
 {
+	struct writer *w = &line->fixed;
+	size_t start = w->len;
 	if (current_format == LOG_FORMAT_JSON || !plain(value)) {
-		log_text(line, name, str_of(value));
+		quoted(w, name, str_of(value), TEXT_SHOWN);
 		return;
 	}
-	size_t start = line->writer.len;
-	key(line, name);
-	writer_text_z(&line->writer, value);
-	field_end(line, start);
+	key(w, name);
+	writer_text_z(w, value);
+	field_end(w, start);
 }
 
 void
 log_number(struct log_line *line, const char *name, int64_t value)
 {
-	size_t start = line->writer.len;
-	key(line, name);
-	writer_printf(&line->writer, "%lld", (long long)value);
-	field_end(line, start);
+	struct writer *w = &line->fixed;
+	size_t start = w->len;
+	key(w, name);
+	writer_printf(w, "%lld", (long long)value);
+	field_end(w, start);
+}
+
+void
+log_count(struct log_line *line, uint32_t count)
+{
+	line->count = count;
 }
 
 void
@@ -151,65 +198,98 @@ log_endpoint(struct log_line *line, const char *name, const struct endpoint *end
 {
 	char text[64];
 	struct writer w = writer_on(text, sizeof(text) - 1);
-	endpoint_write(&w, endpoint);
+	if (masked)
+		mask_ip(&w, &endpoint->ip);
+	else
+		endpoint_write(&w, endpoint);
 	text[w.len] = '\0';
 	log_word(line, name, text);
 }
 
+/* --- what came from outside -------------------------------------------------------------- */
+
 static void
-quoted(struct log_line *line, const char *name, struct str value, size_t limit)
+from_outside(struct log_line *line, const char *name, struct str value,
+	     void (*mask)(struct writer *w, struct str text))
 {
-	size_t start = line->writer.len;
-	key(line, name);
-	writer_char(&line->writer, '"');
-	escaped(line, value, limit);
-	writer_char(&line->writer, '"');
-	field_end(line, start);
+	char shortened[MASKED_MAX];
+	struct writer w = writer_on(shortened, sizeof(shortened));
+	if (masked) {
+		mask(&w, value);
+		value = writer_text(&w);
+	}
+	quoted(&line->text, name, value, TEXT_SHOWN);
 }
 
 void
 log_text(struct log_line *line, const char *name, struct str value)
 {
-	quoted(line, name, value, TEXT_SHOWN);
+	from_outside(line, name, value, mask_text);
 }
+
+void
+log_user(struct log_line *line, const char *name, struct str value)
+{
+	from_outside(line, name, value, mask_user);
+}
+
+void
+log_opaque(struct log_line *line, const char *name, struct str value)
+{
+	from_outside(line, name, value, mask_addresses);
+}
+
+/* --- writing ----------------------------------------------------------------------------- */
 
 /* A pipe or socket that has room has room for a whole line; files always have. */
 static bool
-stderr_has_room(void)
+has_room(void)
 {
-	struct pollfd wait = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd wait = { .fd = output, .events = POLLOUT };
 	return poll(&wait, 1, 0) != 0;
 }
 
-static void
+/* False when it was not taken whole. What a full disk took of a line is ended before the next. */
+static bool
+write_line(struct log_line *line)
+{
+	line->fixed.cap = sizeof(line->fixed_buf);
+	if (current_node[0] != '\0')
+		log_word(line, "node", current_node);
+	if (line->count > 0)
+		log_number(line, "count", line->count);
+	line->text.cap = sizeof(line->text_buf);
+	writer_text_z(&line->text, current_format == LOG_FORMAT_JSON ? "}\n" : "\n");
+	struct iovec parts[] = { { "\n", torn ? 1 : 0 },
+				 { line->fixed_buf, line->fixed.len },
+				 { line->text_buf, line->text.len } };
+	size_t len = parts[0].iov_len + line->fixed.len + line->text.len;
+	ssize_t written = writev(output, parts, sizeof(parts) / sizeof(*parts));
+	if (written > 0)
+		torn = (size_t)written < len;
+	return written == (ssize_t)len;
+}
+
+static bool
 tell_lost(void)
 {
 	struct log_line line;
-	uint64_t count = lost;
-	lost = 0;
-	if (count > 0 && log_begin(&line, LOG_LEVEL_WARNING, "log.lost")) {
-		log_number(&line, "count", (int64_t)count);
-		log_end(&line);
+	if (lost > 0 && log_begin(&line, LOG_LEVEL_WARNING, "log.lost")) {
+		log_number(&line, "count", (int64_t)lost);
+		if (!write_line(&line))
+			return false;
 	}
+	lost = 0;
+	return true;
 }
 
 void
 log_end(struct log_line *line)
 {
-	if (!stderr_has_room()) {
-		lost++;
+	if (has_room() && tell_lost() && write_line(line))
 		return;
-	}
-	tell_lost();
-	line->writer.cap = sizeof(line->buf) - 2;
-	if (current_node[0] != '\0')
-		log_word(line, "node", current_node);
-	line->writer.cap = sizeof(line->buf);
-	if (current_format == LOG_FORMAT_JSON)
-		writer_char(&line->writer, '}');
-	writer_char(&line->writer, '\n');
-	ssize_t written = write(STDERR_FILENO, line->writer.buf, line->writer.len);
-	(void)written; /* there is nowhere left to complain */
+	lost++;
+	stats->log_dropped++;
 }
 
 void
@@ -223,6 +303,6 @@ log_message(enum log_level level, const char *event, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	quoted(&line, "message", str_of(text), sizeof(text));
+	quoted(&line.text, "message", str_of(text), sizeof(text));
 	log_end(&line);
 }

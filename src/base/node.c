@@ -1,9 +1,13 @@
 /* Shared memory of a node; made once, before the first fork. */
 #include "base/node.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
+
+#define OTHER "other"
 
 bool
 node_memory_map(struct node_memory *memory, uint32_t workers)
@@ -13,11 +17,44 @@ node_memory_map(struct node_memory *memory, uint32_t workers)
 	if (map == MAP_FAILED)
 		return false;
 	*memory = (struct node_memory){ .node = map,
-					.pages = stats_map(workers + 1),
-					.page_count = workers + 1,
+					.pages = stats_map(workers + 2),
+					.page_count = workers + 2,
 					.bans = bans_map(),
 					.failures = failures_map(workers) };
 	memory->node->worker_count = workers;
+	snprintf(memory->node->domains.names[DOMAIN_OTHER], sizeof(OTHER), OTHER);
+	memory->node->domains.count = 1;
 	random_bytes(&memory->node->instance, sizeof(memory->node->instance));
 	return memory->pages != NULL && memory->bans != NULL && memory->failures != NULL;
+}
+
+struct stats *
+node_admin_page(const struct node_memory *memory)
+{
+	return &memory->pages[memory->node->worker_count];
+}
+
+struct stats *
+node_master_page(const struct node_memory *memory)
+{
+	return &memory->pages[memory->node->worker_count + 1];
+}
+
+unsigned
+node_domain_find(const struct node_domains *domains, const char *name)
+{
+	for (uint32_t i = 0; i < domains->count; i++)
+		if (strcmp(domains->names[i], name) == 0)
+			return i;
+	return DOMAIN_OTHER;
+}
+
+void
+node_domain_add(struct node_domains *domains, const char *name)
+{
+	bool full = domains->count == DOMAIN_COUNT || strlen(name) >= sizeof(domains->names[0]);
+	if (full || strcmp(name, OTHER) == 0 || node_domain_find(domains, name) != DOMAIN_OTHER)
+		return;
+	snprintf(domains->names[domains->count], sizeof(domains->names[0]), "%s", name);
+	domains->count++; /* last: whoever reads meanwhile finds a whole name */
 }

@@ -262,6 +262,16 @@ check_database(struct loader *loader)
 	}
 }
 
+static void
+check_log(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	if (config->log.file[0] != '\0' && config->log.format == CONFIG_LOG_JOURNAL)
+		complain(loader, section_place(loader->once[CONFIG_SECTION_log], "file"),
+			 "log.file with format = journal: the journal reads stderr; write format = "
+			 "json or text, or no file");
+}
+
 void
 whole_check(struct loader *loader)
 {
@@ -269,4 +279,5 @@ whole_check(struct loader *loader)
 	check_domains(loader);
 	check_admin(loader);
 	check_database(loader);
+	check_log(loader);
 }

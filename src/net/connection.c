@@ -29,7 +29,7 @@ first_message_due(struct fifo *fifo, struct fifo_entry *entry)
 {
 	struct connection *c = container_of(entry, struct connection, deadline);
 	(void)fifo;
-	stats->outcomes[REASON_FIRST_MESSAGE_TIMEOUT][c->peer.transport]++;
+	stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, c->peer.transport, DOMAIN_OTHER);
 	connection_end(c, CLOSE_FIRST_MESSAGE);
 }
 
@@ -129,6 +129,8 @@ dismantle(struct connection *c)
 	free(c->out);
 	leave_slot(c);
 	c->net->live--;
+	stats->connections_closed[c->peer.transport][c->cause]++;
+	stats->connections_live[c->peer.transport]--;
 	loop_release(c->net->loop, c);
 }
 
@@ -137,8 +139,6 @@ bury(struct connection *c)
 {
 	struct net *net = c->net;
 	dismantle(c);
-	stats->connections_closed++;
-	stats->connections_live--;
 	if (c->cause == CLOSE_PEER && !c->heard)
 		stats->probes++;
 	net->user->closed(net->user, &c->peer, c->cause);
@@ -150,9 +150,8 @@ connections_close(struct net *net)
 	for (uint32_t slot = 0; slot < net->slot_count; slot++) {
 		if (net->slots[slot].connection == NULL)
 			continue;
+		net->slots[slot].connection->cause = CLOSE_SHUTDOWN;
 		dismantle(net->slots[slot].connection);
-		stats->connections_closed++;
-		stats->connections_live--;
 	}
 	free(net->slots);
 	fifo_close(&net->handshakes);
@@ -187,6 +186,7 @@ connection_open(struct net *net, int fd, const struct served *from, const struct
 	if (c == NULL)
 		goto refused;
 	c->net = net;
+	c->opened_us = loop_now_us(net->loop);
 	c->watch = (struct watch){ .fd = fd, .ready = stream_ready };
 	c->peer = (struct peer){
 		.transport = from->transport,
@@ -201,8 +201,8 @@ connection_open(struct net *net, int fd, const struct served *from, const struct
 		goto refused;
 	}
 	net->live++;
-	stats->connections_opened++;
-	stats->connections_live++;
+	stats->connections_opened[c->peer.transport]++;
+	stats->connections_live[c->peer.transport]++;
 	start(c, from->tls);
 	connection_attend(c);
 	return c;

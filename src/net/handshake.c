@@ -7,45 +7,41 @@
 #include "internal.h"
 #include "session.h"
 
-#define LOG_EVERY_MS 1000
-
-/* A flood of failures is one line a second, with how many were held back. */
+/* A flood of failures is a line a second for each source, with how many were held back. */
 static void
 log_failure(struct connection *c, enum reason reason, struct str words)
 {
-	struct quiet_log *quiet = &c->net->tls_log;
-	uint64_t now = loop_now_ms(c->net->loop);
 	struct log_line line;
-	if (now < quiet->next_ms) {
-		quiet->held_back++;
+	uint32_t count = quiet_count(&c->net->tls_log, &c->peer.source.ip, reason,
+				     loop_now_ms(c->net->loop));
+	if (count == 0 || !log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed"))
 		return;
-	}
-	if (log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed")) {
-		log_word(&line, "reason", reason_word(reason));
-		log_endpoint(&line, "src", &c->peer.source);
-		if (quiet->held_back > 0)
-			log_number(&line, "count", (int64_t)quiet->held_back + 1);
-		log_text(&line, "error", words);
-		log_end(&line);
-	}
-	quiet->next_ms = now + LOG_EVERY_MS;
-	quiet->held_back = 0;
+	log_word(&line, "reason", reason_word(reason));
+	log_endpoint(&line, "src", &c->peer.source);
+	log_count(&line, count);
+	log_text(&line, "error", words);
+	log_end(&line);
+}
+
+static void
+count(const struct connection *c, enum stats_tls_result result)
+{
+	stats->tls_handshakes[session_version(c->ssl)][result]++;
+	observe_tls_handshake_duration(result, loop_now_us(c->net->loop) - c->opened_us);
 }
 
 static void
 failed(struct connection *c, enum reason reason, struct str words)
 {
-	stats->tls_failures++;
-	stats->outcomes[reason][TRANSPORT_TLS]++;
+	count(c, TLS_RESULT_FAILED);
+	stats_outcome(reason, TRANSPORT_TLS, DOMAIN_OTHER);
 	log_failure(c, reason, words);
 }
 
 static void
 completed(struct connection *c)
 {
-	stats->tls_handshakes++;
-	if (session_resumed(c->ssl))
-		stats->tls_resumed++;
+	count(c, session_resumed(c->ssl) ? TLS_RESULT_RESUMED : TLS_RESULT_FULL);
 	c->phase = PHASE_OPEN;
 	fifo_start(&c->net->firsts, &c->deadline);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/quiet.h"
 #include "net/net.h"
 #include "net/timer.h"
 
@@ -31,12 +32,6 @@ struct connection_slot {
 	uint32_t next_free;
 };
 
-/* Lines about failed handshakes, one a second at most. */
-struct quiet_log {
-	uint64_t next_ms;
-	uint64_t held_back;
-};
-
 struct net {
 	struct loop *loop;
 	struct net_user *user;
@@ -55,8 +50,8 @@ struct net {
 	struct timer accept_pause;
 	bool accept_paused;	  /* said so in the log already */
 	uint32_t handshake_steps; /* left in this turn */
-	struct quiet_log tls_log;
-	char *scratch; /* SCRATCH_BYTES; what a connection reads goes through here */
+	struct quiet tls_log;	  /* tls.failed */
+	char *scratch;		  /* SCRATCH_BYTES; what a connection reads goes through here */
 };
 
 /* What an attempt to read or write came to. */
@@ -106,8 +101,9 @@ struct connection {
 	struct list attend;
 	struct fifo_entry deadline;	    /* of its phase */
 	struct fifo_entry message_deadline; /* of a message that has begun */
-	uint64_t bound_until_ms;	    /* carries a binding until then */
-	char *in;			    /* octets that the user has not taken; NULL when none */
+	uint64_t opened_us;
+	uint64_t bound_until_ms; /* carries a binding until then */
+	char *in;		 /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
 	bool begun; /* they begin a message */
 	char *out;  /* octets out_sent to out_len are to be sent; NULL when none */

@@ -56,7 +56,7 @@ static void
 refuse(enum transport transport)
 {
 	stats->connections_refused++;
-	stats->outcomes[REASON_CONNECTION_LIMIT][transport]++;
+	stats_outcome(REASON_CONNECTION_LIMIT, transport, DOMAIN_OTHER);
 }
 
 static struct endpoint

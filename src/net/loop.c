@@ -22,6 +22,7 @@ struct loop {
 	bool stopped;
 	bool again; /* something was put off after the end of the turn had begun */
 	uint64_t now_ms;
+	uint64_t now_us;
 	int64_t real_ms;
 	struct timers timers;
 	struct list turn_ends;
@@ -36,7 +37,8 @@ struct loop {
 static void
 read_clocks(struct loop *loop)
 {
-	loop->now_ms = clock_monotonic_ms();
+	loop->now_us = clock_monotonic_us();
+	loop->now_ms = loop->now_us / 1000;
 	loop->real_ms = clock_real_ms();
 	stats->loop_turn_ms = loop->now_ms;
 }
@@ -80,6 +82,12 @@ uint64_t
 loop_now_ms(const struct loop *loop)
 {
 	return loop->now_ms;
+}
+
+uint64_t
+loop_now_us(const struct loop *loop)
+{
+	return loop->now_us;
 }
 
 int64_t
@@ -241,6 +249,15 @@ time_to_wait(const struct loop *loop, int wait_ms)
 	return (int)left;
 }
 
+/* What came meanwhile has waited for so long. */
+static void
+measure(const struct loop *loop)
+{
+	uint64_t spent_us = clock_monotonic_us() - loop->now_us;
+	stats->loop_busy_us += spent_us;
+	observe_queue_delay(0, spent_us);
+}
+
 void
 loop_turn(struct loop *loop, int wait_ms)
 {
@@ -253,6 +270,7 @@ loop_turn(struct loop *loop, int wait_ms)
 	timers_run(&loop->timers, loop->now_ms);
 	end_turn(loop);
 	free_released(loop);
+	measure(loop);
 }
 
 void

@@ -90,6 +90,14 @@ session_resumed(SSL *ssl)
 	return SSL_session_reused(ssl) == 1;
 }
 
+enum stats_tls_version
+session_version(SSL *ssl)
+{
+	if (ssl == NULL || !SSL_is_init_finished(ssl))
+		return TLS_VERSION_NONE;
+	return SSL_version(ssl) == TLS1_2_VERSION ? TLS_VERSION_1_2 : TLS_VERSION_1_3;
+}
+
 enum reason
 session_failure(SSL *ssl, struct writer *words)
 {

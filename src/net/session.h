@@ -27,5 +27,7 @@ void session_shut(SSL *ssl);
 bool session_heard(SSL *ssl);
 /* True when the handshake was shortened by a ticket. */
 bool session_resumed(SSL *ssl);
+/* Of a handshake that is complete; TLS_VERSION_NONE of one that is not. */
+enum stats_tls_version session_version(SSL *ssl);
 /* Why the last step was IO_BROKEN, in our word and in OpenSSL's. */
 enum reason session_failure(SSL *ssl, struct writer *words);

@@ -147,7 +147,7 @@ read_some(struct connection *c)
 		switch (receive(c, &got)) {
 		case IO_DONE:
 			c->heard = true;
-			stats->received_bytes += got;
+			stats->received_bytes[c->peer.transport] += got;
 			take(c, c->net->scratch, got);
 			left -= got < left ? got : left;
 			more = c->ssl != NULL;
@@ -223,7 +223,7 @@ stream_flush(struct connection *c)
 			connection_kill(c, CLOSE_PEER);
 			return;
 		}
-		stats->sent_bytes += sent;
+		stats->sent_bytes[c->peer.transport] += sent;
 		c->out_sent += sent;
 		if (c->out_sent == c->out_len)
 			forget_output(c);

@@ -4,6 +4,7 @@
  * on a wildcard socket of a host with many addresses (RFC 3581 §4).
  */
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,21 @@ udp_prepare(const struct served *served, uint32_t receive_buffer)
 		set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
 }
 
+uint64_t
+net_datagram_drops(const struct net *net)
+{
+	uint64_t sum = 0;
+	for (uint32_t slot = 0; slot < net->served_count; slot++) {
+		const struct served *served = net->served[slot];
+		uint32_t memory[SK_MEMINFO_VARS];
+		socklen_t len = sizeof(memory);
+		if (served != NULL && served->transport == TRANSPORT_UDP &&
+		    getsockopt(served->watch.fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0)
+			sum += memory[SK_MEMINFO_DROPS];
+	}
+	return sum;
+}
+
 /* The address of ours that the datagram was sent to; that of the socket when the kernel is silent.
  */
 static void
@@ -125,7 +141,7 @@ hand_over(struct served *served, struct mmsghdr *header)
 		.slot = served->slot,
 		.generation = served->generation,
 	};
-	stats->received_bytes += header->msg_len;
+	stats->received_bytes[TRANSPORT_UDP] += header->msg_len;
 	if (header->msg_hdr.msg_flags & MSG_TRUNC) {
 		stats->udp_truncated++;
 		return;
@@ -257,7 +273,8 @@ send_some(struct datagrams *datagrams, unsigned first, unsigned count)
 	int sent = sendmmsg(fd, &datagrams->out_headers[first], count, MSG_DONTWAIT);
 	if (sent > 0) {
 		for (int i = 0; i < sent; i++)
-			stats->sent_bytes += datagrams->out_headers[first + (unsigned)i].msg_len;
+			stats->sent_bytes[TRANSPORT_UDP] +=
+				datagrams->out_headers[first + (unsigned)i].msg_len;
 		return (unsigned)sent;
 	}
 	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)

@@ -19,6 +19,7 @@ struct entry {
 	struct sip_uri uri;	      /* of stored */
 	bool comparable;	      /* uri could be read */
 	enum entry_state state;
+	bool replaced;		/* gone, for another one */
 	struct binding binding; /* as it will be */
 };
 
@@ -60,6 +61,8 @@ plan_init(struct plan *plan, struct registration *r, const struct record *record
 		entry->comparable = sip_uri_parse(&entry->uri, stored->uri);
 	}
 	plan->stored = plan->count;
+	memset(r->changes, 0, sizeof(r->changes));
+	r->changes[CHANGE_EXPIRED] = record->binding_count - plan->stored;
 	return true;
 }
 
@@ -271,6 +274,7 @@ apply_contact(struct plan *plan, const struct contact *contact)
 		if (entry->state == ENTRY_WRITTEN)
 			continue;
 		entry->state = ENTRY_GONE;
+		entry->replaced = requested(plan, contact) > 0;
 		if (heir == NULL)
 			heir = entry;
 	}
@@ -353,6 +357,7 @@ make_room(const struct plan *plan, uint32_t limit)
 		if (victim == NULL)
 			return refuse(plan, 403, "Too Many Contacts", REASON_TOO_MANY_CONTACTS);
 		victim->state = ENTRY_GONE;
+		victim->replaced = true;
 	}
 	return true;
 }
@@ -408,6 +413,19 @@ outcome(const struct plan *plan)
 }
 
 static void
+note_changes(const struct plan *plan)
+{
+	uint32_t *changes = plan->r->changes;
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct entry *entry = &plan->entries[i];
+		if (entry->state == ENTRY_GONE)
+			changes[entry->replaced ? CHANGE_REPLACED : CHANGE_REMOVED]++;
+		else if (entry->state == ENTRY_WRITTEN)
+			changes[i < plan->stored ? CHANGE_REFRESHED : CHANGE_ADDED]++;
+	}
+}
+
+static void
 list_bindings(struct registration *r, enum reason reason)
 {
 	r->answer = (struct answer){
@@ -442,7 +460,9 @@ plan_bindings(struct registration *r, const struct record *record)
 		contacts_are_few(&plan) && sips_is_consistent(&plan) && none_is_the_aor(&plan) &&
 		duplicates_agree(&plan) && none_is_too_brief(&plan) && apply_contacts(&plan) &&
 		make_room(&plan, limit) && list_can_be_answered(&plan) && store_bindings(r, &plan);
-	if (agreed)
+	if (agreed) {
+		note_changes(&plan);
 		list_bindings(r, outcome(&plan));
+	}
 	return agreed;
 }

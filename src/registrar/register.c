@@ -153,6 +153,13 @@ count_outcome(const struct registration *r)
 				      r->inspection.domain->contacts == DOMAIN_CONTACTS_STRICT;
 }
 
+static void
+count_changes(const struct registration *r)
+{
+	for (unsigned change = 0; change < CHANGE_COUNT; change++)
+		stats->binding_changes[change] += r->changes[change];
+}
+
 /* The answer stands as it was decided. */
 static enum register_next
 conclude(const struct registration *r)
@@ -196,8 +203,10 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 {
 	if (result != LOOKUP_FOUND)
 		return without_record(r, result);
-	if (r->recheck && repetition_has_landed(r, record))
+	if (r->recheck && repetition_has_landed(r, record)) {
+		count_changes(r);
 		return conclude(r);
+	}
 	if (r->recheck && r->attempts > r->retries)
 		return reject(r, 500, NULL, REASON_INTERNAL);
 	r->recheck = false;
@@ -228,6 +237,7 @@ register_finish(struct registration *r, enum commit_result result)
 {
 	switch (result) {
 	case COMMIT_DONE:
+		count_changes(r);
 		return conclude(r); /* 8. */
 	case COMMIT_CONFLICT:
 		return REGISTER_LOOKUP; /* who lost made room for a winner: it ends */

@@ -106,7 +106,7 @@ admin_main(const struct birth *birth)
 {
 	static struct admin_process process;
 	char error[512];
-	stats_use(&birth->memory->pages[birth->memory->page_count - 1]);
+	stats_use(node_admin_page(birth->memory));
 	table_seed();
 	process.launch = birth->launch;
 	process.config = birth->config;

@@ -14,6 +14,7 @@ enum control_verb {
 	CONTROL_SERVE,	 /* the descriptor is a socket for transport and bound */
 	CONTROL_UNSERVE, /* stop serving that one */
 	CONTROL_DEBUG,	 /* toggle debug logging for ten minutes */
+	CONTROL_LOG,	 /* the descriptor is what the log is written to from now on */
 };
 
 struct control_message {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "logfile.h"
 #include "process.h"
 #include "settings.h"
 
@@ -24,7 +25,7 @@ usage(FILE *out)
 	      "  --print-config           the effective configuration\n"
 	      "  -V, -h                   version, this help\n"
 	      "\n"
-	      "Runs in the foreground, logs to stderr. HUP reloads, TERM and INT stop, USR2 "
+	      "Runs in the foreground. HUP reloads, TERM and INT stop, USR1 reopens log.file, USR2 "
 	      "toggles debug for 10 minutes.\n"
 	      "Example: rollcalld -c rollcall.conf -o log.level=debug\n",
 	      out);
@@ -112,7 +113,8 @@ check(const struct config *config, bool quiet)
 		tls_server_release(tls);
 	if (good)
 		good = settings_store(&store, config, 1, password, sizeof(password), application,
-				      sizeof(application), error, sizeof(error));
+				      sizeof(application), error, sizeof(error)) &&
+		       logfile_check(config->log.file, error, sizeof(error));
 	explicit_bzero(password, sizeof(password));
 	if (!good) {
 		fprintf(stderr, "error: %s\n", error);

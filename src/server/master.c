@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "children.h"
+#include "logfile.h"
 #include "process.h"
 #include "settings.h"
 
@@ -115,6 +116,14 @@ open_sip_sockets(struct master *master, char *error, size_t cap)
 	return true;
 }
 
+/* Domains that a reload removes keep their counters. */
+static void
+label_domains(struct node *node, const struct config *config)
+{
+	for (size_t i = 0; i < config->domain_count; i++)
+		node_domain_add(&node->domains, config->domains[i].name);
+}
+
 static bool
 start(struct master *master, char *error, size_t cap)
 {
@@ -127,6 +136,8 @@ start(struct master *master, char *error, size_t cap)
 	snprintf(node->name, sizeof(node->name), "%s", config->server.name);
 	node->started_ms = node->loaded_ms = clock_real_ms();
 	node->master_pid = getpid();
+	label_domains(node, config);
+	stats_use(node_master_page(&master->memory));
 	if (!files_good(config, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))
 		return false;
@@ -135,6 +146,16 @@ start(struct master *master, char *error, size_t cap)
 		return false;
 	}
 	return true;
+}
+
+static bool
+open_log(const struct config *config, char *error, size_t cap)
+{
+	int fd = logfile_open(config->log.file, error, cap);
+	if (fd >= 0)
+		log_output(fd);
+	process_log_setup(config);
+	return fd >= 0;
 }
 
 /* --- reload ------------------------------------------------------------------------------ */
@@ -216,6 +237,7 @@ tell_sockets(struct master *master, const struct sockets *plan)
 static void
 refuse_reload(const char *why)
 {
+	stats->config_reloads[RELOADED_REFUSED]++;
 	process_log_lines(LOG_LEVEL_ERROR, "reload",
 			  "reload refused, still running the previous configuration: ", why);
 }
@@ -242,10 +264,12 @@ report_restart(const struct config *old, struct config *fresh)
 }
 
 static void
-apply(struct master *master, struct config *fresh, struct sockets *plan, int text)
+apply(struct master *master, struct config *fresh, struct sockets *plan, int text, int log)
 {
 	report_restart(master->config, fresh);
+	logfile_use(&master->children, log);
 	fresh->server.workers = master->memory.node->worker_count;
+	label_domains(master->memory.node, fresh);
 	children_tell(&master->children, CONTROL_RELOAD, text);
 	tell_sockets(master, plan);
 	sockets_free(&master->sockets);
@@ -253,6 +277,7 @@ apply(struct master *master, struct config *fresh, struct sockets *plan, int tex
 	master->sockets = *plan;
 	master->config = fresh;
 	master->memory.node->loaded_ms = clock_real_ms();
+	stats->config_reloads[RELOADED_APPLIED]++;
 	process_log_setup(fresh);
 	log_message(LOG_LEVEL_NOTICE, "reload", "configuration applied");
 }
@@ -284,7 +309,7 @@ reload(struct master *master)
 {
 	char error[2048];
 	struct sockets plan = { 0 };
-	int text = -1;
+	int text = -1, log;
 	struct config *fresh = load_again(master->launch, error, sizeof(error));
 	if (fresh == NULL) {
 		refuse_reload(error);
@@ -296,10 +321,15 @@ reload(struct master *master)
 		snprintf(error, sizeof(error), "out of memory");
 		goto refused;
 	}
-	if (!open_added(&plan, &master->sockets, master->memory.node->worker_count, error,
-			sizeof(error)))
+	if ((log = logfile_open(fresh->log.file, error, sizeof(error))) < 0)
 		goto refused;
-	apply(master, fresh, &plan, text);
+	if (!open_added(&plan, &master->sockets, master->memory.node->worker_count, error,
+			sizeof(error))) {
+		if (log != STDERR_FILENO)
+			close(log);
+		goto refused;
+	}
+	apply(master, fresh, &plan, text, log);
 	close(text);
 	return;
 refused:
@@ -327,7 +357,7 @@ stop(struct master *master)
 		children_tell(&master->children, CONTROL_STOP_NOW, -1);
 		return;
 	}
-	log_message(LOG_LEVEL_NOTICE, "stop", "draining; a second signal stops at once");
+	log_message(LOG_LEVEL_NOTICE, "drain", "draining; a second signal stops at once");
 	master->stopping = true;
 	master->memory.node->stopping = true;
 	master->stop_deadline_ms =
@@ -350,11 +380,13 @@ take_signals(struct master *master)
 			if (!master->stopping)
 				reload(master);
 			break;
+		case SIGUSR1:
+			logfile_reopen(&master->children, master->config->log.file);
+			break;
 		case SIGUSR2:
 			children_tell(&master->children, CONTROL_DEBUG, -1);
 			break;
-		default: /* SIGCHLD is looked after in every turn, SIGUSR1 has no log file to reopen
-			  */
+		default: /* SIGCHLD is looked after in every turn */
 			break;
 		}
 	}
@@ -379,7 +411,9 @@ note_serving(struct master *master)
 	bool all = true;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		all = all && master->memory.pages[i].ready != 0;
-	if (master->stopping || (all && !node->serving))
+	if (all && !node->serving && !master->stopping)
+		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
+	if (master->stopping || all)
 		node->serving = !master->stopping;
 }
 
@@ -417,12 +451,13 @@ master_main(const struct launch *launch, struct config *config)
 	char error[1024];
 	master.launch = launch;
 	master.config = config;
-	process_log_setup(config);
 	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
-	if (!start(&master, error, sizeof(error))) {
+	if (!open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
 		log_message(LOG_LEVEL_ERROR, "start", "%s", error);
+		if (log_descriptor() != STDERR_FILENO)
+			fprintf(stderr, "error: %s\n", error);
 		return EXIT_FAILURE;
 	}
 	children_init(&master.children, &master.memory);

@@ -12,12 +12,12 @@
 /* systemd names device and inode of the journal's socket; stderr may have been sent elsewhere
  * since. */
 static bool
-stderr_is_journal(void)
+is_journal(int fd)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	struct stat entry;
 	char name[64];
-	if (stream == NULL || fstat(STDERR_FILENO, &entry) != 0)
+	if (stream == NULL || fstat(fd, &entry) != 0)
 		return false;
 	snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)entry.st_dev, (uintmax_t)entry.st_ino);
 	return strcmp(stream, name) == 0;
@@ -36,15 +36,16 @@ log_format_of(enum config_log_format word)
 	case CONFIG_LOG_AUTO:
 		break;
 	}
-	if (stderr_is_journal())
+	if (is_journal(log_descriptor()))
 		return LOG_FORMAT_JOURNAL;
-	return isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+	return isatty(log_descriptor()) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
 }
 
 void
 process_log_setup(const struct config *config)
 {
 	log_setup(config->log.level, log_format_of(config->log.format), config->server.name);
+	log_mask(config->log.masked);
 }
 
 void
@@ -132,6 +133,8 @@ control_ready(struct watch *base, bool readable, bool writable)
 		case CONTROL_MESSAGE:
 			if (message.verb == CONTROL_DEBUG)
 				toggle_debug(watch);
+			else if (message.verb == CONTROL_LOG && fd >= 0)
+				log_output(fd);
 			else
 				watch->message(watch, &message, fd);
 			break;

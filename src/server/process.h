@@ -35,8 +35,8 @@ struct birth {
 	size_t health_count;
 };
 
-/* Sets log level and format from the configuration; format auto looks at stderr and JOURNAL_STREAM.
- */
+/* Sets the log up from the configuration, but for where it goes; format auto looks at that and at
+ * JOURNAL_STREAM. */
 void process_log_setup(const struct config *config);
 /* One event for each line of text; before stands before the first. */
 void process_log_lines(enum log_level level, const char *event, const char *before,
@@ -52,8 +52,8 @@ struct control_watch {
 	struct timer debug_end;
 	enum log_level level_before;
 	bool debugging;
-	/* Every message but CONTROL_DEBUG, which is done here; closed when the master is gone. fd
-	 * as in control_receive(). */
+	/* Every message but CONTROL_DEBUG and CONTROL_LOG, done here; closed when the master is
+	 * gone. fd as in control_receive(). */
 	void (*message)(struct control_watch *watch, const struct control_message *message, int fd);
 	void (*closed)(struct control_watch *watch);
 };

@@ -27,13 +27,22 @@ note_maddr(const struct request *rq)
 	log_end(&line);
 }
 
+/* "SIP/2.0 200 OK": what we wrote ourselves. */
+static unsigned
+status_of(struct str response)
+{
+	uint64_t status = 0;
+	str_to_u64(str_slice(response, 8, 3), 999, &status);
+	return (unsigned)status;
+}
+
 bool
 reply_octets(struct request *rq, struct str octets)
 {
 	struct requests *all = rq->all;
 	if (all->net == NULL)
 		return false;
-	stats->responses++;
+	stats->sip_responses[stats_sip_code(status_of(octets))]++;
 	if (rq->peer.transport != TRANSPORT_UDP)
 		return peer_send(all->net, &rq->peer, NULL, octets);
 	struct endpoint target = sip_via_response_target(&rq->message.via, &rq->peer.source);

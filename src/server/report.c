@@ -1,13 +1,11 @@
 /*
- * One count and one event for each outcome (operators.md sections 7 and 8). Only what a stranger
- * can cause at will is held back: failed log-ins are logged once a second for each source and
- * reason, with the number of those in between, and so many a second of all sources.
+ * One count and one event for each outcome (docs/operations.md, "Logs"). What anybody can cause at
+ * will is held back: failed log-ins and refusals, once a second for each source and reason.
  */
 #include <string.h>
 
 #include "base/log.h"
 #include "base/stats.h"
-#include "base/table.h"
 #include "requests.h"
 
 #define HTTP_TOLD_MS 3600000u
@@ -43,31 +41,6 @@ kind_of(enum reason reason)
 	}
 }
 
-/* How many failures the line that may be logged now stands for; 0 when there was one this second,
- * or enough of others. Two sources that meet in a slot take it from each other: a line more, never
- * one less. */
-static uint32_t
-failures_to_log(struct requests *all, const struct ip *source, enum reason reason)
-{
-	unsigned hash = table_hash(source, sizeof(*source)) + (unsigned)reason;
-	struct failure_slot *slot = &all->failure_slots[hash % FAILURE_SLOTS];
-	int64_t second = (int64_t)(loop_now_ms(all->loop) / 1000);
-	if (slot->reason != reason || !ip_equal(&slot->source, source))
-		*slot = (struct failure_slot){ .source = *source, .reason = reason, .second = -1 };
-	if (all->failure_second != second)
-		all->failure_lines = 0;
-	all->failure_second = second;
-	if (slot->second == second || all->failure_lines == FAILURE_LINES) {
-		slot->held_back++;
-		return 0;
-	}
-	all->failure_lines++;
-	uint32_t count = slot->held_back + 1;
-	slot->held_back = 0;
-	slot->second = second;
-	return count;
-}
-
 static void
 log_outcome(const struct request *rq, enum log_level level, const char *event, enum reason reason,
 	    uint32_t count)
@@ -78,27 +51,61 @@ log_outcome(const struct request *rq, enum log_level level, const char *event, e
 	const struct registration *r = &rq->registration;
 	bool found;
 	log_word(&line, "reason", reason_word(reason));
-	log_number(&line, "status", r->answer.status);
 	log_endpoint(&line, "src", &rq->peer.source);
 	log_word(&line, "transport", transport_word(rq->peer.transport));
-	if (count > 0)
-		log_number(&line, "count", count);
+	log_number(&line, "status", r->answer.status);
+	log_count(&line, count);
 	if (r->answer.status == 200)
 		log_number(&line, "bindings", r->answer.binding_count);
+	log_user(&line, "user", r->credentials.username);
+	log_user(&line, "aor", r->aor.key);
 	log_text(&line, "method", rq->message.method_text);
-	log_text(&line, "aor", r->aor.key);
-	log_text(&line, "user", r->credentials.username);
-	log_text(&line, "call_id", rq->message.call_id_text);
+	log_opaque(&line, "call_id", rq->message.call_id_text);
 	log_text(&line, "agent", sip_message_value(&rq->message, SIP_HEADER_USER_AGENT, &found));
 	log_end(&line);
+}
+
+static enum stats_outcome
+outcome_of(const struct request *rq, enum reason reason)
+{
+	switch (kind_of(reason)) {
+	case KIND_REGISTRATION:
+		return OUTCOME_OK;
+	case KIND_CHALLENGE:
+		return OUTCOME_CHALLENGED;
+	case KIND_FAILED:
+		return OUTCOME_FAILED;
+	case KIND_SILENT:
+	case KIND_REFUSED:
+		break;
+	}
+	return rq->registration.answer.status >= 500 ? OUTCOME_UNAVAILABLE : OUTCOME_REFUSED;
+}
+
+static void
+count(const struct requests *all, const struct request *rq, enum reason reason)
+{
+	const struct domain *domain = rq->registration.inspection.domain;
+	stats_outcome(reason, rq->peer.transport, domain == NULL ? DOMAIN_OTHER : domain->label);
+	if (rq->message.method == SIP_METHOD_REGISTER)
+		observe_registration_duration(outcome_of(rq, reason),
+					      loop_now_us(all->loop) - rq->arrived_us);
+}
+
+static void
+log_quietly(struct requests *all, struct quiet *quiet, const struct request *rq,
+	    enum log_level level, const char *event, enum reason reason)
+{
+	uint32_t count = quiet_count(quiet, &rq->peer.source.ip, reason, loop_now_ms(all->loop));
+	if (count > 0)
+		log_outcome(rq, level, event, reason, count);
 }
 
 void
 report_answer(struct requests *all, const struct request *rq, enum reason reason)
 {
-	stats->outcomes[reason][rq->peer.transport]++;
+	count(all, rq, reason);
 	limits_failure(all->limits, rq->peer.transport, &rq->peer.source.ip, reason);
-	uint32_t count;
 	switch (kind_of(reason)) {
 	case KIND_SILENT:
 		return;
@@ -109,13 +116,14 @@ report_answer(struct requests *all, const struct request *rq, enum reason reason
 		log_outcome(rq, LOG_LEVEL_DEBUG, "auth.challenge", reason, 0);
 		return;
 	case KIND_FAILED:
-		count = failures_to_log(all, &rq->peer.source.ip, reason);
-		if (count > 0)
-			log_outcome(rq, LOG_LEVEL_WARNING, "auth.failed", reason, count);
+		log_quietly(all, &all->failed_log, rq, LOG_LEVEL_WARNING, "auth.failed", reason);
 		return;
 	case KIND_REFUSED:
-		log_outcome(rq, rq->recognized ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
-			    "request.refused", reason, 0);
+		if (rq->recognized)
+			log_quietly(all, &all->refused_log, rq, LOG_LEVEL_NOTICE, "request.refused",
+				    reason);
+		else
+			log_outcome(rq, LOG_LEVEL_DEBUG, "request.refused", reason, 0);
 		return;
 	}
 }
@@ -124,7 +132,7 @@ void
 report_silence(const struct peer *peer, enum reason reason)
 {
 	struct log_line line;
-	stats->outcomes[reason][peer->transport]++;
+	stats_outcome(reason, peer->transport, DOMAIN_OTHER);
 	if (reason == REASON_NONE || !log_begin(&line, LOG_LEVEL_DEBUG, "request.dropped"))
 		return;
 	log_word(&line, "reason", reason_word(reason));
@@ -137,18 +145,22 @@ report_silence(const struct peer *peer, enum reason reason)
 void
 report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 {
-	struct str line, rest;
+	struct str first, rest;
+	struct log_line line;
 	uint64_t now_ms = loop_now_ms(all->loop);
-	char source[64];
-	str_cut(octets, '\n', &line, &rest);
-	if (memmem(line.p, line.len, " HTTP/", 6) == NULL ||
+	char words[160];
+	str_cut(octets, '\n', &first, &rest);
+	if (memmem(first.p, first.len, " HTTP/", 6) == NULL ||
 	    (all->http_told_ms != 0 && now_ms - all->http_told_ms < HTTP_TOLD_MS))
 		return;
 	all->http_told_ms = now_ms;
-	struct writer w = writer_on(source, sizeof(source));
+	if (!log_begin(&line, LOG_LEVEL_NOTICE, "request.foreign"))
+		return;
+	struct writer w = writer_on(words, sizeof(words));
+	writer_text_z(&w, "HTTP request on sip listener from ");
 	ip_write(&w, &peer->source.ip);
-	log_message(LOG_LEVEL_NOTICE, "request.foreign",
-		    "HTTP request on sip listener from %.*s; point the health check at port 8081 "
-		    "/readyz",
-		    STR_ARG(writer_text(&w)));
+	writer_text_z(&w, "; point the health check at port 8081 /readyz");
+	log_endpoint(&line, "src", &peer->source);
+	log_text(&line, "message", writer_text(&w));
+	log_end(&line);
 }

@@ -33,7 +33,8 @@ take(struct requests *all, const struct peer *peer, size_t size_bytes)
 	*rq = (struct request){ .all = all,
 				.peer = *peer,
 				.size_bytes = size_bytes,
-				.arrived_ms = loop_now_ms(all->loop) };
+				.arrived_ms = loop_now_ms(all->loop),
+				.arrived_us = loop_now_us(all->loop) };
 	list_init(&rq->link);
 	arena_init(&rq->arena, &all->memory, REQUEST_ARENA_LIMIT);
 	return rq;
@@ -236,6 +237,7 @@ admit(struct request *rq)
 	struct requests *all = rq->all;
 	const struct ip *source = &rq->peer.source.ip;
 	if (!limits_aor(all->limits, rq->registration.aor.key, source, rq->arrived_ms)) {
+		stats->rate_limited[SCOPE_AOR]++;
 		refuse_for_now(rq, REASON_RATE_LIMITED);
 		return;
 	}
@@ -257,6 +259,7 @@ admit(struct request *rq)
 	case GATE_WAIT:
 		return;
 	case GATE_FULL:
+		stats->rate_limited[SCOPE_QUEUE]++;
 		refuse_for_now(rq, REASON_RATE_LIMITED);
 		return;
 	}
@@ -344,7 +347,7 @@ absorb(struct request *rq)
 	}
 	if (match == TRANSACTION_NEW)
 		return false;
-	stats->retransmissions++;
+	stats->retransmissions[rq->peer.transport]++;
 	if (match == TRANSACTION_ANSWERED)
 		reply_octets(rq, response);
 	finish(rq);
@@ -363,11 +366,30 @@ from_scanner(const struct request *rq)
 	return false;
 }
 
+static enum stats_method
+method_index(enum sip_method method)
+{
+	switch (method) {
+	case SIP_METHOD_REGISTER:
+		return METHOD_REGISTER;
+	case SIP_METHOD_OPTIONS:
+		return METHOD_OPTIONS;
+	case SIP_METHOD_ACK:
+		return METHOD_ACK;
+	case SIP_METHOD_CANCEL:
+		return METHOD_CANCEL;
+	case SIP_METHOD_KNOWN:
+	case SIP_METHOD_UNKNOWN:
+		break;
+	}
+	return METHOD_OTHER;
+}
+
 /* False when a stream is to be closed behind it (ORD-05 to ORD-08, ORD-12, ORD-13). */
 static bool
 refuse_fault(struct request *rq, enum sip_fault fault)
 {
-	stats->parse_errors++;
+	stats->parse_errors[rq->peer.transport]++;
 	stats->stray_responses += fault == SIP_FAULT_RESPONSE;
 	if (sip_fault_status(fault) == 0 || rq->message.method == SIP_METHOD_ACK) {
 		drop(rq, sip_fault_reason(fault));
@@ -410,7 +432,7 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 		report_foreign(all, peer, octets);
 		return refuse_fault(rq, fault);
 	}
-	stats->requests++;
+	stats->sip_requests[method_index(rq->message.method)]++;
 	if (from_scanner(rq)) {
 		drop(rq, REASON_SCANNER);
 		return false;

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "base/quiet.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/timer.h"
@@ -24,8 +25,6 @@
 #define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
 #define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
 #define RECHECK_MS 100u		  /* between look-ups for a commit whose outcome is unknown */
-#define FAILURE_SLOTS 1024u	  /* sources and reasons whose log lines are held back */
-#define FAILURE_LINES 20u /* a second, of all sources: anybody can forge them by the million */
 
 /* Requests in flight on one connection; a connection without any has none. */
 struct flow {
@@ -34,14 +33,6 @@ struct flow {
 	uint32_t generation;
 	uint32_t in_flight;
 	bool paused;
-};
-
-/* When a failure of this source and reason was last logged, and how many came since. */
-struct failure_slot {
-	struct ip source;
-	enum reason reason;
-	int64_t second;
-	uint32_t held_back;
 };
 
 struct requests {
@@ -73,13 +64,12 @@ struct requests {
 
 	bool draining;
 	bool overloaded;
-	bool overload_told;	/* the log says so */
-	uint64_t overloaded_ms; /* when it was so last */
-	uint64_t http_told_ms;	/* when the log last told of a probe on a SIP port; 0: never */
-	int64_t latest_ms;	/* the latest time given to a registration: time never goes back */
-	struct failure_slot failure_slots[FAILURE_SLOTS];
-	int64_t failure_second;		/* that of the last line … */
-	uint32_t failure_lines;		/* … and how many it has seen */
+	bool overload_told;	 /* the log says so */
+	uint64_t overloaded_ms;	 /* when it was so last */
+	uint64_t http_told_ms;	 /* when the log last told of a probe on a SIP port; 0: never */
+	int64_t latest_ms;	 /* the latest time given to a registration: time never goes back */
+	struct quiet failed_log; /* auth.failed */
+	struct quiet refused_log;	/* request.refused */
 	char scratch[REPLY_STREAM_MAX]; /* the response being built */
 };
 
@@ -89,7 +79,8 @@ struct request {
 	struct arena arena;
 	struct peer peer;
 	uint64_t arrived_ms;
-	size_t size_bytes; /* as received */
+	uint64_t arrived_us; /* the same, to measure with */
+	size_t size_bytes;   /* as received */
 	struct sip_message message;
 	struct registration registration; /* its answer is that of any request */
 	char to_tag[TAG_LEN + 1];

@@ -108,7 +108,7 @@ fill_numbers(struct policy *policy, const struct config *config)
 }
 
 struct settings_policy *
-settings_policy_make(const struct config *config)
+settings_policy_make(const struct config *config, const struct node_domains *labels)
 {
 	struct settings_policy *made = calloc(1, sizeof(*made));
 	if (made == NULL)
@@ -125,6 +125,7 @@ settings_policy_make(const struct config *config)
 	struct sip_host *next = made->hosts;
 	for (size_t i = 0; i < config->domain_count; i++) {
 		fill_domain(&made->domains[i], &config->domains[i], next, &text);
+		made->domains[i].label = node_domain_find(labels, config->domains[i].name);
 		next += config->domains[i].aliases.count;
 	}
 	made->policy.domains = made->domains;

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/node.h"
 #include "config/config.h"
 #include "net/net.h"
 #include "net/tls.h"
@@ -13,8 +14,9 @@
 
 /* A policy and the memory it points into; released as a whole once no request uses it any more. */
 struct settings_policy;
-/* NULL when memory is out. */
-struct settings_policy *settings_policy_make(const struct config *config);
+/* labels are the domains' numbers in counters. NULL when memory is out. */
+struct settings_policy *settings_policy_make(const struct config *config,
+					     const struct node_domains *labels);
 const struct policy *settings_policy_value(const struct settings_policy *made);
 void settings_policy_free(struct settings_policy *made);
 

@@ -122,7 +122,7 @@ banned(struct requests *all, enum transport transport, const struct ip *source)
 {
 	if (!limits_banned(all->limits, transport, source, loop_now_ms(all->loop)))
 		return false;
-	stats->outcomes[REASON_BANNED][transport]++;
+	stats_outcome(REASON_BANNED, transport, DOMAIN_OTHER);
 	return true;
 }
 
@@ -132,6 +132,7 @@ over_rate(struct requests *all, const struct peer *peer)
 {
 	if (limits_request(all->limits, &peer->source.ip, loop_now_ms(all->loop)))
 		return false;
+	stats->rate_limited[SCOPE_SOURCE]++;
 	report_silence(peer, REASON_RATE_LIMITED);
 	return true;
 }
@@ -198,7 +199,7 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 		break;
 	case SIP_FRAME_GARBAGE:
 		report_foreign(all, peer, octets);
-		stats->parse_errors++;
+		stats->parse_errors[peer->transport]++;
 		break;
 	}
 	hang_up(all, peer);
@@ -232,7 +233,7 @@ on_accept(struct net_user *user, enum transport transport, const struct endpoint
 		return false;
 	if (limits_connection(all->limits, &source->ip))
 		return true;
-	stats->outcomes[REASON_CONNECTION_LIMIT][transport]++;
+	stats_outcome(REASON_CONNECTION_LIMIT, transport, DOMAIN_OTHER);
 	return false;
 }
 

@@ -77,6 +77,12 @@ fail(const char *what, const char *why)
 	exit(EXIT_FAILURE);
 }
 
+static struct settings_policy *
+make_policy(const struct worker *worker, const struct config *config)
+{
+	return settings_policy_make(config, &worker->birth->memory->node->domains);
+}
+
 /* --- certificates ------------------------------------------------------------------------ */
 
 static int64_t
@@ -103,6 +109,17 @@ warn(const char *sentence, void *arg)
 		log_message(LOG_LEVEL_WARNING, "tls.certificate", "%s", sentence);
 }
 
+/* Of those that are served, which are not always those in the files. */
+static void
+publish_certificates(const struct tls_server *server)
+{
+	struct tls_certificate_info info[STATS_CERTIFICATES];
+	size_t count =
+		server == NULL ? 0 : tls_server_certificates(server, info, STATS_CERTIFICATES);
+	for (size_t i = 0; i < STATS_CERTIFICATES; i++)
+		stats->certificates[i] = i < count ? info[i].not_after : 0;
+}
+
 /*
  * A bad new pair is refused with the reason and the old one stays. At start and on a reload the
  * master has looked at the files already and told what it saw.
@@ -123,6 +140,7 @@ load_certificates(struct worker *worker, bool told)
 	if (worker->tls != NULL)
 		tls_server_release(worker->tls);
 	worker->tls = fresh;
+	publish_certificates(fresh);
 	return true;
 }
 
@@ -190,6 +208,17 @@ look_at_bans(struct worker *worker)
 	worker->bans_turn = turn;
 }
 
+/* The kernel counts for each socket, and a worker that replaces another one finds its sockets as it
+ * left them: what was dropped in between is counted too. */
+static void
+count_drops(const struct net *net)
+{
+	uint64_t seen = net_datagram_drops(net);
+	if (seen > stats->udp_drops_seen)
+		stats->udp_receive_drops += seen - stats->udp_drops_seen;
+	stats->udp_drops_seen = seen;
+}
+
 /* A first start is waited for; later a look now and then is enough. */
 static void
 tick(struct timer *timer)
@@ -197,6 +226,8 @@ tick(struct timer *timer)
 	struct worker *worker = container_of(timer, struct worker, tick);
 	const uint8_t *secret = store_ticket_secret(worker->store);
 	stats->ready = requests_ready(worker->requests);
+	if (worker->listening)
+		count_drops(worker->net);
 	worker->started = worker->started || stats->ready != 0;
 	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
 		listen_on_all(worker);
@@ -321,7 +352,7 @@ static void
 reload(struct worker *worker, int fd)
 {
 	struct config *fresh = process_read_config(fd, worker->launch);
-	struct settings_policy *policy = fresh == NULL ? NULL : settings_policy_make(fresh);
+	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(worker, fresh);
 	if (policy == NULL) {
 		if (fresh != NULL)
 			config_free(fresh);
@@ -362,6 +393,7 @@ on_control(struct control_watch *control, const struct control_message *message,
 		unserve(worker, message->transport, &message->bound);
 		break;
 	case CONTROL_DEBUG:
+	case CONTROL_LOG:
 		break;
 	}
 }
@@ -398,7 +430,7 @@ open_parts(struct worker *worker)
 {
 	struct net_settings net = settings_net(worker->config);
 	struct limits_settings limits = settings_limits(worker->config);
-	worker->policy = settings_policy_make(worker->config);
+	worker->policy = make_policy(worker, worker->config);
 	if (worker->policy == NULL)
 		fail("worker", "out of memory");
 	struct requests_settings requests =

@@ -60,7 +60,7 @@ log_error(struct lane *lane, const struct batch *batch)
 	struct store *store = lane->store;
 	uint64_t now_ms = loop_now_ms(store->loop);
 	struct log_line line;
-	stats->db_errors++;
+	stats->db_errors[stats_sql_class(sqlstate_of(batch->error))]++;
 	if (now_ms - store->error_logged_ms < ERROR_LOG_MS && store->error_logged_ms != 0)
 		return;
 	store->error_logged_ms = now_ms;
@@ -223,6 +223,24 @@ give_back(struct lane *lane, struct batch *batch)
 	list_append(&lane->spare, &batch->link);
 }
 
+static enum stats_sql
+statement_kind(const struct batch *batch)
+{
+	static const enum stats_sql kinds[STATEMENT_PREPARED_COUNT] = {
+		[STATEMENT_LOOKUP] = SQL_LOOKUP,
+		[STATEMENT_LOOKUP_ONE] = SQL_LOOKUP_ONE,
+		[STATEMENT_COMMIT] = SQL_COMMIT,
+		[STATEMENT_COMMIT_ONE] = SQL_COMMIT_ONE,
+	};
+	if (batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT)
+		return kinds[batch->statement];
+	if (batch->kind != BATCH_QUERY)
+		return SQL_OTHER;
+	if (strcmp(batch->query->name, "sweep") == 0)
+		return SQL_SWEEP;
+	return strncmp(batch->query->name, "admin_", 6) == 0 ? SQL_ADMIN : SQL_OTHER;
+}
+
 /* The sync of the oldest came back. */
 static bool
 complete(struct lane *lane, struct batch *batch)
@@ -230,6 +248,8 @@ complete(struct lane *lane, struct batch *batch)
 	bool spoilt = false;
 	list_remove(&batch->link);
 	lane->in_flight--;
+	observe_db_query_duration(statement_kind(batch),
+				  loop_now_us(lane->store->loop) - batch->sent_us);
 	if (batch->error != NULL && batch->kind != BATCH_SETUP) {
 		log_error(lane, batch);
 		spoilt = spoils_lane(sqlstate_of(batch->error));
@@ -338,6 +358,7 @@ answers_lost(struct lane *lane, bool timed_out)
 		struct batch *batch = container_of(lane->flight.next, struct batch, link);
 		list_remove(&batch->link);
 		lane->in_flight--;
+		stats->db_errors[timed_out ? SQL_CLASS_TIMEOUT : SQL_CLASS_LOST]++;
 		if (batch->kind == BATCH_QUERY)
 			store_query_finish(batch->query, QUERY_UNAVAILABLE, NULL);
 		else if (batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT)

@@ -18,6 +18,7 @@ batch_new(struct lane *lane, enum batch_kind kind, enum statement statement)
 	batch->count = 0;
 	batch->query = NULL;
 	batch->sent_ms = loop_now_ms(lane->store->loop);
+	batch->sent_us = loop_now_us(lane->store->loop);
 	return batch;
 }
 
@@ -187,6 +188,7 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 		return false;
 	}
 	stats->db_batches++;
+	observe_db_batch_rows(kind == BATCH_LOOKUP ? ROWS_LOOKUP : ROWS_COMMIT, batch->count);
 	return batch_post(lane, batch);
 }
 

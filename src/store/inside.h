@@ -30,6 +30,7 @@ struct batch {
 	enum batch_kind kind;
 	enum statement statement;
 	uint64_t sent_ms;
+	uint64_t sent_us;      /* the same, to measure with */
 	struct store_op **ops; /* room for batch_rows; NULL once completed */
 	uint32_t count;
 	struct store_query *query;

@@ -17,13 +17,17 @@
 #define STABLE_MS 1000	     /* a lane that was up for less counts as a failed connect */
 #define OPTIONS_MAX 64
 
+static enum stats_link
+link_of(enum lane_state state)
+{
+	return state == LANE_UP ? LINK_UP : state == LANE_DOWN ? LINK_DOWN : LINK_CONNECTING;
+}
+
 static void
 set_state(struct lane *lane, enum lane_state state)
 {
-	if (lane->state == LANE_UP && state != LANE_UP)
-		stats->db_up--;
-	if (lane->state != LANE_UP && state == LANE_UP)
-		stats->db_up++;
+	stats->db_lanes[link_of(lane->state)]--;
+	stats->db_lanes[link_of(state)]++;
 	lane->state = state;
 }
 
@@ -85,7 +89,11 @@ refuse_notice(void *arg, const PGresult *notice)
 {
 	(void)arg;
 	const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
-	log_message(LOG_LEVEL_DEBUG, "db.notice", "%s", text == NULL ? "" : text);
+	struct log_line line;
+	if (text == NULL || !log_begin(&line, LOG_LEVEL_DEBUG, "db.notice"))
+		return;
+	log_text(&line, "message", str_of(text));
+	log_end(&line);
 }
 
 /* Whether the server refused the password, or wanted one that nobody has, with what to do. */
@@ -446,6 +454,7 @@ lane_init(struct lane *lane, struct store *store, struct store_op **slots)
 {
 	lane->store = store;
 	lane->watch.ready = ready;
+	stats->db_lanes[LINK_DOWN]++;
 	list_init(&lane->flight);
 	list_init(&lane->spare);
 	for (int i = 0; i < LANE_SLOTS; i++) {

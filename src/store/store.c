@@ -21,7 +21,7 @@
 void
 store_op_finish(struct store *store, struct store_op *op)
 {
-	store->queued--;
+	stats->db_queue_length = --store->queued;
 	op->done(op);
 }
 
@@ -219,7 +219,7 @@ take(struct store *store, struct store_op *op, enum op_kind kind, struct list *q
 	op->record = NULL;
 	op->started_ms = loop_now_ms(store->loop);
 	bool accepted = store->state == STORE_UP && store->queued < store->settings.queue_limit;
-	store->queued++;
+	stats->db_queue_length = ++store->queued;
 	list_append(accepted ? queue : &store->refused, &op->link);
 	loop_wake(store->loop);
 }
@@ -483,5 +483,6 @@ store_close(struct store *store)
 	timer_stop(&store->sweep.timer);
 	loop_no_turn_end(&store->turn_end);
 	assert(store->queued == 0);
+	stats->db_lanes[LINK_DOWN] -= store->settings.connections;
 	release(store);
 }

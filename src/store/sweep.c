@@ -44,7 +44,7 @@ step_done(struct store_query *query, enum query_result result, const struct stor
 		end_pass(store);
 		return;
 	}
-	stats->bindings_expired += number(rows, COLUMN_BINDINGS);
+	stats->binding_changes[CHANGE_EXPIRED] += number(rows, COLUMN_BINDINGS);
 	struct str last = store_rows_value(rows, 0, COLUMN_LAST);
 	if (number(rows, COLUMN_LOOKED_AT) < PAGE_ROWS || last.len >= sizeof(sweep->cursor)) {
 		end_pass(store);

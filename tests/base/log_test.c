@@ -2,7 +2,10 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "support/check_main.h"
@@ -115,26 +118,27 @@ START_TEST(full_lines_stay_well_formed)
 			log_setup(LOG_LEVEL_INFO, formats[format], "reg-1");
 			capture();
 			ck_assert(log_begin(&line, LOG_LEVEL_INFO, "e"));
+			for (int i = 0; i < 40; i++)
+				log_number(&line, "number", INT64_MAX);
 			for (int i = 0; i < 8; i++)
 				log_text(&line, "v", (struct str){ text, 256 - shorter });
-			log_number(&line, "n", 1);
-			log_word(&line, "w", "word");
 			log_end(&line);
 			captured(out);
 			size_t len = strlen(out);
 			ck_assert_uint_le(len, 4096);
-			ck_assert_uint_gt(len, 3500);
+			ck_assert_uint_gt(len, 3400);
 			ck_assert_uint_eq(count_of(out, '\n'), 1);
 			ck_assert_uint_eq(count_of(out, '"') % 2, 0);
-			const char *end = formats[format] == LOG_FORMAT_JSON
-						  ? ",\"node\":\"reg-1\"}\n"
-						  : " node=reg-1\n";
-			ck_assert_str_eq(out + len - strlen(end), end);
+			bool json = formats[format] == LOG_FORMAT_JSON;
+			ck_assert_ptr_nonnull(strstr(out, json ? ",\"node\":\"reg-1\",\"v\":\""
+							       : " node=reg-1 v=\""));
+			ck_assert_ptr_nonnull(strstr(out + len - 6, json ? "...\"}\n" : "...\"\n"));
 		}
 	}
 }
 END_TEST
 
+/* Fixed fields come first and what came from outside last, whatever the order of the calls. */
 START_TEST(forms)
 {
 	struct endpoint source;
@@ -145,14 +149,14 @@ START_TEST(forms)
 	} cases[] = {
 		{ LOG_FORMAT_TEXT,
 		  "Z warning auth.failed reason=bad_password src=[2001:db8::1]:5061 port=-7 "
-		  "user=\"alice\" odd=\"a b\" empty=\"\" node=reg-1\n" },
+		  "odd=\"a b\" empty=\"\" node=reg-1 count=9 user=\"alice\"\n" },
 		{ LOG_FORMAT_JOURNAL,
 		  "<4>auth.failed reason=bad_password src=[2001:db8::1]:5061 port=-7 "
-		  "user=\"alice\" odd=\"a b\" empty=\"\" node=reg-1\n" },
+		  "odd=\"a b\" empty=\"\" node=reg-1 count=9 user=\"alice\"\n" },
 		{ LOG_FORMAT_JSON,
 		  "Z\",\"level\":\"warning\",\"event\":\"auth.failed\",\"reason\":\"bad_password\","
-		  "\"src\":\"[2001:db8::1]:5061\",\"port\":-7,\"user\":\"alice\",\"odd\":\"a b\","
-		  "\"empty\":\"\",\"node\":\"reg-1\"}\n" },
+		  "\"src\":\"[2001:db8::1]:5061\",\"port\":-7,\"odd\":\"a b\",\"empty\":\"\","
+		  "\"node\":\"reg-1\",\"count\":9,\"user\":\"alice\"}\n" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct log_line line;
@@ -160,10 +164,11 @@ START_TEST(forms)
 		log_setup(LOG_LEVEL_INFO, cases[i].format, "reg-1");
 		capture();
 		ck_assert(log_begin(&line, LOG_LEVEL_WARNING, "auth.failed"));
+		log_user(&line, "user", STR("alice"));
+		log_count(&line, 9);
 		log_word(&line, "reason", "bad_password");
 		log_endpoint(&line, "src", &source);
 		log_number(&line, "port", -7);
-		log_text(&line, "user", STR("alice"));
 		log_word(&line, "odd", "a b");
 		log_word(&line, "empty", "");
 		log_end(&line);
@@ -183,7 +188,7 @@ START_TEST(words_with_controls_are_quoted)
 	capture();
 	log_message(LOG_LEVEL_INFO, "start", "hello");
 	captured(out);
-	ck_assert_ptr_nonnull(strstr(out, " node=\"reg\\x0a1\"\n"));
+	ck_assert_ptr_nonnull(strstr(out, " node=\"reg\\x0a1\" message=\"hello\"\n"));
 	ck_assert_uint_eq(count_of(out, '\n'), 1);
 }
 END_TEST
@@ -259,6 +264,104 @@ START_TEST(nobody_waits_for_the_reader)
 }
 END_TEST
 
+/* log.personal_data = masked: one line with everything that can tell who it is about */
+START_TEST(masked_lines_name_nobody)
+{
+	struct log_line line;
+	struct endpoint source;
+	char out[16384];
+	ck_assert(endpoint_parse(STR("198.51.100.40:51234"), &source));
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "reg-1");
+	log_mask(true);
+	capture();
+	ck_assert(log_begin(&line, LOG_LEVEL_WARNING, "auth.failed"));
+	log_endpoint(&line, "src", &source);
+	log_user(&line, "user", STR("bob"));
+	log_user(&line, "aor", STR("bob@example.com"));
+	log_opaque(&line, "call_id", STR("a84b4c76e66710@198.51.100.40"));
+	log_text(&line, "agent", STR("Phone of bob@example.com [2001:db8::7]:5061"));
+	log_end(&line);
+	captured(out);
+	log_mask(false);
+	ck_assert_ptr_nonnull(
+		strstr(out, " warning auth.failed src=198.51.100.0/24 node=reg-1 user=\"b***\" "
+			    "aor=\"b***@example.com\" call_id=\"a84b4c76e66710@198.51.100.0/24\" "
+			    "agent=\"Phone of b***@example.com 2001:db8::/48\"\n"));
+}
+END_TEST
+
+/* What the limit cuts off is not what tells that a user part stood before it. */
+START_TEST(masking_comes_before_cutting)
+{
+	struct log_line line;
+	char text[2000], out[16384];
+	memset(text, 'x', sizeof(text));
+	memcpy(text + sizeof(text) - 12, "@example.com", 12);
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
+	log_mask(true);
+	capture();
+	ck_assert(log_begin(&line, LOG_LEVEL_INFO, "e"));
+	log_text(&line, "agent", (struct str){ text, sizeof(text) });
+	memset(text, ' ', sizeof(text));
+	log_text(&line, "blanks", (struct str){ text, sizeof(text) });
+	log_end(&line);
+	captured(out);
+	log_mask(false);
+	ck_assert_ptr_nonnull(strstr(out, " agent=\"x***@example.com\" blanks=\"  "));
+	ck_assert_ptr_nonnull(strstr(out, "  ...\"\n"));
+}
+END_TEST
+
+/* A full disk loses lines and stops nobody; the next file, or room on this one, hears how many. */
+START_TEST(lines_lost_on_a_full_disk_are_counted)
+{
+	char out[16384] = "";
+	int file = memfd_create("log", MFD_CLOEXEC);
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(full, 0);
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
+	log_output(full);
+	ck_assert_int_eq(log_descriptor(), full);
+	for (int i = 0; i < 4; i++)
+		log_message(LOG_LEVEL_INFO, "unheard", "%d", i);
+	log_output(file);
+	ck_assert_int_eq(fcntl(full, F_GETFD), -1); /* closed */
+	log_message(LOG_LEVEL_INFO, "heard", "again");
+	ck_assert_int_gt(pread(file, out, sizeof(out) - 1, 0), 0);
+	log_output(STDERR_FILENO);
+	ck_assert_ptr_nonnull(strstr(out, " warning log.lost count=4\n"));
+	ck_assert_ptr_nonnull(strstr(out, " info heard message=\"again\"\n"));
+	ck_assert_ptr_null(strstr(out, "unheard"));
+}
+END_TEST
+
+/* A line of which the disk took only the beginning does not swallow the next one. */
+START_TEST(torn_lines_are_ended)
+{
+	char out[16384] = "";
+	struct rlimit before, tight;
+	int file = memfd_create("log", MFD_CLOEXEC);
+	ck_assert_int_eq(fcntl(file, F_SETFL, O_APPEND), 0);
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
+	log_output(file);
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	tight = (struct rlimit){ 40, before.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	log_message(LOG_LEVEL_INFO, "torn", "a line that does not fit into what is left");
+	log_message(LOG_LEVEL_INFO, "unheard", "no room at all");
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	log_message(LOG_LEVEL_INFO, "heard", "again");
+	ck_assert_int_gt(pread(file, out, sizeof(out) - 1, 0), 0);
+	log_output(STDERR_FILENO);
+	ck_assert_int_eq(out[40], '\n');
+	ck_assert_ptr_nonnull(strstr(out, " warning log.lost count=2\n"));
+	ck_assert_ptr_nonnull(strstr(out, " info heard message=\"again\"\n"));
+	ck_assert_uint_eq(count_of(out, '\n'), 3);
+}
+END_TEST
+
 SUITE(log, network_text_cannot_forge_a_line, network_text_is_bounded, full_lines_stay_well_formed,
       forms, words_with_controls_are_quoted, levels, long_messages_are_cut_in_order,
-      nobody_waits_for_the_reader)
+      nobody_waits_for_the_reader, masked_lines_name_nobody, masking_comes_before_cutting,
+      lines_lost_on_a_full_disk_are_counted, torn_lines_are_ended)

@@ -342,6 +342,9 @@ START_TEST(broken_syntax)
 	/* Nobody's terminal is reprogrammed by a message. */
 	expect_bad(DOMAIN CERTIFICATE "\"\x1b[2J\" = 1\n",
 		   "test.conf:3: error: no such section \"\\x1b[2J\"\n");
+	expect_bad(DOMAIN CERTIFICATE "log {\n\tformat = journal\n\tfile = \"/var/log/x\"\n}\n",
+		   "test.conf:5: error: log.file with format = journal: the journal reads stderr; "
+		   "write format = json or text, or no file\n");
 	expect_bad("", NO_TLS "error: no domain section; name at least one, e.g. domain "
 			      "\"example.com\" {}\n");
 }

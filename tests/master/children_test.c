@@ -194,16 +194,16 @@ START_TEST(nothing_of_the_dead_is_live)
 	struct family family;
 	open_family(&family);
 	struct stats *pages = family.memory.pages;
-	pages[0].connections_live = pages[1].connections_live = 5;
+	pages[0].connections_live[TRANSPORT_TLS] = pages[1].connections_live[TRANSPORT_TLS] = 5;
 	pages[0].ready = pages[1].ready = 1;
-	pages[WORKERS].db_up = 2;
+	pages[WORKERS].db_lanes[LINK_UP] = 2;
 	die(&family, &family.children.workers[0]);
-	ck_assert_uint_eq(pages[0].connections_live + pages[0].ready, 0);
-	ck_assert_uint_eq(pages[1].connections_live + pages[1].ready, 6);
+	ck_assert_uint_eq(STATS_SUM(pages[0].connections_live) + pages[0].ready, 0);
+	ck_assert_uint_eq(STATS_SUM(pages[1].connections_live) + pages[1].ready, 6);
 	ck_assert_int_eq(family.memory.node->worker_pids[0], 0);
-	ck_assert_uint_eq(pages[WORKERS].db_up, 2);
+	ck_assert_uint_eq(pages[WORKERS].db_lanes[LINK_UP], 2);
 	die(&family, &family.children.admin);
-	ck_assert_uint_eq(pages[WORKERS].db_up, 0);
+	ck_assert_uint_eq(pages[WORKERS].db_lanes[LINK_UP], 0);
 	close_family(&family);
 }
 END_TEST

@@ -246,7 +246,7 @@ START_TEST(early_data_is_off)
 	ck_assert_ptr_nonnull(client.ticket);
 	ck_assert_uint_eq(SSL_SESSION_get_max_early_data(client.ticket), 0);
 	tls_disconnect(&client);
-	ck_assert_uint_eq(stats->tls_resumed, 0);
+	ck_assert_uint_eq(stats_handshakes(stats, TLS_RESULT_RESUMED), 0);
 	SSL_SESSION_set_max_early_data(client.ticket, 1000);
 	SSL_SESSION *ticket = client.ticket;
 	SSL_SESSION_up_ref(ticket);
@@ -255,7 +255,7 @@ START_TEST(early_data_is_off)
 	tls_talk(&w.world, &client);
 	ck_assert_int_eq(SSL_get_early_data_status(client.ssl), SSL_EARLY_DATA_REJECTED);
 	ck_assert_uint_eq(w.world.lines, 2); /* those of tls_talk() */
-	ck_assert_uint_eq(stats->tls_resumed, 1);
+	ck_assert_uint_eq(stats_handshakes(stats, TLS_RESULT_RESUMED), 1);
 	SSL_SESSION_free(ticket);
 	tls_finish(&client);
 	tls_world_close(&w);

@@ -131,18 +131,25 @@ tls_talk(struct world *world, struct tls_client *client)
 	ck_assert_str_eq(client->raw.got, "re:hello\n");
 }
 
+static inline uint64_t
+handshakes_done(void)
+{
+	return stats_handshakes(stats, TLS_RESULT_FULL) +
+	       stats_handshakes(stats, TLS_RESULT_RESUMED);
+}
+
 /* Connects with what is prepared and expects to be refused, by this alert if not 0. */
 static inline void
 tls_refused(struct world *world, struct tls_client *client, const char *server_name, int alert)
 {
-	uint64_t failures = stats->tls_failures;
+	uint64_t failures = stats_handshakes(stats, TLS_RESULT_FAILED);
 	tls_connect(client, world, server_name, NULL);
 	UNTIL(world, tls_shake(client));
 	UNTIL(world, client->failed || tls_over(client));
 	ck_assert(client->failed);
 	if (alert != 0)
 		ck_assert_int_eq(client->alert, alert);
-	UNTIL(world, stats->tls_failures == failures + 1);
+	UNTIL(world, stats_handshakes(stats, TLS_RESULT_FAILED) == failures + 1);
 	ck_assert_uint_eq(world->lines, 0);
 	tls_finish(client);
 	UNTIL(world, net_connections(world->net) == 0);

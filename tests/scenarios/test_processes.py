@@ -252,7 +252,7 @@ def test_second_term_stops_at_once(env):
     phone.send(phone.authorize(phone.register_request(C1)))
     server.wait(lambda: server.counter("requests_live") == 1, "the request is in work")
     server.process.send_signal(signal.SIGTERM)
-    server.wait_log(r" stop ")
+    server.wait_log(r" notice drain ")
     phone.silence(0.5)
     true(server.process.poll() is None, "the first TERM did not wait for the request")
     began = time.monotonic()

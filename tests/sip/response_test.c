@@ -2,7 +2,9 @@
 #include "sip/response.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/stats.h"
 #include "parsed.h"
 #include "sip/status.h"
 #include "support/check_main.h"
@@ -140,6 +142,9 @@ START_TEST(status_codes)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		ck_assert_str_eq(sip_status_phrase(table[i].code), table[i].phrase);
 		ck_assert_int_lt(table[i].code, 600);
+		enum stats_sip_code index = stats_sip_code((unsigned)table[i].code);
+		ck_assert_int_eq(atoi(stats_label_word(STATS_LABEL_SIP_CODE, index)),
+				 table[i].code);
 	}
 	ck_assert_str_eq(sip_status_phrase(999), "Unknown");
 	ck_assert_str_eq(SIP_ALLOW, "REGISTER, OPTIONS, CANCEL, ACK");

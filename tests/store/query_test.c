@@ -113,10 +113,10 @@ START_TEST(sweep_empties_expired_rows)
 		"update aor set version = 7, bindings = '[{\"e\":1},{\"e\":2}]', marks = "
 		"'{\"f\":1}', expires_at = now() + (case when substr(username, 2)::int %% 2 = 0 "
 		"then -1 else 1 end) * interval '1 hour'");
-	uint64_t expired = stats->bindings_expired;
+	uint64_t expired = stats->binding_changes[CHANGE_EXPIRED];
 	bench_up(&bench);
 	store_sweep_every(bench.store, 50, 5);
-	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 650);
+	WAIT_UNTIL(&bench, stats->binding_changes[CHANGE_EXPIRED] - expired == 650);
 	ck_assert_int_eq(scratch_number("select count(*) from aor where version = 8 and bindings = "
 					"'[]' and expires_at is null and marks = '{\"f\":1}'"),
 			 325);
@@ -125,7 +125,7 @@ START_TEST(sweep_empties_expired_rows)
 			 325);
 	scratch_exec("update aor set expires_at = now() - interval '1 second' where "
 		     "username = 'u1'");
-	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 652);
+	WAIT_UNTIL(&bench, stats->binding_changes[CHANGE_EXPIRED] - expired == 652);
 	bench_close(&bench);
 }
 END_TEST
@@ -138,14 +138,14 @@ START_TEST(sweep_skips_locked_rows)
 	scratch_account("alice");
 	scratch_account("bob");
 	scratch_exec("update aor set bindings = '[{}]', expires_at = now() - interval '1 hour'");
-	uint64_t expired = stats->bindings_expired;
+	uint64_t expired = stats->binding_changes[CHANGE_EXPIRED];
 	bench_up(&bench);
 	scratch_exec("begin");
 	scratch_exec("select from aor where username = 'alice' for update");
 	store_sweep_every(bench.store, 20, 5);
-	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 1);
+	WAIT_UNTIL(&bench, stats->binding_changes[CHANGE_EXPIRED] - expired == 1);
 	scratch_exec("commit");
-	WAIT_UNTIL(&bench, stats->bindings_expired - expired == 2);
+	WAIT_UNTIL(&bench, stats->binding_changes[CHANGE_EXPIRED] - expired == 2);
 	bench_close(&bench);
 }
 END_TEST

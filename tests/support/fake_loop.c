@@ -42,6 +42,12 @@ loop_now_ms(const struct loop *loop)
 	return loop->now_ms;
 }
 
+uint64_t
+loop_now_us(const struct loop *loop)
+{
+	return loop->now_ms * 1000;
+}
+
 int64_t
 loop_real_ms(const struct loop *loop)
 {

@@ -27,8 +27,12 @@ struct node {
 	int32_t worker_pids[NODE_WORKERS_MAX]; /* 0: none just now */
 	uint32_t worker_count;
 	uint32_t worker_deaths;
-	bool serving;  /* the listeners are open and the first start is finished */
-	bool stopping; /* readiness is off */
+	bool serving;		 /* the listeners are open and the first start is finished */
+	bool stopping;		 /* draining: readiness is off */
+	uint64_t drain_began_ms; /* monotonic, while stopping */
+	int32_t log_level; /* enum log_level, of all processes; the configured one, or for a while
+			      another */
+	int64_t log_until_ms; /* real time of its end, 0: none */
 	struct node_domains domains;
 };
 

@@ -154,6 +154,19 @@ struct config *config_load(const char *path, const struct config_override *overr
  * overrides. */
 struct config *config_load_text(struct str text, const char *name, FILE *errors)
 	__attribute__((warn_unused_result));
+/* What reading has to say: a mistake or a warning, and where. file NULL: nowhere in particular;
+ * line 0: the whole of it. */
+struct config_note {
+	const char *file;
+	unsigned line;
+	bool warning;
+	const char *text; /* may hold control characters of the file */
+};
+/* config_load() that calls note for each line instead of writing it. */
+struct config *config_load_noted(const char *path, const struct config_override *overrides,
+				 size_t override_count,
+				 void (*note)(const struct config_note *note, void *arg), void *arg)
+	__attribute__((warn_unused_result));
 void config_free(struct config *config); /* NULL is nothing */
 
 /* The commented default file; and the effective configuration (passwords never are part of it).
@@ -161,6 +174,28 @@ void config_free(struct config *config); /* NULL is nothing */
 void config_print_default(FILE *out);
 void config_print(const struct config *config, FILE *out);
 
-/* The keys that differ and need a restart ("server.workers", …), one a line to out; returns their
- * number. */
-size_t config_needs_restart(const struct config *old, const struct config *new, FILE *out);
+/* One option as it is in force. */
+struct config_option {
+	const char *key;	  /* "limits.ipv6_prefix", "listener.tls.bind" */
+	const char *value;	  /* as a file spells it */
+	const char *default_text; /* likewise; NULL: there is none, it must be given */
+	const char *origin;	  /* "rollcall.conf:12", "environment ROLLCALL_…", "command line",
+				     "default" */
+	bool reload;		  /* applied on reload; otherwise it needs a restart */
+};
+/* All of them, in the order of the table; boot is where the keys that need a restart came from, and
+ * may be the same as config. The option lives as long as the call. Passwords are never part of a
+ * configuration. */
+void config_options(const struct config *config, const struct config *boot,
+		    void (*each)(const struct config_option *option, void *arg), void *arg);
+
+/* What a reload changes, a sentence each: "limits.ipv6_prefix 64 → 56", "domain a.example added".
+ * Keys that need a restart are not among them. */
+void config_differences(const struct config *old, const struct config *new,
+			void (*each)(const char *sentence, void *arg), void *arg);
+/* The keys that differ and need a restart ("server.workers"); returns their number. */
+size_t config_needs_restart(const struct config *old, const struct config *new,
+			    void (*each)(const char *key, void *arg), void *arg);
+/* fresh gets the values that running has of the keys that need a restart. It borrows them: they
+ * must live as long. */
+void config_keep(struct config *fresh, const struct config *running);

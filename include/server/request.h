@@ -48,11 +48,12 @@ void requests_set_net(struct requests *requests, struct net *net);
 /* What the net is to call. */
 struct net_user *requests_net_user(struct requests *requests);
 void requests_configure(struct requests *requests, const struct requests_settings *settings);
-/* From now on OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close. */
-void requests_drain(struct requests *requests);
+/* While draining OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close.
+ */
+void requests_drain(struct requests *requests, bool draining);
 /* Ends the connections of banned sources at once: to be called after each change of the bans. */
 void requests_close_banned(struct requests *requests);
-/* The verdict of /readyz, the same that OPTIONS gets. */
+/* Would a phone be served now? Draining does not count: until the listeners close it would. */
 bool requests_ready(struct requests *requests);
 /* In flight; shutting down waits for 0. */
 uint32_t requests_live(const struct requests *requests);

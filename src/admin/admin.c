@@ -166,6 +166,9 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->config = settings->config;
 	admin->store = settings->store;
 	admin->memory = settings->memory;
+	admin->ask = settings->ask;
+	admin->ask_arg = settings->ask_arg;
+	list_init(&admin->commands);
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -213,6 +216,7 @@ admin_leave(struct admin *admin, void (*left)(void *arg), void *arg)
 void
 admin_close(struct admin *admin)
 {
+	exchange_no_master(admin);
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);

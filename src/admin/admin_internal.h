@@ -59,7 +59,11 @@ struct admin {
 	struct tokens tokens;
 	struct arena_pool pool;
 	struct fifo deadlines;	/* of exchanges that are suspended */
-	unsigned waiting_count; /* exchanges of which the store has something */
+	unsigned waiting_count; /* exchanges of which the store or the master has something */
+	struct list commands;	/* exchanges that wait for the master */
+	uint32_t last_command;	/* the id of the last one asked */
+	bool (*ask)(void *arg, uint32_t id, const struct command *command);
+	void *ask_arg;
 	struct counting counting;
 	struct binding_counts counts; /* of the last complete pass */
 	struct ban_keeper *bans;
@@ -125,3 +129,10 @@ void bans_list(struct exchange *x);
 void bans_add(struct exchange *x);
 void bans_remove(struct exchange *x);
 void nodes_list(struct exchange *x);
+void config_show(struct exchange *x);
+void config_check(struct exchange *x);
+void reload(struct exchange *x);
+void drain(struct exchange *x);
+void undrain(struct exchange *x);
+void log_level_show(struct exchange *x);
+void log_level_change(struct exchange *x);

@@ -12,7 +12,9 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "admin/command.h"
 #include "base/arena.h"
+#include "base/list.h"
 #include "base/str.h"
 #include "net/timer.h"
 #include "store/store.h"
@@ -54,9 +56,12 @@ struct exchange {
 	struct store_op op;
 	void (*then_rows)(struct exchange *x, const struct store_rows *rows);
 	void (*then_op)(struct exchange *x);
+	struct list command_link; /* in the admin's commands, while the master has one of ours */
+	uint32_t command_id;
+	void (*then_report)(struct exchange *x, enum command_outcome outcome, struct str memo);
 };
 
-/* After the handler: suspends the connection when it waits for the store. */
+/* After the handler: suspends the connection when it waits for the store or the master. */
 void exchange_wait(struct exchange *x);
 /* libmicrohttpd forgets the request; frees it, now or when the store lets go. */
 void exchange_forget(struct exchange *x);
@@ -72,6 +77,11 @@ void exchange_query(struct exchange *x, const char *name, int param_count,
 		    void (*then)(struct exchange *, const struct store_rows *));
 void exchange_lookup(struct exchange *x, void (*then)(struct exchange *));
 void exchange_commit(struct exchange *x, void (*then)(struct exchange *));
+/* Asks the master; then() gets the report, the text of its memo only as long as the call lasts. */
+void exchange_command(struct exchange *x, const struct command *command,
+		      void (*then)(struct exchange *, enum command_outcome, struct str memo));
+/* Answers all that wait for the master, which is gone. */
+void exchange_no_master(struct admin *admin);
 
 /* Answering: a JSON document (taken over), none at all, or problem+json (RFC 9457); field and hint
  * may be NULL. */
@@ -82,6 +92,9 @@ void exchange_answer_text(struct exchange *x, unsigned status, const char *text)
 void exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type);
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		      const char *detail, const char *field, const char *hint);
+/* One with a list of errors, which is taken over. */
+void exchange_problem_list(struct exchange *x, unsigned status, const char *reason,
+			   const char *title, const char *detail, json_t *errors, const char *hint);
 void exchange_header(struct exchange *x, const char *name, const char *value);
 /* Problems of more than one handler. */
 void exchange_out_of_memory(struct exchange *x);
@@ -90,3 +103,6 @@ void exchange_unavailable(struct exchange *x);
 
 /* The body as a JSON object; NULL when it was not one, and then it has been answered. */
 json_t *exchange_object(struct exchange *x);
+/* The same where it may be left out, which is an empty object, and knows those fields alone, which
+ * blanks separate. */
+json_t *exchange_options(struct exchange *x, const char *fields);

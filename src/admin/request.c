@@ -146,10 +146,6 @@ settle_route(struct exchange *x, const char *url)
 	else if (x->role < x->route->role)
 		exchange_problem(x, 403, "forbidden", "Not allowed", "This token may only read.",
 				 NULL, "Use a token of role admin.");
-	else if (!x->surface->is_socket && x->route->role == ROLE_ADMIN)
-		exchange_problem(x, 403, "socket_only", "Only on the Unix socket",
-				 "Changes are made through admin.socket in this release.", NULL,
-				 "Use rollcallctl on the node.");
 	else if (announces_too_much(x))
 		exchange_problem(x, 413, "too_large", "Body too large",
 				 "A body holds at most 4 MB.", NULL, "Send it in parts.");
@@ -252,17 +248,34 @@ dispatch(struct exchange *x, const char *url)
 	}
 }
 
+static const char *
+role_word(enum role role)
+{
+	switch (role) {
+	case ROLE_NONE:
+		break;
+	case ROLE_READ:
+		return "read";
+	case ROLE_ADMIN:
+		return "admin";
+	}
+	return "none";
+}
+
 /* Who changed what; reads and probes are not worth a line. */
 static void
 log_write(const struct exchange *x, const char *url)
 {
 	struct log_line line;
 	if (x->route == NULL || x->route->role != ROLE_ADMIN ||
+	    strcmp(x->route->method, "GET") == 0 ||
 	    !log_begin(&line, LOG_LEVEL_NOTICE, "admin.write"))
 		return;
 	log_number(&line, "status", x->status);
 	if (x->uid >= 0)
 		log_number(&line, "uid", x->uid);
+	else
+		log_word(&line, "token", role_word(x->role));
 	log_text(&line, "method", x->method);
 	log_text(&line, "path", str_of(url));
 	log_end(&line);

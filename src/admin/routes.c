@@ -21,6 +21,13 @@ static const struct route routes[] = {
 	{ "DELETE", "bans/{}", ROLE_ADMIN, "", bans_remove },
 	{ "GET", "nodes", ROLE_READ, "", nodes_list },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
+	{ "GET", "config", ROLE_ADMIN, "", config_show },
+	{ "POST", "config:check", ROLE_ADMIN, "", config_check },
+	{ "POST", "reload", ROLE_ADMIN, "", reload },
+	{ "POST", "drain", ROLE_ADMIN, "", drain },
+	{ "DELETE", "drain", ROLE_ADMIN, "", undrain },
+	{ "GET", "log-level", ROLE_ADMIN, "", log_level_show },
+	{ "PUT", "log-level", ROLE_ADMIN, "", log_level_change },
 };
 
 #define ROUTES (sizeof(routes) / sizeof(*routes))

@@ -33,8 +33,16 @@ fail(const char *why)
 	exit(EXIT_FAILURE);
 }
 
+static bool
+ask_master(void *arg, uint32_t id, const struct command *command)
+{
+	const struct admin_process *process = arg;
+	struct control_message message = { .verb = CONTROL_ASK, .id = id, .command = *command };
+	return control_send(process->control.watch.fd, &message, -1);
+}
+
 static void
-reload(struct admin_process *process, int fd)
+reload(struct admin_process *process, enum log_level level, int fd)
 {
 	struct config *fresh = process_read_config(fd, process->launch);
 	if (fresh == NULL)
@@ -42,7 +50,8 @@ reload(struct admin_process *process, int fd)
 	admin_configure(process->admin, fresh);
 	config_free(process->config);
 	process->config = fresh;
-	control_watch_log_setup(&process->control, fresh);
+	process_log_setup(fresh);
+	log_set_level(level);
 }
 
 static void
@@ -73,8 +82,11 @@ on_control(struct control_watch *control, const struct control_message *message,
 {
 	struct admin_process *process = container_of(control, struct admin_process, control);
 	if (message->verb == CONTROL_RELOAD)
-		reload(process, fd);
-	else if (message->verb == CONTROL_STOP)
+		reload(process, message->level, fd);
+	else if (message->verb == CONTROL_REPORT)
+		admin_report(process->admin, message->id, message->outcome, fd);
+	else if (message->verb == CONTROL_STOP ||
+		 (message->verb == CONTROL_STOP_NOW && !process->leaving))
 		leave(process);
 	else if (message->verb == CONTROL_STOP_NOW)
 		loop_stop(process->loop);
@@ -125,6 +137,8 @@ admin_main(const struct birth *birth)
 		.listen_fd = birth->listen_fd,
 		.health_fds = birth->health_fds,
 		.health_count = birth->health_count,
+		.ask = ask_master,
+		.ask_arg = &process,
 	};
 	process.admin = admin_open(process.loop, &settings, error, sizeof(error));
 	if (process.admin == NULL)

@@ -71,10 +71,8 @@ registers_refused(const struct requests *all)
 }
 
 static enum reason
-options_refused(const struct requests *all)
+verdict(const struct requests *all)
 {
-	if (all->draining)
-		return REASON_DRAINING;
 	bool starting = store_state(all->store) == STORE_CONNECTING ||
 			store_nonce_keys(all->store)->count == 0;
 	bool gone = store_down_ms(all->store) > all->settings.db_grace_ms;
@@ -87,7 +85,7 @@ struct readiness
 readiness_now(struct requests *all)
 {
 	note_overload(all);
-	struct readiness readiness = { .options = options_refused(all),
+	struct readiness readiness = { .options = all->draining ? REASON_DRAINING : verdict(all),
 				       .registers = registers_refused(all) };
 	if (readiness.options != REASON_NONE || readiness.registers != REASON_NONE)
 		random_bytes(&readiness.random, sizeof(readiness.random));
@@ -98,5 +96,5 @@ bool
 requests_ready(struct requests *requests)
 {
 	note_overload(requests);
-	return options_refused(requests) == REASON_NONE;
+	return verdict(requests) == REASON_NONE;
 }

@@ -498,9 +498,9 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 }
 
 void
-requests_drain(struct requests *requests)
+requests_drain(struct requests *requests, bool draining)
 {
-	requests->draining = true;
+	requests->draining = draining;
 }
 
 uint32_t

@@ -59,10 +59,10 @@ struct worker {
 	uint32_t bans_turn; /* the bans that our connections were held against */
 	struct timer stop;
 	uint64_t drain_began_ms; /* 0: not draining */
+	uint64_t closed_ms;	 /* when the listeners were closed, 0: they are open */
 	uint64_t shutdown_ms;
 	uint32_t connections_at_drain;
 	uint32_t connections_shed;
-	bool closed;  /* the listeners are */
 	bool orphan;  /* the master is gone: make room for the next one at once */
 	bool started; /* was ready once */
 	uint64_t certificates_read_ms;
@@ -295,35 +295,44 @@ drained(struct worker *worker)
 	return now_ms - worker->shutdown_ms >= STOP_OUTPUT_MS;
 }
 
-/* Still serving for drain_delay, then the listeners go, then the connections, each with what it is
- * owed and a goodbye (RFC 5923 §8.3); docs/operations.md. */
+/* The listeners are closed; the connections follow, each with what it is owed and a goodbye (RFC
+ * 5923 §8.3); docs/operations.md. */
 static void
-drain(struct timer *timer)
+wind_down(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, stop);
-	uint64_t delay_ms = worker->orphan ? 0 : worker->config->health.drain_delay;
-	uint64_t spent_ms = loop_now_ms(worker->loop) - worker->drain_began_ms;
-	if (spent_ms >= delay_ms) {
-		if (!worker->closed)
-			close_listeners(worker);
-		worker->closed = true;
-		shed(worker, spent_ms - delay_ms);
-		if (drained(worker)) {
-			loop_stop(worker->loop);
-			return;
-		}
-	}
-	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, drain);
+	shed(worker, loop_now_ms(worker->loop) - worker->closed_ms);
+	if (drained(worker))
+		loop_stop(worker->loop);
+	else
+		timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, wind_down);
 }
 
 static void
-begin_drain(struct worker *worker)
+begin_drain(struct worker *worker, uint64_t began_ms)
 {
 	if (worker->drain_began_ms != 0)
 		return;
-	requests_drain(worker->requests);
-	worker->drain_began_ms = loop_now_ms(worker->loop);
-	timer_start(worker->loop, &worker->stop, 0, drain);
+	requests_drain(worker->requests, true);
+	worker->drain_began_ms = began_ms;
+}
+
+static void
+end_drain(struct worker *worker)
+{
+	requests_drain(worker->requests, false);
+	worker->drain_began_ms = 0;
+}
+
+static void
+begin_stop(struct worker *worker)
+{
+	if (worker->closed_ms != 0)
+		return;
+	begin_drain(worker, loop_now_ms(worker->loop));
+	close_listeners(worker);
+	worker->closed_ms = loop_now_ms(worker->loop);
+	timer_start(worker->loop, &worker->stop, 0, wind_down);
 }
 
 /* --- reload ------------------------------------------------------------------------------ */
@@ -349,7 +358,7 @@ retire(struct worker *worker, struct settings_policy *policy, struct config *con
 }
 
 static void
-reload(struct worker *worker, int fd)
+reload(struct worker *worker, enum log_level level, int fd)
 {
 	struct config *fresh = process_read_config(fd, worker->launch);
 	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(worker, fresh);
@@ -368,7 +377,8 @@ reload(struct worker *worker, int fd)
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
 	load_certificates(worker, true);
-	control_watch_log_setup(&worker->control, fresh);
+	process_log_setup(fresh);
+	log_set_level(level);
 }
 
 static void
@@ -377,14 +387,20 @@ on_control(struct control_watch *control, const struct control_message *message,
 	struct worker *worker = container_of(control, struct worker, control);
 	listen_on_all(worker); /* the master speaks of sockets that are served */
 	switch (message->verb) {
+	case CONTROL_DRAIN:
+		begin_drain(worker, loop_now_ms(worker->loop));
+		break;
+	case CONTROL_UNDRAIN:
+		end_drain(worker);
+		break;
 	case CONTROL_STOP:
-		begin_drain(worker);
+		begin_stop(worker);
 		break;
 	case CONTROL_STOP_NOW:
 		loop_stop(worker->loop);
 		break;
 	case CONTROL_RELOAD:
-		reload(worker, fd);
+		reload(worker, message->level, fd);
 		break;
 	case CONTROL_SERVE:
 		serve(worker, message->transport, &message->bound, fd);
@@ -392,8 +408,10 @@ on_control(struct control_watch *control, const struct control_message *message,
 	case CONTROL_UNSERVE:
 		unserve(worker, message->transport, &message->bound);
 		break;
-	case CONTROL_DEBUG:
 	case CONTROL_LOG:
+	case CONTROL_LOG_LEVEL:
+	case CONTROL_ASK:
+	case CONTROL_REPORT:
 		break;
 	}
 }
@@ -404,7 +422,7 @@ on_master_gone(struct control_watch *control)
 	listen_on_all(container_of(control, struct worker, control));
 	struct worker *worker = container_of(control, struct worker, control);
 	worker->orphan = true;
-	begin_drain(worker);
+	begin_stop(worker);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -488,6 +506,8 @@ worker_main(const struct birth *birth)
 	if (!load_certificates(&worker, true))
 		fail("worker", "no usable certificate");
 	worker.born_ms = loop_now_ms(worker.loop);
+	if (birth->memory->node->stopping)
+		begin_drain(&worker, birth->memory->node->drain_began_ms);
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);

@@ -20,6 +20,9 @@ START_TEST(paths_find_their_route)
 		{ "PATCH", "users/a@x", "users/{}", "a@x" },
 		{ "DELETE", "users/users:batch", "users/{}", "users:batch" },
 		{ "GET", "stats", "stats", "" },
+		{ "POST", "config:check", "config:check", "" },
+		{ "DELETE", "drain", "drain", "" },
+		{ "PUT", "log-level", "log-level", "" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct str segments[SEGMENTS_MAX];

@@ -12,11 +12,12 @@ import threading
 import time
 
 from harness import Failure, Skip, equal, long_only, true
-from harness.database import SCHEMA, SCHEMA_FILES, Database
+from harness.database import Database
 from harness.server import BUILD, SANITIZER
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
 CTL = os.path.join(BUILD, "rollcallctl")
+SCHEMA = len(os.listdir(os.path.join(os.path.dirname(__file__), "..", "..", "sql", "schema")))
 
 
 def ctl(*arguments, input="", timeout=60, text=True, **variables):
@@ -526,7 +527,7 @@ def test_two_migrate_at_once(env):
     for done in dones:
         expect(done, 0, "schema %d of %d" % (SCHEMA, SCHEMA))
     equal(sum("applying 001_init" in done.stderr for done in dones), 1, "those that applied it")
-    equal(database.value("select count(*) from schema_version"), str(len(SCHEMA_FILES)), "rows of schema_version")
+    equal(database.value("select count(*) from schema_version"), str(SCHEMA), "rows of schema_version")
 
 
 def test_newer_schema(env):

@@ -98,11 +98,9 @@ scratch_number(const char *format, ...)
 	return strtoll(text, NULL, 10);
 }
 
-char *
-scratch_sql(const char *path)
+static char *
+read_text(const char *name)
 {
-	char name[1024];
-	snprintf(name, sizeof(name), "%s/../sql/%s", TEST_DATA, path);
 	FILE *file = fopen(name, "rb");
 	ck_assert_msg(file != NULL, "%s", name);
 	char *text = calloc(1, 65536);
@@ -110,6 +108,14 @@ scratch_sql(const char *path)
 	ck_assert(len > 0 && len < 65535);
 	fclose(file);
 	return text;
+}
+
+char *
+scratch_sql(const char *path)
+{
+	char name[1024];
+	snprintf(name, sizeof(name), "%s/../sql/%s", TEST_DATA, path);
+	return read_text(name);
 }
 
 void
@@ -120,7 +126,7 @@ scratch_reset(void)
 	scratch_exec("create schema %s", SCHEMA);
 	ck_assert_int_eq(glob(TEST_DATA "/../sql/schema/*.sql", 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
-		char *schema = scratch_sql(files.gl_pathv[i] + strlen(TEST_DATA "/../sql/"));
+		char *schema = read_text(files.gl_pathv[i]);
 		PQclear(run(schema));
 		free(schema);
 	}

@@ -12,8 +12,6 @@ from harness.faults import alive
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 DAEMON_PASSWORD = "rollcall-of-the-tests"
-SCHEMA_FILES = sorted(os.listdir(os.path.join(ROOT, "sql", "schema")))
-SCHEMA = int(SCHEMA_FILES[-1].split("_")[0])  # its version
 
 
 class Cluster:

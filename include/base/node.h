@@ -54,3 +54,14 @@ struct stats *node_master_page(const struct node_memory *memory);
 void node_domain_add(struct node_domains *domains, const char *name);
 /* The number of a domain, DOMAIN_OTHER without. */
 unsigned node_domain_find(const struct node_domains *domains, const char *name);
+
+/*
+ * What all processes agree on, from shared memory alone. A worker serves when its own page says so;
+ * the node is ready when it is not draining, its loops turn, and at least one worker serves.
+ */
+#define NODE_STUCK_MS 5000u
+/* The first worker whose loop stands still, or worker_count; a worker that is not there just now is
+ * not stuck. */
+uint32_t node_stuck_worker(const struct node_memory *memory, uint64_t now_ms);
+uint32_t node_serving_workers(const struct node_memory *memory);
+bool node_ready(const struct node_memory *memory, uint64_t now_ms);

@@ -98,6 +98,9 @@
 	X(TLS_BAD_CLIENT_CERTIFICATE, tls_bad_client_certificate,                                  \
 	  "tls.client_auth demands a certificate that the client did not show or that is not "     \
 	  "trusted.")                                                                              \
+	X(PROXY_HEADER_MISSING, proxy_header_missing,                                              \
+	  "A listener with proxy_protocol or tls_offloaded was reached by somebody who is not in " \
+	  "proxy_from, or without a header of that version.")                                      \
 	X(FIRST_MESSAGE_TIMEOUT, first_message_timeout,                                            \
 	  "A connection carried no request within connection.first_message_timeout.")              \
 	X(CONNECTION_LIMIT, connection_limit,                                                      \

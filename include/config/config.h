@@ -12,6 +12,7 @@
 
 #include "base/ip.h"
 #include "base/log.h"
+#include "base/stats.h"
 
 enum config_schemes { CONFIG_SCHEMES_BOTH, CONFIG_SCHEMES_SIPS, CONFIG_SCHEMES_SIP };
 enum config_client_auth {
@@ -33,12 +34,17 @@ struct config_domain {
 	bool compatible;	       /* contacts = compatible */
 	struct config_list algorithms; /* checked names */
 };
+enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
 struct config_listener {
 	char *name;
 	struct endpoint *binds;
 	size_t bind_count;
 	bool udp, tcp, tls;
 	bool udp_only;
+	enum config_proxy proxy_protocol;
+	struct ip_prefix *proxy_from;
+	size_t proxy_from_count;
+	bool tls_offloaded;
 };
 struct config_certificate {
 	char *name, *chain, *key;
@@ -135,6 +141,11 @@ struct config {
 	} log;
 	void *memory; /* the parser's own */
 };
+
+/* The listener that a socket belongs to; NULL when it is gone from the configuration. */
+const struct config_listener *config_listener_at(const struct config *config,
+						 enum transport transport,
+						 const struct endpoint *bound);
 
 /* One "-o section.key=value" without the "-o"; titled sections are not settable this way. A list is
  * written with commas: limits.exempt=10.0.0.0/8,::1. */

@@ -102,6 +102,17 @@ enum config_type {
 	  "udp_only = yes")                                                                        \
 	X(listener, udp_only, config_listener, udp_only, SWITCH, "no", 0, 0, NULL, RELOAD,         \
 	  "yes: udp may be alone")                                                                 \
+	X(listener, proxy_protocol, config_listener, proxy_protocol, CHOICE, "off", 0, 0,          \
+	  "off v1 v2", RELOAD,                                                                     \
+	  "off | v1 | v2 ; never guessed. proxy_from is then required and other peers are "        \
+	  "refused")                                                                               \
+	X(listener, proxy_from, config_listener, proxy_from, PREFIXES, "", 0, 0, NULL, RELOAD,     \
+	  "the load balancers that may connect when proxy_protocol or tls_offloaded is on, e.g. "  \
+	  "{\"10.0.3.0/24\"}")                                                                     \
+	X(listener, tls_offloaded, config_listener, tls_offloaded, SWITCH, "no", 0, 0, NULL,       \
+	  RELOAD,                                                                                  \
+	  "yes: a trusted load balancer ended TLS, transport is tcp, Via may say TLS, counts as "  \
+	  "secure")                                                                                \
 	X(certificate, chain, config_certificate, chain, TEXT, NULL, 1, 4095, NULL, RELOAD,        \
 	  "PEM file: the certificate, then its issuers")                                           \
 	X(certificate, key, config_certificate, key, TEXT, NULL, 1, 4095, NULL, RELOAD,            \

@@ -169,6 +169,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->ask = settings->ask;
 	admin->ask_arg = settings->ask_arg;
 	list_init(&admin->commands);
+	admin->certificates = json_array();
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
@@ -182,6 +183,8 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		return NULL;
 	}
 	counts_start(admin);
+	recent_start(admin);
+	processes_start(admin);
 	admin->bans = ban_keeper_open(loop, admin->store, admin->memory, admin->config);
 	admin->heartbeat = heartbeat_open(admin);
 	if (admin->bans == NULL || admin->heartbeat == NULL) {
@@ -221,10 +224,13 @@ admin_close(struct admin *admin)
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
 	counts_stop(admin);
+	recent_stop(admin);
+	processes_stop(admin);
 	ban_keeper_close(admin->bans);
 	heartbeat_close(admin->heartbeat);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
+	certificates_close(admin);
 	free(admin->surfaces);
 	free(admin);
 }

@@ -21,6 +21,7 @@ static const struct route routes[] = {
 	{ "DELETE", "bans/{}", ROLE_ADMIN, "", bans_remove },
 	{ "GET", "nodes", ROLE_READ, "", nodes_list },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
+	{ "GET", "certificates", ROLE_READ, "", certificates_list },
 	{ "GET", "config", ROLE_ADMIN, "", config_show },
 	{ "POST", "config:check", ROLE_ADMIN, "", config_check },
 	{ "POST", "reload", ROLE_ADMIN, "", reload },

@@ -199,7 +199,7 @@ static bool
 has_tls(const struct config *config)
 {
 	for (size_t i = 0; i < config->listener_count; i++)
-		if (config->listeners[i].tls)
+		if (config->listeners[i].tls || config->listeners[i].tls_offloaded)
 			return true;
 	return false;
 }

@@ -187,3 +187,24 @@ config_load_text(struct str text, const char *name, FILE *errors)
 	source_read_text(&loader, text, name);
 	return finish(&loader, true, print_note, errors);
 }
+
+static bool
+listener_has(const struct config_listener *listener, enum transport transport,
+	     const struct endpoint *bound)
+{
+	const bool spoken[TRANSPORT_COUNT] = { listener->udp, listener->tcp, listener->tls };
+	for (size_t i = 0; spoken[transport] && i < listener->bind_count; i++)
+		if (endpoint_equal(&listener->binds[i], bound))
+			return true;
+	return false;
+}
+
+const struct config_listener *
+config_listener_at(const struct config *config, enum transport transport,
+		   const struct endpoint *bound)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (listener_has(&config->listeners[i], transport, bound))
+			return &config->listeners[i];
+	return NULL;
+}

@@ -134,6 +134,7 @@ net_unserve(struct net *net, int slot)
 	udp_flush(net);
 	loop_unwatch(net->loop, &served->watch);
 	net->served[slot] = NULL;
+	served_front_release(served->front);
 	loop_release(net->loop, served);
 }
 

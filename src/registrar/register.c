@@ -65,7 +65,7 @@ names_served_domain(const struct registration *r, struct str digest_uri)
 	struct sip_uri uri;
 	if (!sip_uri_parse(&uri, digest_uri) || uri.scheme == SIP_SCHEME_OTHER)
 		return false;
-	bool own_address = uri.host.ip.family != 0 && ip_equal(&uri.host.ip, &r->origin.local);
+	bool own_address = uri.host.ip.family != 0 && ip_equal(&uri.host.ip, &r->origin.dialled);
 	return own_address || policy_domain(r->policy, &uri.host) != NULL;
 }
 

@@ -22,6 +22,8 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
+	struct timer look;	      /* at the files of the certificates */
+	int64_t certificates_changed; /* their newest modification time, seconds */
 	struct timer leave;
 	bool leaving;
 };
@@ -31,6 +33,28 @@ fail(const char *why)
 {
 	log_message(LOG_LEVEL_ERROR, "start", "admin: %s", why);
 	exit(EXIT_FAILURE);
+}
+
+/* Built to see what the workers see, and thrown away: the keys do not stay here. */
+static void
+read_certificates(struct admin_process *process)
+{
+	char error[512];
+	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
+	process->certificates_changed = settings_tls_changed(process->config);
+	admin_certificates(process->admin, server, server == NULL ? error : "");
+	if (server != NULL)
+		tls_server_release(server);
+}
+
+static void
+look_at_certificates(struct timer *timer)
+{
+	struct admin_process *process = container_of(timer, struct admin_process, look);
+	if (settings_tls_changed(process->config) != process->certificates_changed)
+		read_certificates(process);
+	timer_start(process->loop, &process->look, process->config->tls.reload_interval,
+		    look_at_certificates);
 }
 
 static bool
@@ -50,6 +74,7 @@ reload(struct admin_process *process, enum log_level level, int fd)
 	admin_configure(process->admin, fresh);
 	config_free(process->config);
 	process->config = fresh;
+	read_certificates(process);
 	process_log_setup(fresh);
 	log_set_level(level);
 }
@@ -143,6 +168,8 @@ admin_main(const struct birth *birth)
 	process.admin = admin_open(process.loop, &settings, error, sizeof(error));
 	if (process.admin == NULL)
 		fail(error);
+	read_certificates(&process);
+	look_at_certificates(&process.look);
 	loop_run(process.loop);
 	store_close(process.store);
 	admin_close(process.admin);

@@ -404,6 +404,9 @@ note_serving(struct master *master)
 	bool all = true;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		all = all && master->memory.pages[i].ready != 0;
+	/* The admin process too, so that a node that is ready can be asked. */
+	if (master->config->health.fail_on_database)
+		all = all && node_admin_page(&master->memory)->db_lanes[LINK_UP] > 0;
 	if (all && !node->serving && master->phase == PHASE_SERVING) {
 		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
 		node->serving = true;

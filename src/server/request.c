@@ -300,7 +300,9 @@ start_register(struct request *rq)
 	r->now_ms = all->latest_ms;
 	r->retries = all->settings.retries;
 	random_bytes(r->random, sizeof(r->random));
-	advance(rq, register_begin(r));
+	enum register_next next = register_begin(r);
+	report_traffic(all, rq);
+	advance(rq, next);
 }
 
 static void
@@ -312,9 +314,10 @@ serve(struct request *rq)
 	r->request = &rq->message;
 	r->arena = &rq->arena;
 	r->origin = (struct origin){ .transport = rq->peer.transport,
-				     .secure = rq->peer.transport == TRANSPORT_TLS,
+				     .secure = rq->peer.secure,
 				     .source = rq->peer.source,
-				     .local = rq->peer.local.ip };
+				     .hop = rq->peer.hop,
+				     .dialled = rq->peer.dialled };
 	struct readiness readiness = readiness_now(all);
 	bool merged = transaction_merged(all->transactions, &rq->message);
 	if (!inspect_request(&r->inspection, &r->answer, r->policy, r->request, &r->origin,
@@ -495,6 +498,12 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 		requests->settings.max_requests = requests->pool_size - 1;
 	requests->failures.duration_ms = settings->failure_delay_ms;
 	transactions_configure(requests->transactions, settings->transaction_memory);
+}
+
+void
+requests_set_node(struct requests *requests, const struct node_memory *node)
+{
+	requests->node = node;
 }
 
 void

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MESSAGE_BYTES_MAX 65535u
@@ -169,6 +170,28 @@ settings_net(const struct config *config)
 	};
 }
 
+bool
+settings_front(struct front *front, const struct config *config, enum transport transport,
+	       const struct endpoint *bound)
+{
+	static const enum proxy_version versions[] = {
+		[CONFIG_PROXY_OFF] = PROXY_OFF,
+		[CONFIG_PROXY_V1] = PROXY_V1,
+		[CONFIG_PROXY_V2] = PROXY_V2,
+	};
+	const struct config_listener *listener = config_listener_at(config, transport, bound);
+	if (listener == NULL)
+		return false;
+	*front = (struct front){
+		.listener = listener->name,
+		.proxy = versions[listener->proxy_protocol],
+		.tls_offloaded = listener->tls_offloaded,
+		.trusted = listener->proxy_from,
+		.trusted_count = listener->proxy_from_count,
+	};
+	return true;
+}
+
 static double
 per_second(const struct config_rate *rate)
 {
@@ -205,6 +228,7 @@ settings_requests(const struct config *config, const struct policy *policy)
 		.db_grace_ms = config->health.db_grace,
 		.fail_on_database = config->health.fail_on_database,
 		.retries = config->database.retries,
+		.health_port = config->health.listen_count > 0 ? config->health.listen[0].port : 0,
 		.drop_agents = (const char *const *)config->limits.drop_agents.items,
 		.drop_agent_count = config->limits.drop_agents.count,
 	};
@@ -314,4 +338,20 @@ done:
 	free(certificates);
 	free(domains);
 	return server;
+}
+
+int64_t
+settings_tls_changed(const struct config *config)
+{
+	int64_t newest = 0;
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		const char *files[] = { config->certificates[i].chain,
+					config->certificates[i].key };
+		for (unsigned k = 0; k < 2; k++) {
+			struct stat entry;
+			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
+				newest = entry.st_mtim.tv_sec;
+		}
+	}
+	return newest;
 }

@@ -260,9 +260,16 @@ on_closed(struct net_user *user, const struct peer *peer, enum close_cause cause
 				 &peer->source.ip);
 }
 
+static bool
+on_foreign(struct net_user *user, const struct peer *peer, struct str octets)
+{
+	return report_foreign(container_of(user, struct requests, user), peer, octets);
+}
+
 const struct net_user stream_user = {
 	.datagram = on_datagram,
 	.stream = on_stream,
 	.accept = on_accept,
 	.closed = on_closed,
+	.foreign = on_foreign,
 };

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/digest.h"
@@ -85,22 +84,6 @@ make_policy(const struct worker *worker, const struct config *config)
 
 /* --- certificates ------------------------------------------------------------------------ */
 
-static int64_t
-newest_change(const struct config *config)
-{
-	int64_t newest = 0;
-	for (size_t i = 0; i < config->certificate_count; i++) {
-		const char *files[] = { config->certificates[i].chain,
-					config->certificates[i].key };
-		for (unsigned k = 0; k < 2; k++) {
-			struct stat entry;
-			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
-				newest = entry.st_mtim.tv_sec;
-		}
-	}
-	return newest;
-}
-
 static void
 warn(const char *sentence, void *arg)
 {
@@ -131,7 +114,7 @@ load_certificates(struct worker *worker, bool told)
 	struct tls_server *fresh =
 		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
-	worker->certificates_changed = newest_change(worker->config);
+	worker->certificates_changed = settings_tls_changed(worker->config);
 	if (fresh == NULL && error[0] != '\0') {
 		if (worker->first || told)
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
@@ -146,6 +129,15 @@ load_certificates(struct worker *worker, bool told)
 
 /* --- sockets ----------------------------------------------------------------------------- */
 
+/* A socket whose listener has gone keeps the guard that it had, until it is told to go too. */
+static bool
+guard(struct worker *worker, int slot, enum transport transport, const struct endpoint *bound)
+{
+	struct front front;
+	return !settings_front(&front, worker->config, transport, bound) ||
+	       net_front(worker->net, slot, &front);
+}
+
 static void
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
@@ -157,6 +149,10 @@ serve(struct worker *worker, enum transport transport, const struct endpoint *bo
 	}
 	int slot = net_serve(worker->net, fd, transport, bound,
 			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
+	if (slot >= 0 && !guard(worker, slot, transport, bound)) {
+		net_unserve(worker->net, slot);
+		slot = -1;
+	}
 	if (slot < 0) {
 		log_message(LOG_LEVEL_ERROR, "start", "cannot watch a listening socket");
 		close(fd);
@@ -235,7 +231,7 @@ tick(struct timer *timer)
 	if (worker->tls != NULL &&
 	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
 		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (newest_change(worker->config) != worker->certificates_changed)
+		if (settings_tls_changed(worker->config) != worker->certificates_changed)
 			load_certificates(worker, false);
 	}
 	if (worker->tls != NULL && secret != NULL)
@@ -376,6 +372,9 @@ reload(struct worker *worker, enum log_level level, int fd)
 	net_configure(worker->net, &net);
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
+	for (size_t i = 0; i < worker->served_count; i++)
+		guard(worker, worker->served[i].slot, worker->served[i].transport,
+		      &worker->served[i].bound);
 	load_certificates(worker, true);
 	process_log_setup(fresh);
 	log_set_level(level);
@@ -466,6 +465,7 @@ open_parts(struct worker *worker)
 	if (worker->net == NULL)
 		fail("worker", "out of memory");
 	requests_set_net(worker->requests, worker->net);
+	requests_set_node(worker->requests, worker->birth->memory);
 }
 
 static void

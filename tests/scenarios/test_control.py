@@ -175,6 +175,28 @@ def test_master_that_stands_still(env):
     call(server, "GET", "/config").expect(200)
 
 
+# --- certificates ---
+
+def test_certificates_are_listed_and_follow_a_reload(env):
+    server = own_certificates(env, env.make()).start()
+    item, = call(server, "GET", "/certificates").expect(200).json["items"]
+    equal(sorted(item), ["certificate", "chain", "default", "expires_in", "issuer", "names", "not_after", "not_before", "subject"], "fields")
+    equal((item["certificate"], item["chain"], item["default"]), ("main", 2, True), "item")
+    true("example.com" in item["names"] and item["not_before"].endswith("Z") and item["not_after"].endswith("Z"), "%r" % item)
+    true(80 * 86400 < item["expires_in"] <= 90 * 86400, "expires_in %d" % item["expires_in"])
+    phone = server.phone("tls")
+    phone.opt().expect(200)
+    issue(env, server, "listed")
+    call(server, "POST", "/reload").expect(200)
+    server.wait(lambda: "other.example" in call(server, "GET", "/certificates").json["items"][0]["names"], "the new one is listed")
+    phone.opt().expect(200)
+
+
+def test_no_certificates_is_an_empty_list(env):
+    server = env.make({("certificate", "main"): None, ("listener", "tls"): None}).start()
+    equal(call(server, "GET", "/certificates").expect(200).json, {"items": []}, "certificates")
+
+
 # --- log level ---
 
 def quiet(server, phone):

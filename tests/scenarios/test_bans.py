@@ -12,6 +12,7 @@ from harness import Stream, Udp, covers, equal, own_address, true
 from harness.faults import admin
 from harness.http import ask
 from harness.phone import Phone
+from harness.proxy import v2
 
 C1 = "<sip:alice@192.0.2.10:5062>"
 A, B, C = own_address(), own_address(1), own_address(2)
@@ -22,6 +23,23 @@ PATIENCE = 20.0
 
 def api(server, method, path, body=None):
     return ask(server.socket, method, "/api/v1" + path, body)
+
+
+def with_database(server):
+    """Phones may be served a moment before the admin process has a connection of its own."""
+    server.wait(lambda: api_up(server), "the API has its database", PATIENCE)
+    return server
+
+
+def start(env, changes, **how):
+    return with_database(env.start(changes, **how))
+
+
+def api_up(server):
+    try:
+        return api(server, "GET", "/bans").status == 200
+    except OSError:
+        return False
 
 
 def ban_path(cidr):
@@ -80,7 +98,7 @@ def register(server, address, transport="tcp"):
 
 @covers("SEC-26.3.2.4-1", "SEC-26.1.5-2")
 def test_a_hundred_wrong_answers_ban_their_source_and_nobody_else(env):
-    server = env.start({"limits": {**LIMITS, "ban_after": 100}})
+    server = start(env, {"limits": {**LIMITS, "ban_after": 100}})
     before = guess(server, A, 99)
     register(server, A)
     before.reg(C1).expect(401)
@@ -104,7 +122,7 @@ def test_a_hundred_wrong_answers_ban_their_source_and_nobody_else(env):
 @covers("SEC-26.3.2.4-1")
 def test_failures_in_datagrams_ban_nobody(env):
     """Anybody can write any source on a datagram."""
-    server = env.start({"limits": LIMITS})
+    server = start(env, {"limits": LIMITS})
     guess(server, A, 30, "udp")
     guess(server, B, 5)
     wait_refused(server, B)  # the failures of A came before
@@ -114,7 +132,7 @@ def test_failures_in_datagrams_ban_nobody(env):
 
 @covers("SEC-26.3.2.4-1")
 def test_challenges_and_stale_nonces_are_no_failures(env):
-    server = env.start({"limits": LIMITS})
+    server = start(env, {"limits": LIMITS})
     phone = phone_from(server, A)
     for _ in range(20):
         phone.exchange(phone.register_request(C1)).expect(401)
@@ -131,7 +149,7 @@ def test_challenges_and_stale_nonces_are_no_failures(env):
 @covers("SEC-26.3.2.4-1")
 def test_failures_over_tls_on_many_connections(env):
     """Two workers, and each failure comes over a connection of its own."""
-    server = env.start({"server": {"workers": 2}, "limits": LIMITS})
+    server = start(env, {"server": {"workers": 2}, "limits": LIMITS})
     for _ in range(5):
         guess(server, A, 1, "tls")
     wait_refused(server, A)
@@ -141,7 +159,7 @@ def test_failures_over_tls_on_many_connections(env):
 
 
 def test_a_ban_is_over_when_its_time_has_passed(env):
-    server = env.start({"limits": {**LIMITS, "ban_time": "2s"}})
+    server = start(env, {"limits": {**LIMITS, "ban_time": "2s"}})
     guess(server, A, 5)
     wait_refused(server, A)
     wait_served(server, A)
@@ -152,7 +170,7 @@ def test_a_ban_is_over_when_its_time_has_passed(env):
 
 
 def test_exempt_sources_are_never_banned(env):
-    server = env.start({"limits": {**LIMITS, "exempt": [A + "/32"]}})
+    server = start(env, {"limits": {**LIMITS, "exempt": [A + "/32"]}})
     guess(server, A, 20)
     guess(server, B, 5)
     wait_refused(server, B)
@@ -160,7 +178,7 @@ def test_exempt_sources_are_never_banned(env):
 
 
 def test_ban_after_is_applied_by_a_reload(env):
-    server = env.start({"limits": {**LIMITS, "ban_after": 0}})
+    server = start(env, {"limits": {**LIMITS, "ban_after": 0}})
     guess(server, A, 30)
     server.configure({"limits": {"ban_after": 3}})
     server.reload()
@@ -177,10 +195,33 @@ def guess_until_refused(server, address):
     return refused(server, address)
 
 
+@covers("SEC-26.3.2.4-1")
+def test_behind_a_load_balancer_the_client_is_banned(env):
+    """All connections come from one address: that of the balancer, which is never meant."""
+    front = {"proxy_protocol": "v2", "proxy_from": ["127.0.0.1/32"]}
+    server = start(env, {"limits": LIMITS, ("listener", "sip"): front, ("listener", "tls"): front})
+    client, other = "203.0.113.9", "203.0.113.10"
+
+    def through(address, **how):
+        phone = Phone(server.tcp(header=v2(address)), "tcp", **how)
+        server.phones.append(phone)
+        return phone
+    guesser = through(client, password="guess")
+    for _ in range(5):
+        guesser.reg(C1).expect(401)
+    server.wait(lambda: client + "/32" in bans(server), "the client is banned", PATIENCE)
+    true(guesser.wire.closed(), "the connection of the guesser stays open")
+    true(through(client).wire.closed(), "a banned client is served")
+    through(other).reg(C1).expect(200)
+    equal(list(bans(server)), [client + "/32"], "bans")
+    true(server.outcomes("banned", transport="tcp") >= 1, "banned is not counted")
+    equal(server.outcomes("connection_limit"), 0, "connection_limit")
+
+
 # --- by an operator ---
 
 def test_a_manual_ban_closes_connections_and_holds_for_datagrams(env):
-    server = env.start({"limits": LIMITS, "server": {"workers": 2}})
+    server = start(env, {"limits": LIMITS, "server": {"workers": 2}})
     phones = [phone_from(server, A, t) for t in ("tcp", "tcp", "tcp", "tls")]
     other = phone_from(server, B)
     for phone in phones + [other]:
@@ -206,7 +247,7 @@ def test_a_manual_ban_closes_connections_and_holds_for_datagrams(env):
 
 
 def test_the_longest_and_the_shortest_prefix(env):
-    server = env.start({"limits": LIMITS})
+    server = start(env, {"limits": LIMITS})
     network = ".".join(A.split(".")[:2]) + ".0.0/16"
     api(server, "POST", "/bans", {"cidr": network, "for": 60}).expect(201)
     true(refused(server, A), "an address of the prefix is served")
@@ -219,7 +260,7 @@ def test_the_longest_and_the_shortest_prefix(env):
 
 
 def test_a_second_ban_extends_the_first(env):
-    server = env.server
+    server = with_database(env.server)
     first = api(server, "POST", "/bans", {"cidr": "192.0.2.9", "for": 600, "comment": "one"}).expect(201).json
     second = api(server, "POST", "/bans", {"cidr": "192.0.2.9/32", "for": 3600}).expect(201).json
     third = api(server, "POST", "/bans", {"cidr": "192.0.2.9", "for": 60, "comment": "three"}).expect(201).json
@@ -230,7 +271,7 @@ def test_a_second_ban_extends_the_first(env):
 
 
 def test_bans_come_page_by_page(env):
-    server = env.server
+    server = with_database(env.server)
     wanted = ["192.0.2.%d/32" % n for n in range(10, 17)] + ["198.51.100.0/24", "2001:db8:1::/48"]
     for cidr in wanted:
         api(server, "POST", "/bans", {"cidr": cidr, "for": 600}).expect(201)
@@ -246,7 +287,7 @@ def test_bans_come_page_by_page(env):
 
 
 def test_problems_of_bans(env):
-    server = env.start({"limits": {**LIMITS, "exempt": ["198.51.100.7/32", "2001:db8:5::/48"]}})
+    server = start(env, {"limits": {**LIMITS, "exempt": ["198.51.100.7/32", "2001:db8:5::/48"]}})
     for body, field in (({"cidr": "nonsense", "for": 60}, "cidr"), ({"cidr": "192.0.2.0/33", "for": 60}, "cidr"),
                         ({"cidr": "192.0.2.1/24", "for": 60}, "cidr"), ({"cidr": "::ffff:192.0.2.1", "for": 60}, "cidr"),
                         ({"cidr": 7, "for": 60}, "cidr"), ({"for": 60}, "cidr"), ({"cidr": "192.0.2.1"}, "for"),
@@ -269,8 +310,8 @@ def test_problems_of_bans(env):
 # --- two nodes, deaths, the database ---
 
 def two(env, **changes):
-    first = env.start({"server": {"name": "reg-a"}, "limits": LIMITS, **changes})
-    second = env.start({"server": {"name": "reg-b"}, "limits": LIMITS, **changes}, database=first.database)
+    first = start(env, {"server": {"name": "reg-a"}, "limits": LIMITS, **changes})
+    second = start(env, {"server": {"name": "reg-b"}, "limits": LIMITS, **changes}, database=first.database)
     return first, second
 
 
@@ -293,13 +334,13 @@ def kill_admin(server):
 
 
 def test_the_admin_process_dies(env):
-    server = env.start({"limits": LIMITS})
+    server = start(env, {"limits": LIMITS})
     guess(server, A, 5)
     wait_refused(server, A)
     server.wait(lambda: bans(server), "the ban in the database")
     kill_admin(server)
     true(refused(server, A), "the ban is forgotten")
-    server.wait(lambda: server.health()[0] == 200, "ready again", PATIENCE)
+    with_database(server)
     true(refused(server, A), "the ban is forgotten")
     equal(list(bans(server)), [A + "/32"], "bans")
     guess(server, B, 5)
@@ -307,7 +348,7 @@ def test_the_admin_process_dies(env):
 
 
 def test_a_restart_keeps_bans(env):
-    server = env.start({"limits": LIMITS})
+    server = start(env, {"limits": LIMITS})
     api(server, "POST", "/bans", {"cidr": A, "for": 600}).expect(201)
     server.restart()
     wait_refused(server, A)
@@ -316,7 +357,7 @@ def test_a_restart_keeps_bans(env):
 
 def test_bans_without_a_database(env):
     cluster = env.own_cluster()
-    server = env.start({"limits": LIMITS, "database": {"query_timeout": "3s"}}, cluster=cluster)
+    server = start(env, {"limits": LIMITS, "database": {"query_timeout": "3s"}}, cluster=cluster)
     guesser = phone_from(server, A, password="guess")
     for _ in range(4):
         guesser.reg(C1).expect(401)
@@ -329,13 +370,6 @@ def test_bans_without_a_database(env):
     kill_admin(server)
     true(refused(server, B), "a ban ends with the admin process")
     cluster.start()
-    server.wait(lambda: api_up(server), "the database is back", PATIENCE)
+    with_database(server)
     wait_refused(server, B)
     equal(list(bans(server)), [B + "/32"], "bans")
-
-
-def api_up(server):
-    try:
-        return api(server, "GET", "/bans").status == 200
-    except OSError:
-        return False

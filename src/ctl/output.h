@@ -6,8 +6,9 @@
 struct column {
 	const char *title;
 	bool cut; /* may be shortened to fit 100 columns; identifying columns are not */
-	/* The cell's text; malloc'd. */
+	/* The cell's text; malloc'd. NULL: that of the member key. */
 	char *(*cell)(json_t *item);
+	const char *key;
 };
 #define COLUMNS_MAX 12u
 
@@ -16,6 +17,8 @@ struct listing {
 	const struct column *columns; /* of the table */
 	size_t column_count;	      /* at most COLUMNS_MAX */
 	const char *const *fields;    /* keys of the CSV columns, ends with NULL */
+	bool exact; /* CSV is read by us again: no apostrophe in front of what a spreadsheet would
+		       take for a formula */
 };
 
 /* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. */
@@ -31,6 +34,8 @@ void output_csv_cell(FILE *out, const char *text);
 char *output_text(json_t *item, const char *key);
 /* The same of "aor", without its scheme. */
 char *output_aor(json_t *item);
+/* "12 000", as people read it. */
+void output_count(char *out, size_t cap, int64_t count);
 /* "3d 02h", "48m", "12s" of seconds. */
 void output_duration(char *out, size_t cap, int64_t seconds);
 /* Seconds from a time "2026-03-04T11:15:02Z" to now. */

@@ -13,16 +13,10 @@ cell_name(json_t *item)
 	return output_text(item, "name");
 }
 
-static char *
-cell_agent(json_t *item)
-{
-	return output_text(item, "agent");
-}
-
-static const struct column columns[] = { { "NAME", false, cell_name },
-					 { "AGENT", true, cell_agent } };
+static const struct column columns[] = { { "NAME", false, cell_name, NULL },
+					 { "AGENT", true, NULL, "agent" } };
 static const char *const fields[] = { "name", "agent", NULL };
-static const struct listing listing = { columns, 2, fields };
+static const struct listing listing = { columns, 2, fields, false };
 
 static const char *
 shown(struct capture *capture, enum ctl_format format, json_t *items)

@@ -426,7 +426,7 @@ def test_import_of_100000_within_a_minute(env):
 
 
 def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
-    """The daemon is gone in the middle: what was sent is there, the message names the line, skip goes on."""
+    """The daemon is gone in the middle: what was sent is there, the message names the line, --resume goes on."""
     server = env.start()
     path = write_csv(env, "half.csv", many_rows(20000))
     process = subprocess.Popen([CTL, "user", "import", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -435,13 +435,24 @@ def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
     server.stop()
     said = process.communicate(timeout=60)[1]
     equal(process.returncode, 5, "exit status: " + said)
-    line = int(re.search(r"stopped at line (\d+); when that is mended say --on-duplicate skip to go on", said).group(1))
+    line = int(re.search(r"stopped at line (\d+); when that is mended say --resume to go on", said).group(1))
     there = int(server.database.value("select count(*) from account where username like 'imp%'"))
     true(there in (line - 2, line + 998), "stopped at line %d with %d users" % (line, there))
     server.start()
-    done = expect(server.ctl("user", "import", path, "--on-duplicate", "skip"), 0, "0 rejected")
-    true("%d skipped" % there in done.stderr, done.stderr)
+    done = expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
+    true("%d skipped" % (there - (line - 2)) in done.stderr, done.stderr)
     equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
+    true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
+    expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
+
+
+def test_resume_wants_the_same_file(env):
+    server, path = env.server, write_csv(env, "same.csv", many_rows(10))
+    for text, said in (("1 5\n", "has changed since"), ("x\n", "is no good")):
+        with open(path + ".resume", "w") as file:
+            file.write(text)
+        expect(server.ctl("user", "import", path, "--resume", check=False), 1, said)
+    equal(server.database.value("select count(*) from account where username like 'imp%'"), "0", "users")
 
 
 # --- secrets ---

@@ -63,19 +63,18 @@ tell(const struct ban_keeper *keeper, const struct ban *ban, const char *what)
 {
 	struct log_line line;
 	char text[64];
-	struct writer w = writer_on(text, sizeof(text) - 1);
+	struct writer w = writer_on(text, sizeof(text));
 	if (!log_begin(&line, LOG_LEVEL_NOTICE, "ban"))
 		return;
 	cidr_write(&w, &ban->prefix);
-	text[w.len] = '\0';
 	log_word(&line, "state", what);
-	log_word(&line, "cidr", text);
 	log_word(&line, "origin", ban->manual ? "manual" : "automatic");
 	if (ban->reason != REASON_NONE)
 		log_word(&line, "reason", reason_word(ban->reason));
 	if (ban->until_ms > loop_now_ms(keeper->loop))
 		log_number(&line, "left",
 			   (int64_t)(ban->until_ms - loop_now_ms(keeper->loop)) / 1000);
+	log_text(&line, "cidr", writer_text(&w)); /* may be shortened */
 	log_end(&line);
 }
 

@@ -199,6 +199,10 @@ START_TEST(failures_that_count)
 	ck_assert(takes(failures, "192.0.2.1"));
 	struct failure more;
 	ck_assert(!failures_take(failures, &more));
+	uint64_t lost = stats->failures_lost;
+	for (unsigned i = 0; i < FAILURES_MAX + 2; i++)
+		limits_failure(limits, TRANSPORT_TCP, &four, REASON_BAD_PASSWORD);
+	ck_assert_uint_eq(stats->failures_lost, lost + 2); /* nobody takes them */
 	limits_close(limits);
 }
 END_TEST

@@ -36,6 +36,7 @@ struct binding_counts {
 	int64_t accounts;
 	int64_t addresses; /* with a live binding */
 	int64_t bindings_total;
+	int64_t bindings_of_node; /* that this node wrote last */
 	uint64_t bindings[DOMAIN_COUNT][TRANSPORT_COUNT];
 	uint64_t users[DOMAIN_COUNT][TRANSPORT_COUNT]; /* with a binding over this transport */
 };
@@ -97,6 +98,8 @@ struct admin {
 	struct processes processes;
 	struct counting counting;
 	struct binding_counts counts; /* of the last complete pass */
+	struct ban_keeper *bans;
+	struct heartbeat *heartbeat;
 };
 
 /* request.c: the callbacks of libmicrohttpd; arg is the surface. */
@@ -177,6 +180,10 @@ void user_change(struct exchange *x);
 void user_delete(struct exchange *x);
 void stats_show(struct exchange *x);
 void certificates_list(struct exchange *x);
+void bans_list(struct exchange *x);
+void bans_add(struct exchange *x);
+void bans_remove(struct exchange *x);
+void nodes_list(struct exchange *x);
 void config_show(struct exchange *x);
 void config_check(struct exchange *x);
 void reload(struct exchange *x);

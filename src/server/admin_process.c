@@ -18,6 +18,7 @@
 /* Where processors are scarce, phones come first: a listing waits for the workers, not they for it.
  */
 #define NICENESS 10
+#define LEAVE_MS 1500u /* the database has so long to hear that the node has stopped */
 
 struct admin_process {
 	const struct launch *launch;
@@ -28,6 +29,8 @@ struct admin_process {
 	struct control_watch control;
 	struct timer look;	      /* at the files of the certificates */
 	int64_t certificates_changed; /* their newest modification time, seconds */
+	struct timer leave;
+	bool leaving;
 };
 
 static _Noreturn void
@@ -82,6 +85,29 @@ reload(struct admin_process *process, enum log_level level, int fd)
 }
 
 static void
+leave_due(struct timer *timer)
+{
+	loop_stop(container_of(timer, struct admin_process, leave)->loop);
+}
+
+static void
+left(void *arg)
+{
+	struct admin_process *process = arg;
+	loop_stop(process->loop);
+}
+
+static void
+leave(struct admin_process *process)
+{
+	if (process->leaving)
+		return;
+	process->leaving = true;
+	timer_start(process->loop, &process->leave, LEAVE_MS, leave_due);
+	admin_leave(process->admin, left, process);
+}
+
+static void
 on_control(struct control_watch *control, const struct control_message *message, int fd)
 {
 	struct admin_process *process = container_of(control, struct admin_process, control);
@@ -89,7 +115,10 @@ on_control(struct control_watch *control, const struct control_message *message,
 		reload(process, message->level, fd);
 	else if (message->verb == CONTROL_REPORT)
 		admin_report(process->admin, message->id, message->outcome, fd);
-	else if (message->verb == CONTROL_STOP || message->verb == CONTROL_STOP_NOW)
+	else if (message->verb == CONTROL_STOP ||
+		 (message->verb == CONTROL_STOP_NOW && !process->leaving))
+		leave(process);
+	else if (message->verb == CONTROL_STOP_NOW)
 		loop_stop(process->loop);
 }
 

@@ -4,7 +4,8 @@ PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libssl-dev libpq-de
 	libjansson-dev libcurl4-openssl-dev uthash-dev libxxhash-dev libc-ares-dev"
 PACKAGES_RUN="postgresql-15 openssl curl"
 PACKAGES_TEST="check clang clang-format clang-tidy libclang-rt-14-dev python3 sip-tester sipsak baresip-core linphone-cli jq git
-	fail2ban"
+	kamailio kamailio-postgres-modules haproxy fail2ban mandoc lintian"
+PACKAGES_PACKAGE="dpkg-dev scdoc" # for the Debian package
 
 packages_missing() {
 	for package in "$@"; do
@@ -12,22 +13,14 @@ packages_missing() {
 	done
 }
 
-# What root has to do, in one line. Without its first part Debian makes and starts a system-wide cluster as soon as the
-# server is installed.
-packages_line() {
-	settings=/etc/postgresql-common/createcluster.d
-	case " $1 " in
-	*" postgresql-15 "*)
-		printf '%s && ' "mkdir -p $settings" "echo create_main_cluster = false >$settings/rollcall.conf"
-		;;
-	esac
-	echo "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1"
-}
+# What root has to do, in one line that can be pasted.
+packages_line() { echo "'$(printf '%s' "$ROOT" | sed "s/'/'\\\\''/g")/.ci/dev/install-packages' $1"; }
 packages_install() {
+	# shellcheck disable=SC2086
 	if is_root; then
-		sh -c "$1"
+		"$ROOT/.ci/dev/install-packages" $1
 	else
-		sudo sh -c "$1"
+		sudo "$ROOT/.ci/dev/install-packages" $1
 	fi
 }
 
@@ -46,6 +39,6 @@ packages_step() {
 	line=$(packages_line "$missing")
 	is_root || command -v sudo >/dev/null ||
 		fail "$count packages are missing and there is no sudo" "as root, run: $line" 3
-	quietly packages_install "$line" || fail "packages could not be installed" "as root, run: $line" 3
+	quietly packages_install "$missing" || fail "packages could not be installed" "as root, run: $line" 3
 	step_done
 }

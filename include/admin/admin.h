@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "admin/command.h"
 #include "base/node.h"
 #include "config/config.h"
 #include "net/loop.h"
@@ -22,6 +23,10 @@ struct admin_settings {
 	int listen_fd; /* TCP on loopback, -1: none */
 	const int *health_fds;
 	size_t health_count;
+	/* Sends a command to the master; false when it does not take it. The report comes with the
+	 * same id, later, through admin_report(). */
+	bool (*ask)(void *arg, uint32_t id, const struct command *command);
+	void *ask_arg;
 };
 
 /* NULL with a sentence in error. The descriptors stay the caller's. */
@@ -29,5 +34,14 @@ struct admin *admin_open(struct loop *loop, const struct admin_settings *setting
 			 size_t error_cap);
 /* A reload: tokens are read again, limits and policies follow. */
 void admin_configure(struct admin *admin, const struct config *config);
+/* What became of a command; memo is a descriptor (base/memo.h) that is closed here, -1: none. */
+void admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome, int memo);
+/* The certificates that are served now (server NULL: none), or why the files cannot be used: then
+ * those told before go on. What is needed is copied. */
+struct tls_server;
+void admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble);
+/* The node ends on purpose: says so to the other nodes, and then left(), soon also without a
+ * database. Bans and requests go on meanwhile. */
+void admin_leave(struct admin *admin, void (*left)(void *arg), void *arg);
 /* After store_close(), which completes what requests are waiting for. */
 void admin_close(struct admin *admin);

@@ -55,6 +55,7 @@ void log_output(int fd);
 int log_descriptor(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+const char *log_level_word(enum log_level level);
 bool log_level_parse(struct str word, enum log_level *level);
 
 /* False, and nothing needs to follow, when the level is not logged. The event's name is a constant

@@ -1,11 +1,12 @@
 /* What the processes of one node know of each other, in shared memory: written by the master, read
- * by all. */
+ * by all; bans and failures have writers of their own. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bans.h"
 #include "base/stats.h"
 
 #define NODE_WORKERS_MAX 64
@@ -21,12 +22,17 @@ struct node {
 	char name[64];
 	int64_t started_ms; /* real time */
 	int64_t loaded_ms;  /* real time of the last good configuration */
+	uint64_t instance;  /* of this start, at random */
 	int32_t master_pid;
 	int32_t worker_pids[NODE_WORKERS_MAX]; /* 0: none just now */
 	uint32_t worker_count;
 	uint32_t worker_deaths;
-	bool serving;  /* the listeners are open and the first start is finished */
-	bool stopping; /* readiness is off */
+	bool serving;		 /* the listeners are open and the first start is finished */
+	bool stopping;		 /* draining: readiness is off */
+	uint64_t drain_began_ms; /* monotonic, while stopping */
+	int32_t log_level; /* enum log_level, of all processes; the configured one, or for a while
+			      another */
+	int64_t log_until_ms; /* real time of its end, 0: none */
 	struct node_domains domains;
 };
 
@@ -36,6 +42,8 @@ struct node_memory {
 	struct node *node;
 	struct stats *pages;
 	size_t page_count;
+	struct bans *bans;	   /* written by the admin process */
+	struct failures *failures; /* one a worker */
 };
 /* False when memory is out. */
 bool node_memory_map(struct node_memory *memory, uint32_t workers);
@@ -46,3 +54,14 @@ struct stats *node_master_page(const struct node_memory *memory);
 void node_domain_add(struct node_domains *domains, const char *name);
 /* The number of a domain, DOMAIN_OTHER without. */
 unsigned node_domain_find(const struct node_domains *domains, const char *name);
+
+/*
+ * What all processes agree on, from shared memory alone. A worker serves when its own page says so;
+ * the node is ready when it is not draining, its loops turn, and at least one worker serves.
+ */
+#define NODE_STUCK_MS 5000u
+/* The first worker whose loop stands still, or worker_count; a worker that is not there just now is
+ * not stuck. */
+uint32_t node_stuck_worker(const struct node_memory *memory, uint64_t now_ms);
+uint32_t node_serving_workers(const struct node_memory *memory);
+bool node_ready(const struct node_memory *memory, uint64_t now_ms);

@@ -74,6 +74,9 @@
 	  "Call-ID.")                                                                              \
 	X(RATE_LIMITED, rate_limited,                                                              \
 	  "The source or the address-of-record is over its rate in section limits.")               \
+	X(BANNED, banned,                                                                          \
+	  "The source is banned: by an operator, or after limits.ban_after failures. "             \
+	  "rollcallctl ban list shows until when, ban remove ends it.")                            \
 	X(SCANNER, scanner,                                                                        \
 	  "The User-Agent is one of limits.drop_agents; such requests get no answer.")             \
 	X(POLICY_SILENCE, policy_silence,                                                          \
@@ -95,6 +98,9 @@
 	X(TLS_BAD_CLIENT_CERTIFICATE, tls_bad_client_certificate,                                  \
 	  "tls.client_auth demands a certificate that the client did not show or that is not "     \
 	  "trusted.")                                                                              \
+	X(PROXY_HEADER_MISSING, proxy_header_missing,                                              \
+	  "A listener with proxy_protocol or tls_offloaded was reached by somebody who is not in " \
+	  "proxy_from, or without a header of that version.")                                      \
 	X(FIRST_MESSAGE_TIMEOUT, first_message_timeout,                                            \
 	  "A connection carried no request within connection.first_message_timeout.")              \
 	X(CONNECTION_LIMIT, connection_limit,                                                      \

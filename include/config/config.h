@@ -12,8 +12,10 @@
 
 #include "base/ip.h"
 #include "base/log.h"
+#include "base/stats.h"
 
 enum config_schemes { CONFIG_SCHEMES_BOTH, CONFIG_SCHEMES_SIPS, CONFIG_SCHEMES_SIP };
+enum config_path { CONFIG_PATH_NO, CONFIG_PATH_YES, CONFIG_PATH_LENIENT };
 enum config_client_auth {
 	CONFIG_CLIENT_AUTH_OFF,
 	CONFIG_CLIENT_AUTH_REQUEST,
@@ -32,13 +34,19 @@ struct config_domain {
 	bool require_tls;
 	bool compatible;	       /* contacts = compatible */
 	struct config_list algorithms; /* checked names */
+	struct config_list service_route;
 };
+enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
 struct config_listener {
 	char *name;
 	struct endpoint *binds;
 	size_t bind_count;
 	bool udp, tcp, tls;
 	bool udp_only;
+	enum config_proxy proxy_protocol;
+	struct ip_prefix *proxy_from;
+	size_t proxy_from_count;
+	bool tls_offloaded;
 };
 struct config_certificate {
 	char *name, *chain, *key;
@@ -89,6 +97,7 @@ struct config {
 		uint32_t expires_jitter; /* percent */
 		uint32_t max_contacts, max_contacts_per_request;
 		bool replace_oldest;
+		enum config_path path;
 	} registration;
 	struct {
 		char *url;
@@ -104,6 +113,8 @@ struct config {
 		struct config_rate per_ip_rate, per_aor_rate;
 		uint32_t per_ip_burst;
 		uint32_t ipv6_prefix;
+		uint32_t ban_after;
+		uint64_t ban_window, ban_time;
 		struct ip_prefix *exempt;
 		size_t exempt_count;
 		struct config_list drop_agents;
@@ -134,6 +145,11 @@ struct config {
 	void *memory; /* the parser's own */
 };
 
+/* The listener that a socket belongs to; NULL when it is gone from the configuration. */
+const struct config_listener *config_listener_at(const struct config *config,
+						 enum transport transport,
+						 const struct endpoint *bound);
+
 /* One "-o section.key=value" without the "-o"; titled sections are not settable this way. A list is
  * written with commas: limits.exempt=10.0.0.0/8,::1. */
 struct config_override {
@@ -152,6 +168,19 @@ struct config *config_load(const char *path, const struct config_override *overr
  * overrides. */
 struct config *config_load_text(struct str text, const char *name, FILE *errors)
 	__attribute__((warn_unused_result));
+/* What reading has to say: a mistake or a warning, and where. file NULL: nowhere in particular;
+ * line 0: the whole of it. */
+struct config_note {
+	const char *file;
+	unsigned line;
+	bool warning;
+	const char *text; /* may hold control characters of the file */
+};
+/* config_load() that calls note for each line instead of writing it. */
+struct config *config_load_noted(const char *path, const struct config_override *overrides,
+				 size_t override_count,
+				 void (*note)(const struct config_note *note, void *arg), void *arg)
+	__attribute__((warn_unused_result));
 void config_free(struct config *config); /* NULL is nothing */
 
 /* The commented default file; and the effective configuration (passwords never are part of it).
@@ -159,6 +188,28 @@ void config_free(struct config *config); /* NULL is nothing */
 void config_print_default(FILE *out);
 void config_print(const struct config *config, FILE *out);
 
-/* The keys that differ and need a restart ("server.workers", …), one a line to out; returns their
- * number. */
-size_t config_needs_restart(const struct config *old, const struct config *new, FILE *out);
+/* One option as it is in force. */
+struct config_option {
+	const char *key;	  /* "limits.ipv6_prefix", "listener.tls.bind" */
+	const char *value;	  /* as a file spells it */
+	const char *default_text; /* likewise; NULL: there is none, it must be given */
+	const char *origin;	  /* "rollcall.conf:12", "environment ROLLCALL_…", "command line",
+				     "default" */
+	bool reload;		  /* applied on reload; otherwise it needs a restart */
+};
+/* All of them, in the order of the table; boot is where the keys that need a restart came from, and
+ * may be the same as config. The option lives as long as the call. Passwords are never part of a
+ * configuration. */
+void config_options(const struct config *config, const struct config *boot,
+		    void (*each)(const struct config_option *option, void *arg), void *arg);
+
+/* What a reload changes, a sentence each: "limits.ipv6_prefix 64 → 56", "domain a.example added".
+ * Keys that need a restart are not among them. */
+void config_differences(const struct config *old, const struct config *new,
+			void (*each)(const char *sentence, void *arg), void *arg);
+/* The keys that differ and need a restart ("server.workers"); returns their number. */
+size_t config_needs_restart(const struct config *old, const struct config *new,
+			    void (*each)(const char *key, void *arg), void *arg);
+/* fresh gets the values that running has of the keys that need a restart. It borrows them: they
+ * must live as long. */
+void config_keep(struct config *fresh, const struct config *running);

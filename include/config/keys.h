@@ -74,12 +74,12 @@ enum config_type {
 	X(server, max_connections, config, server.max_connections, AUTO_COUNT, "auto", 16,         \
 	  10000000, NULL, RESTART, "per node; auto = workers x (descriptor limit - 512)")          \
 	X(server, max_message_size, config, server.max_message_size, SIZE, "64k", 4 * CONFIG_KILO, \
-	  64 * CONFIG_KILO, NULL, RESTART, "a larger message is answered 513; 4k-64k")             \
+	  64 * CONFIG_KILO, NULL, RELOAD, "a larger message is answered 513; 4k-64k")              \
 	X(server, max_body_size, config, server.max_body_size, SIZE, "64k", 0, 64 * CONFIG_KILO,   \
-	  NULL, RESTART,                                                                           \
+	  NULL, RELOAD,                                                                            \
 	  "a larger body is answered 413; when not given, max_message_size if that is smaller")    \
 	X(server, transaction_memory, config, server.transaction_memory, SIZE, "256m",             \
-	  CONFIG_MEGA, 64 * CONFIG_GIGA, NULL, RESTART,                                            \
+	  CONFIG_MEGA, 64 * CONFIG_GIGA, NULL, RELOAD,                                             \
 	  "remembered answers for UDP retransmissions, per worker")                                \
 	X(domain, aliases, config_domain, aliases, HOSTS, "", 0, 0, NULL, RELOAD,                  \
 	  "other names and addresses of the domain")                                               \
@@ -94,6 +94,9 @@ enum config_type {
 	X(domain, algorithms, config_domain, algorithms, WORDS, "SHA-256, MD5", 1, 0,              \
 	  "MD5 SHA-256 SHA-512-256", RELOAD,                                                       \
 	  "order = preference in the challenges; old phones may need {\"MD5\"}")                   \
+	X(domain, service_route, config_domain, service_route, LIST, "", 0, 0, NULL, RELOAD,       \
+	  "Service-Route in each 200 to REGISTER (RFC 3608): proxies of outgoing calls, "          \
+	  "{\"<sip:proxy.example.com;lr>\"}, in visiting order; sips: when schemes = sips")        \
 	X(listener, bind, config_listener, binds, ENDPOINTS, "", 0, 0, NULL, RELOAD,               \
 	  "addresses with port; default: every address, port 5060, or 5061 for tls")               \
 	X(listener, transport, config_listener, udp, TRANSPORTS, "udp, tcp", 1, 0, "udp tcp tls",  \
@@ -102,39 +105,50 @@ enum config_type {
 	  "udp_only = yes")                                                                        \
 	X(listener, udp_only, config_listener, udp_only, SWITCH, "no", 0, 0, NULL, RELOAD,         \
 	  "yes: udp may be alone")                                                                 \
+	X(listener, proxy_protocol, config_listener, proxy_protocol, CHOICE, "off", 0, 0,          \
+	  "off v1 v2", RELOAD,                                                                     \
+	  "off | v1 | v2 ; never guessed. proxy_from is then required and other peers are "        \
+	  "refused")                                                                               \
+	X(listener, proxy_from, config_listener, proxy_from, PREFIXES, "", 0, 0, NULL, RELOAD,     \
+	  "the load balancers that may connect when proxy_protocol or tls_offloaded is on, e.g. "  \
+	  "{\"10.0.3.0/24\"}")                                                                     \
+	X(listener, tls_offloaded, config_listener, tls_offloaded, SWITCH, "no", 0, 0, NULL,       \
+	  RELOAD,                                                                                  \
+	  "yes: a trusted load balancer ended TLS, transport is tcp, Via may say TLS, counts as "  \
+	  "secure")                                                                                \
 	X(certificate, chain, config_certificate, chain, TEXT, NULL, 1, 4095, NULL, RELOAD,        \
 	  "PEM file: the certificate, then its issuers")                                           \
 	X(certificate, key, config_certificate, key, TEXT, NULL, 1, 4095, NULL, RELOAD,            \
 	  "PEM file of the private key")                                                           \
-	X(tls, min_version, config, tls.min_tls13, CHOICE, "1.2", 0, 0, "1.2 1.3", RESTART,        \
+	X(tls, min_version, config, tls.min_tls13, CHOICE, "1.2", 0, 0, "1.2 1.3", RELOAD,         \
 	  "1.2 | 1.3")                                                                             \
 	X(tls, ciphers, config, tls.ciphers, TEXT, "ECDHE+AESGCM:ECDHE+CHACHA20", 1, 4095, NULL,   \
-	  RESTART, "OpenSSL cipher list for TLS 1.2")                                              \
+	  RELOAD, "OpenSSL cipher list for TLS 1.2")                                               \
 	X(tls, client_auth, config, tls.client_auth, CHOICE, "off", 0, 0, "off request require",   \
-	  RESTART, "off | request | require ; client_ca = PEM bundle when not off")                \
-	X(tls, client_ca, config, tls.client_ca, TEXT, "", 0, 4095, NULL, RESTART, "")             \
+	  RELOAD, "off | request | require ; client_ca = PEM bundle when not off")                 \
+	X(tls, client_ca, config, tls.client_ca, TEXT, "", 0, 4095, NULL, RELOAD, "")              \
 	X(tls, handshake_timeout, config, tls.handshake_timeout, DURATION, "10s", CONFIG_SECOND,   \
-	  5 * CONFIG_MINUTE, NULL, RESTART, "")                                                    \
-	X(tls, session_tickets, config, tls.session_tickets, SWITCH, "yes", 0, 0, NULL, RESTART,   \
+	  5 * CONFIG_MINUTE, NULL, RELOAD, "")                                                     \
+	X(tls, session_tickets, config, tls.session_tickets, SWITCH, "yes", 0, 0, NULL, RELOAD,    \
 	  "keys derived from the cluster secret, the same on every worker and node")               \
 	X(tls, ticket_rotation, config, tls.ticket_rotation, DURATION, "24h", CONFIG_MINUTE,       \
-	  7 * CONFIG_DAY, NULL, RESTART, "a new ticket key this often; lifetime half of this")     \
-	X(tls, sni_strict, config, tls.sni_strict, SWITCH, "no", 0, 0, NULL, RESTART,              \
+	  7 * CONFIG_DAY, NULL, RELOAD, "a new ticket key this often; lifetime half of this")      \
+	X(tls, sni_strict, config, tls.sni_strict, SWITCH, "no", 0, 0, NULL, RELOAD,               \
 	  "RFC 9325 suggests yes; phones often send a balancer's name or an address")              \
 	X(tls, reload_interval, config, tls.reload_interval, DURATION, "1h", CONFIG_SECOND,        \
-	  7 * CONFIG_DAY, NULL, RESTART, "certificate files are read again this often")            \
+	  7 * CONFIG_DAY, NULL, RELOAD, "certificate files are read again this often")             \
 	X(connection, first_message_timeout, config, connection.first_message_timeout, DURATION,   \
-	  "10s", CONFIG_SECOND, CONFIG_HOUR, NULL, RESTART,                                        \
+	  "10s", CONFIG_SECOND, CONFIG_HOUR, NULL, RELOAD,                                         \
 	  "the first request must have begun within")                                              \
 	X(connection, message_timeout, config, connection.message_timeout, DURATION, "30s",        \
-	  CONFIG_SECOND, CONFIG_HOUR, NULL, RESTART, "a started message must be whole within")     \
+	  CONFIG_SECOND, CONFIG_HOUR, NULL, RELOAD, "a started message must be whole within")      \
 	X(connection, idle_timeout, config, connection.idle_timeout, DURATION, "240s",             \
-	  CONFIG_SECOND, CONFIG_DAY, NULL, RESTART,                                                \
+	  CONFIG_SECOND, CONFIG_DAY, NULL, RELOAD,                                                 \
 	  "not applied while the connection carries a live binding; otherwise closed when "        \
 	  "neither SIP nor keep-alive "                                                            \
 	  "(CRLF CRLF) arrived for so long")                                                       \
 	X(connection, max_per_ip, config, connection.max_per_ip, COUNT, "256", 1, 1000000, NULL,   \
-	  RESTART,                                                                                 \
+	  RELOAD,                                                                                  \
 	  "connections of one source, counted by each worker; limits.exempt names exceptions")     \
 	X(connection, udp_receive_buffer, config, connection.udp_receive_buffer, SIZE, "4m",       \
 	  64 * CONFIG_KILO, CONFIG_GIGA, NULL, RESTART,                                            \
@@ -146,27 +160,30 @@ enum config_type {
 	  "nonce keys live in the database, shared by all nodes; a new one is made this often, "   \
 	  "the previous stays valid")                                                              \
 	X(auth, failure_delay, config, auth.failure_delay, DURATION, "20ms", 0, CONFIG_SECOND,     \
-	  NULL, RESTART, "every credential failure leaves this long after arrival")                \
+	  NULL, RELOAD, "every credential failure leaves this long after arrival")                 \
 	X(registration, expires_default, config, registration.expires_default, SECONDS, "1h",      \
-	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RESTART,                                          \
+	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RELOAD,                                           \
 	  "granted when the phone names no interval")                                              \
 	X(registration, expires_min, config, registration.expires_min, SECONDS, "60s",             \
-	  CONFIG_SECOND, CONFIG_DAY, NULL, RESTART, "a shorter interval is answered 423")          \
+	  CONFIG_SECOND, CONFIG_DAY, NULL, RELOAD, "a shorter interval is answered 423")           \
 	X(registration, expires_max, config, registration.expires_max, SECONDS, "2h",              \
-	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RESTART,                                          \
-	  "a longer interval is shortened to this")                                                \
+	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RELOAD, "a longer interval is shortened to this") \
 	X(registration, expires_jitter, config, registration.expires_jitter, PERCENT, "10%", 0,    \
-	  50, NULL, RESTART,                                                                       \
+	  50, NULL, RELOAD,                                                                        \
 	  "granted expiry is shortened by up to this share, never below the minimum, to spread "   \
 	  "refreshes")                                                                             \
 	X(registration, max_contacts, config, registration.max_contacts, COUNT, "10", 1, 1000,     \
-	  NULL, RESTART, "bindings of one address-of-record")                                      \
+	  NULL, RELOAD, "bindings of one address-of-record")                                       \
 	X(registration, max_contacts_per_request, config, registration.max_contacts_per_request,   \
-	  COUNT, "10", 1, 1000, NULL, RESTART, "")                                                 \
+	  COUNT, "10", 1, 1000, NULL, RELOAD, "")                                                  \
 	X(registration, on_max_contacts, config, registration.replace_oldest, CHOICE, "reject", 0, \
-	  0, "reject replace_oldest", RESTART,                                                     \
+	  0, "reject replace_oldest", RELOAD,                                                      \
 	  "the oldest bindings of the same +sip.instance always go first; then reject | "          \
 	  "replace_oldest")                                                                        \
+	X(registration, path, config, registration.path, CHOICE, "yes", 0, 0, "no yes lenient",    \
+	  RESTART,                                                                                 \
+	  "Path of edge proxies (RFC 3327), stored with each binding: yes | lenient | no ; yes = " \
+	  "answered 420 unless Supported names path, lenient = stored all the same")               \
 	X(database, url, config, database.url, TEXT, "postgresql:///rollcall", 1, 4095, NULL,      \
 	  RESTART,                                                                                 \
 	  "libpq URL; several hosts allowed; without a password in it. For example\n"              \
@@ -197,54 +214,61 @@ enum config_type {
 	  "required ignore", RESTART,                                                              \
 	  "required | ignore : ignore = ready although fsync or synchronous_commit is off; 200 "   \
 	  "may then be forgotten")                                                                 \
-	X(limits, per_ip_rate, config, limits.per_ip_rate, RATE, "50/s", 1, 1000000, NULL,         \
-	  RESTART, "requests of one source, counted by each worker; /s, /m or /h")                 \
+	X(limits, per_ip_rate, config, limits.per_ip_rate, RATE, "50/s", 1, 1000000, NULL, RELOAD, \
+	  "requests of one source, counted by each worker; /s, /m or /h")                          \
 	X(limits, per_ip_burst, config, limits.per_ip_burst, COUNT, "200", 1, 1000000, NULL,       \
-	  RESTART, "")                                                                             \
+	  RELOAD, "")                                                                              \
 	X(limits, per_aor_rate, config, limits.per_aor_rate, RATE, "2/s", 1, 1000000, NULL,        \
-	  RESTART, "requests for one address-of-record")                                           \
-	X(limits, ipv6_prefix, config, limits.ipv6_prefix, COUNT, "64", 1, 128, NULL, RESTART,     \
+	  RELOAD, "requests for one address-of-record")                                            \
+	X(limits, ipv6_prefix, config, limits.ipv6_prefix, COUNT, "64", 1, 128, NULL, RELOAD,      \
 	  "IPv6 sources count by prefixes of so many bits")                                        \
+	X(limits, ban_after, config, limits.ban_after, COUNT, "20", 0, 1000000, NULL, RELOAD,      \
+	  "failed log-ins over TCP or TLS from one address within ban_window, then nothing of it " \
+	  "is read for ban_time; 0 = never. UDP sources are only slowed")                          \
+	X(limits, ban_window, config, limits.ban_window, DURATION, "5m", CONFIG_SECOND,            \
+	  CONFIG_DAY, NULL, RELOAD, "")                                                            \
+	X(limits, ban_time, config, limits.ban_time, DURATION, "15m", CONFIG_SECOND,               \
+	  30 * CONFIG_DAY, NULL, RELOAD, "")                                                       \
 	X(limits, exempt, config, limits.exempt, PREFIXES, "127.0.0.0/8, ::1/128", 0, 0, NULL,     \
-	  RESTART,                                                                                 \
-	  "exempt from the rates of this section and from connection.max_per_ip; never from "      \
-	  "sizes and deadlines")                                                                   \
+	  RELOAD,                                                                                  \
+	  "exempt from the rates and bans of this section and from connection.max_per_ip; never "  \
+	  "from sizes and deadlines")                                                              \
 	X(limits, drop_agents, config, limits.drop_agents, LIST,                                   \
-	  "friendly-scanner, sipvicious, sipcli, VaxSIPUserAgent", 0, 0, NULL, RESTART,            \
+	  "friendly-scanner, sipvicious, sipcli, VaxSIPUserAgent", 0, 0, NULL, RELOAD,             \
 	  "User-Agent prefixes dropped without an answer")                                         \
 	X(limits, overload_delay, config, limits.overload_delay, DURATION, "500ms", 1,             \
-	  CONFIG_MINUTE, NULL, RESTART,                                                            \
+	  CONFIG_MINUTE, NULL, RELOAD,                                                             \
 	  "above this queueing delay new work gets 503 with Retry-After in the range")             \
 	X(limits, retry_after, config, limits.retry_after_min, SPAN, "20s-90s", CONFIG_SECOND,     \
-	  CONFIG_HOUR, NULL, RESTART, "")                                                          \
+	  CONFIG_HOUR, NULL, RELOAD, "")                                                           \
 	X(admin, socket, config, admin.socket, TEXT, "/run/rollcall/admin.sock", 1, 107, NULL,     \
 	  RESTART, "")                                                                             \
 	X(admin, listen, config, admin.listen, ENDPOINT, "127.0.0.1:8080", 0, 0, NULL, RESTART,    \
 	  "empty = no TCP admin. Loopback only: put a TLS proxy in front for more")                \
 	X(admin, tokens_file, config, admin.tokens_file, TEXT, "/etc/rollcall/tokens", 0, 4095,    \
-	  NULL, RESTART, "")                                                                       \
+	  NULL, RELOAD, "")                                                                        \
 	X(admin, request_timeout, config, admin.request_timeout, DURATION, "5s", 100,              \
 	  5 * CONFIG_MINUTE, NULL, RESTART, "")                                                    \
 	X(admin, max_connections, config, admin.max_connections, COUNT, "256", 1, 10000, NULL,     \
 	  RESTART, "")                                                                             \
 	X(admin, page_size_max, config, admin.page_size_max, COUNT, "1000", 1, 10000, NULL,        \
-	  RESTART, "")                                                                             \
+	  RELOAD, "")                                                                              \
 	X(health, listen, config, health.listen, ENDPOINTS, "0.0.0.0:8081, [::]:8081", 0, 0, NULL, \
 	  RESTART, "only probes live here; no login")                                              \
 	X(health, metrics, config, health.metrics, SWITCH, "yes", 0, 0, NULL, RELOAD,              \
 	  "/metrics for Prometheus on the same listeners")                                         \
 	X(health, db_policy, config, health.fail_on_database, CHOICE, "fail", 0, 0, "ignore fail", \
-	  RESTART,                                                                                 \
+	  RELOAD,                                                                                  \
 	  "database gone: fail = not ready after db_grace, ignore = stay ready and answer 503 + "  \
 	  "Retry-After in SIP")                                                                    \
 	X(health, db_grace, config, health.db_grace, DURATION, "30s", 0, CONFIG_HOUR, NULL,        \
-	  RESTART, "")                                                                             \
+	  RELOAD, "")                                                                              \
 	X(health, drain_delay, config, health.drain_delay, DURATION, "20s", 0, CONFIG_HOUR, NULL,  \
-	  RESTART, "not ready, still serving, for so long")                                        \
+	  RELOAD, "not ready, still serving, for so long")                                         \
 	X(health, drain_spread, config, health.drain_spread, DURATION, "30s", 0, CONFIG_HOUR,      \
-	  NULL, RESTART, "then connections are closed over this time")                             \
+	  NULL, RELOAD, "then connections are closed over this time")                              \
 	X(health, drain_timeout, config, health.drain_timeout, DURATION, "90s", 0,                 \
-	  3 * CONFIG_HOUR, NULL, RESTART, "the end, whatever is still open")                       \
+	  3 * CONFIG_HOUR, NULL, RELOAD, "the end, whatever is still open")                        \
 	X(log, level, config, log.level, CHOICE, "info", 0, 0, "error warning notice info debug",  \
 	  RELOAD, "error | warning | notice | info | debug")                                       \
 	X(log, format, config, log.format, CHOICE, "auto", 0, 0, "auto text journal json", RELOAD, \

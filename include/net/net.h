@@ -12,14 +12,19 @@
 #include "base/stats.h"
 #include "base/str.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 
 struct net;
+struct log_line;
 
 /* Who sent something and how to answer. A value: keep it across waits. */
 struct peer {
 	enum transport transport;
-	struct endpoint source; /* of the datagram or connection */
+	bool secure; /* TLS, ended here or by a load balancer that is trusted (tls_offloaded) */
+	struct endpoint source; /* the client, as a load balancer in front names it; else hop */
+	struct endpoint hop;	/* the other end of the connection, or of the datagram */
+	struct ip dialled;	/* the address that the client sent to: the balancer's, or local */
 	struct endpoint
 		local;	     /* the address it arrived on; answers leave from there (TRN-3581-4) */
 	uint32_t slot;	     /* of the socket or connection … */
@@ -41,11 +46,15 @@ struct net_user {
 	/* Stream octets that wait, valid during the call. Never called while the peer is paused. */
 	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
 				      const char *octets, size_t len);
-	/* May this connection be accepted? Asked before anything is read from it. */
+	/* May this connection be accepted? Asked before anything is read from it but the header of
+	 * a load balancer, which names the source. Who declines counts the reason. */
 	bool (*accept)(struct net_user *user, enum transport transport,
 		       const struct endpoint *source);
 	/* The connection, once accepted, has gone; its peer is found no more. */
 	void (*closed)(struct net_user *user, const struct peer *peer, enum close_cause cause);
+	/* What somebody sent where TLS or a PROXY header was expected. True when the user has
+	 * something better to say about it in the log than that it was not. */
+	bool (*foreign)(struct net_user *user, const struct peer *peer, struct str octets);
 };
 
 struct net_settings {
@@ -75,6 +84,18 @@ void net_close(struct net *net);
  */
 int net_serve(struct net *net, int fd, enum transport transport, const struct endpoint *bound,
 	      struct tls_server *const *tls);
+
+/* A load balancer in front of a socket. */
+struct front {
+	const char *listener; /* its name, for the log */
+	enum proxy_version proxy;
+	bool tls_offloaded;		 /* it ended TLS: its connections count as secure */
+	const struct ip_prefix *trusted; /* who may connect when either is on */
+	size_t trusted_count;
+};
+/* For connections and datagrams from now on, until it is called again; front is copied. False when
+ * memory is out, and then what was known before holds. */
+bool net_front(struct net *net, int slot, const struct front *front);
 /* Stops serving a socket; connections that came over it live on. */
 void net_unserve(struct net *net, int slot);
 /* Datagrams that the kernel dropped since the UDP sockets served now were opened, because nobody
@@ -86,7 +107,7 @@ void net_deafen(struct net *net, int slot);
 /*
  * Queues octets, which leave when the turn ends; false when the peer is gone or its queue is full
  * (and then it is being closed). A connection that is being closed still takes what is owed.
- * target, or NULL, is where a datagram goes instead of its source (RFC 3581, RFC 3261 §18.2.2).
+ * target, or NULL, is where a datagram goes instead of its hop (RFC 3581, RFC 3261 §18.2.2).
  */
 bool peer_send(struct net *net, const struct peer *peer, const struct endpoint *target,
 	       struct str octets);
@@ -102,6 +123,10 @@ void peer_close(struct net *net, const struct peer *peer, enum close_cause cause
  */
 void peer_owes(struct net *net, const struct peer *peer, int delta);
 bool peer_alive(const struct net *net, const struct peer *peer);
+/* True when a load balancer stands between the client and us. */
+bool peer_relayed(const struct peer *peer);
+/* The fields src= and, when it is another address, peer=. */
+void peer_log(struct log_line *line, const struct peer *peer);
 /* Stop or go on reading from a connection (it has enough requests in flight). */
 void peer_pause(struct net *net, const struct peer *peer, bool pause);
 /*
@@ -116,5 +141,7 @@ uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was
  * sent; returns how many were found. Called now and then it drains evenly. */
 uint32_t net_shed(struct net *net, uint32_t count);
+/* Ends at once, with whatever is still owed, the connections for which unwanted() says so. */
+void net_kill_if(struct net *net, bool (*unwanted)(const struct peer *peer, void *arg), void *arg);
 /* All of them. net_connections() tells when they have gone. */
 void net_shutdown(struct net *net);

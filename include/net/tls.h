@@ -46,11 +46,20 @@ void tls_server_release(struct tls_server *server);
  * accepted from then on get them. */
 void tls_server_ticket_secret(struct tls_server *server, const uint8_t secret[static 32]);
 
-/* One row for each certificate, for `GET /certificates` and metrics later. */
+/* One row for each certificate, the default first. */
+#define TLS_NAME_BYTES 256
+#define TLS_FINGERPRINT_BYTES 32
 struct tls_certificate_info {
-	const char *name;
-	int64_t not_after; /* seconds since 1970 */
+	const char *name;	      /* of the section; lives as long as the server */
+	char subject[TLS_NAME_BYTES]; /* common names, or the whole name where there is none */
+	char issuer[TLS_NAME_BYTES];
+	int64_t not_before, not_after; /* seconds since 1970 */
+	size_t chain_length;	       /* certificates in the file, itself included */
+	unsigned char fingerprint[TLS_FINGERPRINT_BYTES]; /* SHA-256 of all of them */
 };
-/* At most capacity rows; returns how many there are. name lives as long as the server. */
+/* At most capacity rows; returns how many there are. */
 size_t tls_server_certificates(const struct tls_server *server, struct tls_certificate_info *info,
 			       size_t capacity);
+/* The n-th name that a certificate is good for; NULL behind the last. */
+const char *tls_server_certificate_name(const struct tls_server *server, size_t certificate,
+					size_t n);

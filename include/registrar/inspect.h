@@ -16,9 +16,10 @@
 /* Where a request came from. */
 struct origin {
 	enum transport transport;
-	bool secure; /* TLS */
-	struct endpoint source;
-	struct ip local; /* the address it arrived on; family 0: not known */
+	bool secure;		/* TLS, ended here or in front by whom we trust */
+	struct endpoint source; /* the client … */
+	struct endpoint hop;	/* … and whoever handed its request to us, which may be it */
+	struct ip dialled;	/* the address that the client sent it to; family 0: not known */
 };
 
 /* What only the server knows about its own state. */

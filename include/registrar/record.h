@@ -27,9 +27,12 @@ struct binding {
 	uint32_t cseq;
 	struct str instance;   /* value of +sip.instance without quotes, empty without */
 	struct str user_agent; /* at most SIP_MAX_USER_AGENT */
+	struct str path;       /* RFC 3327, as one field value; empty: none */
 	struct str node;       /* the flow: where the REGISTER came in … */
 	enum transport transport;
+	bool secure;	   /* over TLS as far as the registrar could tell */
 	struct str source; /* … and from, "192.0.2.1:5060" */
+	struct str peer;   /* the load balancer that passed it on; empty: none */
 	int64_t created_ms;
 	int64_t updated_ms;
 };

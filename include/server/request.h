@@ -35,6 +35,7 @@ struct requests_settings {
 	uint64_t db_grace_ms;
 	bool fail_on_database;
 	unsigned retries;
+	uint16_t health_port;		/* where HTTP probes belong */
 	const char *const *drop_agents; /* User-Agent prefixes that get silence; not copied */
 	size_t drop_agent_count;
 };
@@ -48,9 +49,15 @@ void requests_set_net(struct requests *requests, struct net *net);
 /* What the net is to call. */
 struct net_user *requests_net_user(struct requests *requests);
 void requests_configure(struct requests *requests, const struct requests_settings *settings);
-/* From now on OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close. */
-void requests_drain(struct requests *requests);
-/* The verdict of /readyz, the same that OPTIONS gets. */
+/* The shared memory of the node, by which OPTIONS gets the verdict of /readyz. */
+struct node_memory;
+void requests_set_node(struct requests *requests, const struct node_memory *node);
+/* While draining OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close.
+ */
+void requests_drain(struct requests *requests, bool draining);
+/* Ends the connections of banned sources at once: to be called after each change of the bans. */
+void requests_close_banned(struct requests *requests);
+/* Would a phone be served now? Draining does not count: until the listeners close it would. */
 bool requests_ready(struct requests *requests);
 /* In flight; shutting down waits for 0. */
 uint32_t requests_live(const struct requests *requests);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "admin_internal.h"
+#include "base/memo.h"
 #include "json.h"
+#include "stream.h"
 
 /* --- waiting -------------------------------------------------------------------------- */
 
@@ -15,10 +17,12 @@ release(struct exchange *x)
 {
 	if (x->response != NULL)
 		MHD_destroy_response(x->response);
+	stream_free(x);
 	if (x->body != NULL)
 		explicit_bzero(x->body, x->body_cap);
 	free(x->body);
 	json_decref(x->held);
+	arena_reset(&x->page_arena);
 	arena_reset(&x->arena);
 	free(x);
 }
@@ -40,13 +44,19 @@ exchange_wait(struct exchange *x)
 		exchange_out_of_memory(x);
 		return;
 	}
+	exchange_suspend(x);
+}
+
+void
+exchange_suspend(struct exchange *x)
+{
 	MHD_suspend_connection(x->connection);
 	x->suspended = true;
 	fifo_start(&x->admin->deadlines, &x->deadline);
 }
 
-static void
-resume(struct exchange *x)
+void
+exchange_resume(struct exchange *x)
 {
 	if (!x->suspended)
 		return;
@@ -56,31 +66,52 @@ resume(struct exchange *x)
 	x->surface->due = true;
 }
 
-void
-exchange_expired(struct fifo *fifo, struct fifo_entry *entry)
-{
-	struct exchange *x = container_of(entry, struct exchange, deadline);
-	char detail[128];
-	bool writes = x->route->role == ROLE_ADMIN;
-	snprintf(detail, sizeof(detail), "PostgreSQL has not answered within %llu ms.",
-		 (unsigned long long)fifo->duration_ms);
-	exchange_problem(x, 503, "database_timeout", "Database too slow", detail, NULL,
-			 writes ? "The change may or may not have been made: look before you try "
-				  "again."
-				: "Try again; admin.request_timeout is the limit.");
-}
-
 /* True when what the store brings is still wanted. */
 static bool
 let_go(struct exchange *x)
 {
 	x->waiting = false;
 	x->admin->waiting_count--;
-	if (!x->answered)
+	if (!x->answered || (x->stream != NULL && x->suspended))
 		return true;
 	if (x->forgotten)
 		release(x);
 	return false;
+}
+
+static bool
+asks_master(const struct exchange *x)
+{
+	return x->command_link.next != NULL;
+}
+
+static void
+stop_asking(struct exchange *x)
+{
+	list_remove(&x->command_link);
+	x->command_link = (struct list){ NULL, NULL };
+}
+
+void
+exchange_expired(struct fifo *fifo, struct fifo_entry *entry)
+{
+	struct exchange *x = container_of(entry, struct exchange, deadline);
+	char detail[128];
+	bool writes = x->route->role == ROLE_ADMIN;
+	if (asks_master(x)) {
+		exchange_problem(x, 503, "master_timeout", "Master too slow",
+				 "The master process has not answered in time.", NULL,
+				 "What was asked for may still happen: look before you try again.");
+		stop_asking(x);
+		let_go(x);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "PostgreSQL has not answered within %llu ms.",
+		 (unsigned long long)fifo->duration_ms);
+	exchange_problem(x, 503, "database_timeout", "Database too slow", detail, NULL,
+			 writes ? "The change may or may not have been made: look before you try "
+				  "again."
+				: "Try again; admin.request_timeout is the limit.");
 }
 
 static bool
@@ -141,6 +172,8 @@ exchange_query(struct exchange *x, const char *name, int param_count,
 	x->query.name = name;
 	x->query.param_count = param_count;
 	x->query.done = query_done;
+	if (x->suspended && x->query.patient) /* one of many: each has its time */
+		fifo_start(&x->admin->deadlines, &x->deadline);
 	store_run(x->admin->store, &x->query);
 }
 
@@ -173,6 +206,55 @@ exchange_commit(struct exchange *x, void (*then)(struct exchange *))
 	store_commit(x->admin->store, &x->op);
 }
 
+void
+exchange_command(struct exchange *x, const struct command *command,
+		 void (*then)(struct exchange *, enum command_outcome, struct str))
+{
+	struct admin *admin = x->admin;
+	if (!may_ask(x))
+		return;
+	x->then_report = then;
+	x->command_id = ++admin->last_command;
+	list_append(&admin->commands, &x->command_link);
+	if (admin->ask(admin->ask_arg, x->command_id, command))
+		return;
+	stop_asking(x);
+	let_go(x);
+	exchange_problem(x, 503, "overloaded", "Master busy",
+			 "The master process takes no further commands just now.", NULL,
+			 "Nothing was changed. Try again in a second.");
+}
+
+void
+admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome, int memo)
+{
+	size_t len = 0;
+	char *text = memo < 0 ? NULL : memo_read(memo, &len);
+	list_each (node, &admin->commands) {
+		struct exchange *x = container_of(node, struct exchange, command_link);
+		if (x->command_id != id)
+			continue;
+		stop_asking(x);
+		if (let_go(x))
+			x->then_report(x, outcome, (struct str){ text, len });
+		break;
+	}
+	free(text);
+}
+
+void
+exchange_no_master(struct admin *admin)
+{
+	while (!list_empty(&admin->commands)) {
+		struct exchange *x =
+			container_of(list_first(&admin->commands), struct exchange, command_link);
+		stop_asking(x);
+		if (let_go(x))
+			exchange_problem(x, 503, "draining", "Stopping",
+					 "The daemon stops before it could answer.", NULL, NULL);
+	}
+}
+
 /* --- answering ------------------------------------------------------------------------ */
 
 void
@@ -180,19 +262,6 @@ exchange_header(struct exchange *x, const char *name, const char *value)
 {
 	if (x->response != NULL)
 		MHD_add_response_header(x->response, name, value);
-}
-
-/* response (NULL: memory is out) is taken over; type NULL: there is no body. */
-static void
-answer_with(struct exchange *x, unsigned status, struct MHD_Response *response, const char *type)
-{
-	x->response = response;
-	if (type != NULL)
-		exchange_header(x, "Content-Type", type);
-	exchange_header(x, "Cache-Control", "no-store");
-	x->status = status;
-	x->answered = true;
-	resume(x);
 }
 
 /* text (may be NULL) is taken over. */
@@ -204,7 +273,20 @@ answer(struct exchange *x, unsigned status, char *text, const char *type)
 		text == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		free(text);
-	answer_with(x, status, response, text == NULL ? NULL : type);
+	exchange_answer_response(x, status, response, text == NULL ? NULL : type);
+}
+
+void
+exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Response *response,
+			 const char *type)
+{
+	x->response = response;
+	if (type != NULL)
+		exchange_header(x, "Content-Type", type);
+	exchange_header(x, "Cache-Control", "no-store");
+	x->status = status;
+	x->answered = true;
+	exchange_resume(x);
 }
 
 void
@@ -236,18 +318,10 @@ exchange_answer_text(struct exchange *x, unsigned status, const char *text)
 	answer(x, status, strdup(text), "text/plain; charset=utf-8");
 }
 
-void
-exchange_answer_static(struct exchange *x, struct str octets, const char *type)
-{
-	answer_with(x, 200,
-		    MHD_create_response_from_buffer(octets.len, (void *)(uintptr_t)octets.p,
-						    MHD_RESPMEM_PERSISTENT),
-		    type);
-}
-
-void
-exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
-		 const char *detail, const char *field, const char *hint)
+/* The document of a problem (RFC 9457). */
+static json_t *
+problem_of(unsigned status, const char *reason, const char *title, const char *detail,
+	   const char *hint)
 {
 	char type[96];
 	snprintf(type, sizeof(type), "urn:rollcall:problem:%s", reason);
@@ -257,10 +331,32 @@ exchange_problem(struct exchange *x, unsigned status, const char *reason, const 
 	json_t *problem =
 		json_pack("{s:s,s:s,s:i,s:o,s:s}", "type", type, "title", title, "status",
 			  (int)status, "detail", json_octets(str_of(detail)), "reason", reason);
-	if (field != NULL)
-		json_object_set_new(problem, "field", json_string(field));
 	if (hint != NULL)
 		json_object_set_new(problem, "hint", json_octets(str_of(hint)));
+	return problem;
+}
+
+void
+exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
+		 const char *detail, const char *field, const char *hint)
+{
+	if (x->stream != NULL) {
+		stream_cut(x);
+		return;
+	}
+	json_t *problem = problem_of(status, reason, title, detail, hint);
+	if (field != NULL)
+		json_object_set_new(problem, "field", json_string(field));
+	answer(x, status, json_written(problem), "application/problem+json");
+	json_decref(problem);
+}
+
+void
+exchange_problem_list(struct exchange *x, unsigned status, const char *reason, const char *title,
+		      const char *detail, json_t *errors, const char *hint)
+{
+	json_t *problem = problem_of(status, reason, title, detail, hint);
+	json_object_set_new(problem, "errors", errors);
 	answer(x, status, json_written(problem), "application/problem+json");
 	json_decref(problem);
 }
@@ -312,4 +408,40 @@ exchange_object(struct exchange *x)
 	exchange_problem(x, 400, "invalid_body", "Body cannot be read", detail, NULL,
 			 "Send one JSON object.");
 	return NULL;
+}
+
+static bool
+among(const char *names, const char *name)
+{
+	struct str rest = str_of(names), word;
+	bool more = true;
+	while (more) {
+		more = str_cut(rest, ' ', &word, &rest);
+		if (str_eq(word, str_of(name)))
+			return true;
+	}
+	return false;
+}
+
+json_t *
+exchange_options(struct exchange *x, const char *fields)
+{
+	json_t *options = x->body_len == 0 ? json_object() : exchange_object(x), *value;
+	const char *name;
+	if (options == NULL) {
+		if (!x->answered)
+			exchange_out_of_memory(x);
+		return NULL;
+	}
+	json_object_foreach(options, name, value)
+	{
+		if (among(fields, name))
+			continue;
+		exchange_problem(x, 400, "invalid_field", "Unknown field",
+				 "The body has a field that is not known here.", name,
+				 *fields == '\0' ? "Leave the body out." : fields);
+		json_decref(options);
+		return NULL;
+	}
+	return options;
 }

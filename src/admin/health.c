@@ -1,6 +1,7 @@
 /*
  * Probes: answered from state that is there already, never by a call to the database. Liveness asks
- * whether the loops turn, readiness whether a phone would be served.
+ * whether the loops turn, readiness whether a phone would be served. The verdict is node_ready(),
+ * by which the workers answer OPTIONS; what is said here beside it explains it, or warns.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,96 +10,120 @@
 #include "base/clock.h"
 #include "json.h"
 
-#define STUCK_MS 5000u
+enum check_id {
+	CHECK_LOOPS,
+	CHECK_LISTENERS,
+	CHECK_WORKERS,
+	CHECK_DATABASE,
+	CHECK_CERTIFICATES,
+	CHECK_DRAINING,
+	CHECK_COUNT
+};
+static const char *const check_names[CHECK_COUNT] = { "loops",	  "listeners",	  "workers",
+						      "database", "certificates", "draining" };
+enum finding { FINDING_OK, FINDING_WARNING, FINDING_BAD };
 
 struct checks {
-	bool loops;
-	bool listeners;
-	bool database;
-	bool workers;
-	bool running; /* not stopping */
-	char database_text[256];
-	char loops_text[64];
+	enum finding findings[CHECK_COUNT];
+	char texts[CHECK_COUNT][320];
+	bool ready;
+	bool stopped;
 };
 
-static bool
-loops_turn(const struct admin *admin, char *text, size_t cap)
+static void
+check_loops(const struct admin *admin, struct checks *checks, uint64_t now_ms)
 {
-	uint64_t now = clock_monotonic_ms();
 	const struct node_memory *memory = admin->memory;
-	for (size_t i = 0; i < memory->node->worker_count; i++) {
-		uint64_t turned = memory->pages[i].loop_turn_ms;
-		if (turned != 0 && now > turned + STUCK_MS) {
-			snprintf(text, cap, "worker %zu has not turned for %ju s", i,
-				 (uintmax_t)(now - turned) / 1000);
-			return false;
-		}
-	}
-	snprintf(text, cap, "ok");
-	return true;
-}
-
-static bool
-database_good(const struct admin *admin, char *text, size_t cap)
-{
-	enum store_state state = store_state(admin->store);
-	uint64_t down = store_down_ms(admin->store);
-	if (state == STORE_UP) {
-		snprintf(text, cap, "ok");
-		return true;
-	}
-	const char *trouble = store_trouble(admin->store);
-	snprintf(text, cap, "%s for %ju s%s%s",
-		 state == STORE_SILENT ? "no answer" : "not connected", (uintmax_t)down / 1000,
-		 *trouble == '\0' ? "" : ": ", trouble);
-	return !admin->config->health.fail_on_database ||
-	       (state != STORE_CONNECTING && down < admin->config->health.db_grace);
+	uint32_t stuck = node_stuck_worker(memory, now_ms);
+	if (stuck == memory->node->worker_count)
+		return;
+	checks->findings[CHECK_LOOPS] = FINDING_BAD;
+	snprintf(checks->texts[CHECK_LOOPS], sizeof(checks->texts[0]),
+		 "worker %u has not turned for %jus", stuck,
+		 (uintmax_t)(now_ms - memory->pages[stuck].loop_turn_ms) / 1000);
 }
 
 /* At least one worker would serve a phone, by its own word: it has connections of its own. */
-static bool
-worker_ready(const struct admin *admin)
+static void
+check_workers(const struct admin *admin, struct checks *checks)
 {
-	for (size_t i = 0; i < admin->memory->node->worker_count; i++)
-		if (admin->memory->pages[i].ready != 0)
-			return true;
-	return false;
+	uint32_t all = admin->memory->node->worker_count;
+	uint32_t serving = node_serving_workers(admin->memory);
+	if (serving == all)
+		return;
+	checks->findings[CHECK_WORKERS] = serving == 0 ? FINDING_BAD : FINDING_WARNING;
+	snprintf(checks->texts[CHECK_WORKERS], sizeof(checks->texts[0]),
+		 serving == 0 ? "none would serve a phone now"
+			      : "%u of %u would not serve a phone now",
+		 all - serving, all);
+}
+
+/* As this process sees it, once it has seen it. While a worker serves, the database is within its
+ * grace or nobody minds: a warning then. */
+static void
+check_database(const struct admin *admin, struct checks *checks)
+{
+	enum store_state state = store_state(admin->store);
+	const char *trouble = store_trouble(admin->store);
+	bool served = node_serving_workers(admin->memory) > 0;
+	if (state == STORE_UP || (state == STORE_CONNECTING && *trouble == '\0' && served))
+		return;
+	checks->findings[CHECK_DATABASE] = served ? FINDING_WARNING : FINDING_BAD;
+	snprintf(checks->texts[CHECK_DATABASE], sizeof(checks->texts[0]), "%s for %jus%s%s",
+		 state == STORE_SILENT ? "no answer" : "not connected",
+		 (uintmax_t)store_down_ms(admin->store) / 1000, *trouble == '\0' ? "" : ": ",
+		 trouble);
 }
 
 static struct checks
 look(const struct admin *admin)
 {
-	struct checks checks = { .listeners = admin->memory->node->serving ||
-					      admin->memory->node->stopping,
-				 .running = !admin->memory->node->stopping };
-	checks.workers = worker_ready(admin);
-	checks.loops = loops_turn(admin, checks.loops_text, sizeof(checks.loops_text));
-	checks.database = database_good(admin, checks.database_text, sizeof(checks.database_text));
+	const struct node *node = admin->memory->node;
+	struct checks checks = { .stopped = false };
+	uint64_t now_ms = clock_monotonic_ms();
+	for (unsigned i = 0; i < CHECK_COUNT; i++)
+		snprintf(checks.texts[i], sizeof(checks.texts[i]), "ok");
+	check_loops(admin, &checks, now_ms);
+	check_workers(admin, &checks);
+	check_database(admin, &checks);
+	if (!node->serving && !node->stopping) {
+		checks.findings[CHECK_LISTENERS] = FINDING_BAD;
+		snprintf(checks.texts[CHECK_LISTENERS], sizeof(checks.texts[0]),
+			 "the first start is not finished");
+	}
+	if (node->stopping) {
+		checks.findings[CHECK_DRAINING] = FINDING_BAD;
+		snprintf(checks.texts[CHECK_DRAINING], sizeof(checks.texts[0]),
+			 "the node is going to stop");
+	}
+	if (certificates_warn(admin, checks.texts[CHECK_CERTIFICATES], sizeof(checks.texts[0])))
+		checks.findings[CHECK_CERTIFICATES] = FINDING_WARNING;
+	checks.stopped = node->stopping && !node->serving;
+	for (uint32_t i = 0; i < node->worker_count; i++)
+		checks.stopped = checks.stopped && node->worker_pids[i] == 0;
+	checks.ready = node_ready(admin->memory, now_ms);
 	return checks;
-}
-
-static bool
-all_good(const struct checks *checks)
-{
-	return checks->loops && checks->listeners && checks->workers && checks->database &&
-	       checks->running;
 }
 
 static const char *
 state_word(const struct checks *checks)
 {
-	if (!checks->running)
+	if (checks->stopped)
+		return "stopped";
+	if (checks->findings[CHECK_DRAINING] == FINDING_BAD)
 		return "draining";
-	if (!checks->listeners)
+	if (checks->findings[CHECK_LISTENERS] == FINDING_BAD)
 		return "starting";
-	if (!all_good(checks))
+	if (!checks->ready)
 		return "not_ready";
-	return strcmp(checks->database_text, "ok") == 0 ? "ready" : "degraded";
+	for (unsigned i = 0; i < CHECK_COUNT; i++)
+		if (checks->findings[i] != FINDING_OK)
+			return "degraded";
+	return "ready";
 }
 
-const char *const health_states[] = {
-	"starting", "ready", "degraded", "not_ready", "draining", NULL
-};
+const char *const health_states[] = { "starting", "ready",   "degraded", "not_ready",
+				      "draining", "stopped", NULL };
 
 const char *
 health_state(const struct admin *admin)
@@ -107,25 +132,16 @@ health_state(const struct admin *admin)
 	return state_word(&checks);
 }
 
-static void
-add_check(json_t *list, const char *name, bool good, const char *text)
-{
-	json_array_append_new(list, json_pack("{s:s,s:b,s:o}", "name", name, "ok", good, "detail",
-					      json_octets(str_of(text))));
-}
-
 static json_t *
-check_list(const struct checks *checks)
+check_list(const struct checks *checks, unsigned count)
 {
 	json_t *list = json_array();
-	add_check(list, "loops", checks->loops, checks->loops_text);
-	add_check(list, "listeners", checks->listeners,
-		  checks->listeners ? "ok" : "the first start is not finished");
-	add_check(list, "workers", checks->workers,
-		  checks->workers ? "ok" : "none would serve a phone now");
-	add_check(list, "database", checks->database, checks->database_text);
-	add_check(list, "draining", checks->running,
-		  checks->running ? "ok" : "the node is going to stop");
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s,s:b,s:b,s:o}", "name", check_names[i], "ok",
+						checks->findings[i] != FINDING_BAD, "warning",
+						checks->findings[i] == FINDING_WARNING, "detail",
+						json_octets(str_of(checks->texts[i]))));
 	return list;
 }
 
@@ -133,31 +149,27 @@ json_t *
 health_checks(const struct admin *admin, bool *ready, const char **state)
 {
 	struct checks checks = look(admin);
-	*ready = all_good(&checks);
+	*ready = checks.ready;
 	*state = state_word(&checks);
-	return check_list(&checks);
+	return check_list(&checks, CHECK_COUNT);
 }
 
-/* "[+]listeners ok" a line, or the first that fails. */
+/* "[+]listeners ok", "[!]certificates: …", "[-]database: …" a line; or "ok", or the first that
+ * fails. */
 static void
-send_words(struct exchange *x, bool good, json_t *list)
+send_words(struct exchange *x, bool good, const struct checks *checks, unsigned count)
 {
-	char text[2048];
+	char text[4096];
 	struct writer w = writer_on(text, sizeof(text) - 1);
 	bool verbose = MHD_lookup_connection_value_n(x->connection, MHD_GET_ARGUMENT_KIND,
 						     "verbose", 7, NULL, NULL) == MHD_YES;
-	size_t index;
-	json_t *check;
-	json_array_foreach(list, index, check)
-	{
-		bool ok = json_is_true(json_object_get(check, "ok"));
-		const char *name = json_string_value(json_object_get(check, "name"));
-		const char *detail = json_string_value(json_object_get(check, "detail"));
+	for (unsigned i = 0; i < count; i++) {
+		enum finding finding = checks->findings[i];
 		if (verbose)
-			writer_printf(&w, "[%c]%s%s %s\n", ok ? '+' : '-', name, ok ? "" : ":",
-				      detail);
-		else if (!ok && w.len == 0)
-			writer_printf(&w, "%s: %s\n", name, detail);
+			writer_printf(&w, "[%c]%s%s %s\n", "+!-"[finding], check_names[i],
+				      finding == FINDING_OK ? "" : ":", checks->texts[i]);
+		else if (!good && finding == FINDING_BAD && w.len == 0)
+			writer_printf(&w, "%s: %s\n", check_names[i], checks->texts[i]);
 	}
 	if (w.len == 0)
 		writer_text_z(&w, "ok\n");
@@ -165,20 +177,24 @@ send_words(struct exchange *x, bool good, json_t *list)
 	exchange_answer_text(x, good ? 200 : 503, text);
 }
 
-/* The verdict that the path asks for; false when there is no such path. */
+/* The verdict that the path asks for, and how many of the checks it comes from; false when there is
+ * no such path. */
 static bool
-verdict(const struct checks *checks, const char *path, bool *good)
+verdict(const struct checks *checks, const char *path, bool *good, unsigned *count)
 {
 	static const char *const ready[] = { "/readyz", "/healthz", "/", "*" };
 	if (strcmp(path, "/livez") == 0) {
-		*good = checks->loops;
+		*good = checks->findings[CHECK_LOOPS] != FINDING_BAD;
+		*count = CHECK_LOOPS + 1;
 		return true;
 	}
 	if (strcmp(path, "/startupz") == 0) {
-		*good = checks->listeners;
+		*good = checks->findings[CHECK_LISTENERS] != FINDING_BAD;
+		*count = CHECK_LISTENERS + 1;
 		return true;
 	}
-	*good = all_good(checks);
+	*good = checks->ready;
+	*count = CHECK_COUNT;
 	for (size_t i = 0; i < sizeof(ready) / sizeof(*ready); i++)
 		if (strcmp(path, ready[i]) == 0)
 			return true;
@@ -194,22 +210,17 @@ health_answer(struct exchange *x, const char *path)
 	}
 	struct checks checks = look(x->admin);
 	bool good;
-	if (!verdict(&checks, path, &good)) {
+	unsigned count;
+	if (!verdict(&checks, path, &good, &count)) {
 		exchange_answer_text(x, 404,
 				     "not found; try /livez, /readyz, /startupz or /metrics\n");
 		return;
 	}
-	json_t *list = check_list(&checks);
-	if (strcmp(path, "/livez") == 0)
-		for (size_t i = json_array_size(list); i-- > 1;)
-			json_array_remove(list, i);
 	const char *accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept");
-	if (accept != NULL && strstr(accept, "application/json") != NULL) {
-		exchange_answer(
-			x, good ? 200 : 503,
-			json_pack("{s:s,s:o}", "state", state_word(&checks), "checks", list));
-		return;
-	}
-	send_words(x, good, list);
-	json_decref(list);
+	if (accept != NULL && strstr(accept, "application/json") != NULL)
+		exchange_answer(x, good ? 200 : 503,
+				json_pack("{s:s,s:o}", "state", state_word(&checks), "checks",
+					  check_list(&checks, count)));
+	else
+		send_words(x, good, &checks, count);
 }

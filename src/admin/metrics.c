@@ -15,7 +15,7 @@
 
 struct exposition {
 	FILE *out;
-	const struct admin *admin;
+	struct admin *admin;
 	const struct stats *sum;
 	unsigned routes;
 };
@@ -267,6 +267,46 @@ write_deaths(const struct exposition *e, const char *name)
 	write_one(e, name, NULL, NULL, e->admin->memory->node->worker_deaths);
 }
 
+static void
+write_busy(const struct exposition *e, const char *name)
+{
+	for (uint32_t worker = 0; worker < e->admin->memory->node->worker_count; worker++) {
+		char word[16];
+		snprintf(word, sizeof(word), "%u", worker);
+		write_one(e, name, "worker", word, recent_busy(e->admin, worker));
+	}
+}
+
+static void
+write_cpu(const struct exposition *e, const char *name)
+{
+	write_one(e, name, NULL, NULL, processes_cpu_seconds(e->admin));
+}
+
+static void
+write_resident(const struct exposition *e, const char *name)
+{
+	write_one(e, name, NULL, NULL, processes_resident_bytes(e->admin));
+}
+
+static void
+write_open_fds(const struct exposition *e, const char *name)
+{
+	write_one(e, name, NULL, NULL, (double)e->admin->processes.open_fds);
+}
+
+static void
+write_max_fds(const struct exposition *e, const char *name)
+{
+	write_one(e, name, NULL, NULL, processes_max_fds(e->admin));
+}
+
+static void
+write_start(const struct exposition *e, const char *name)
+{
+	write_one(e, name, NULL, NULL, (double)e->admin->memory->node->started_ms / 1000);
+}
+
 static const struct special {
 	const char *name, *type, *help;
 	void (*write)(const struct exposition *e, const char *name);
@@ -282,6 +322,16 @@ static const struct special {
 	  "when the configuration in force was loaded", write_reloaded },
 	{ "rollcall_overload_rejected_total", "counter", "requests refused to shed load",
 	  write_overload },
+	{ "rollcall_worker_busy_ratio", "gauge",
+	  "share of the last ten seconds that a worker's loop was not waiting", write_busy },
+	{ "process_cpu_seconds_total", "counter", "processor time of all processes of the node",
+	  write_cpu },
+	{ "process_resident_memory_bytes", "gauge",
+	  "resident memory of all processes, what they share counted for each", write_resident },
+	{ "process_open_fds", "gauge", "open descriptors of all processes, counted every 5 s",
+	  write_open_fds },
+	{ "process_max_fds", "gauge", "descriptors that all processes may open", write_max_fds },
+	{ "process_start_time_seconds", "gauge", "when the node was started", write_start },
 	{ "rollcall_child_deaths_total", "counter", "workers and admin processes that died",
 	  write_deaths },
 };

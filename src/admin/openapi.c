@@ -15,6 +15,8 @@ extern const char openapi_begin[], openapi_end[];
 void
 openapi_show(struct exchange *x)
 {
-	struct str document = { openapi_begin, (size_t)(openapi_end - openapi_begin) };
-	exchange_answer_static(x, document, "application/json");
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		(size_t)(openapi_end - openapi_begin), (void *)(uintptr_t)openapi_begin,
+		MHD_RESPMEM_PERSISTENT);
+	exchange_answer_response(x, 200, response, "application/json");
 }

@@ -52,7 +52,7 @@ stats_show(struct exchange *x)
 	int64_t now = loop_real_ms(admin->loop);
 	exchange_answer(
 		x, 200,
-		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
 			  "version", ROLLCALL_VERSION, "node", node->name, "state", state, "ready",
 			  ready, "uptime", (json_int_t)((now - node->started_ms) / 1000),
 			  "config_age", (json_int_t)((now - node->loaded_ms) / 1000), "workers",
@@ -61,5 +61,5 @@ stats_show(struct exchange *x)
 			  "users_with_bindings", optional_count(admin, admin->counts.addresses),
 			  "bindings", optional_count(admin, admin->counts.bindings_total),
 			  "domains", domains, "checks", checks, "counters", counters, "outcomes",
-			  json_outcomes(sum)));
+			  json_outcomes(sum), "recent", recent_json(admin)));
 }

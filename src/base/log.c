@@ -69,6 +69,12 @@ log_get_level(void)
 	return current_level;
 }
 
+const char *
+log_level_word(enum log_level level)
+{
+	return level_words[level];
+}
+
 bool
 log_level_parse(struct str word, enum log_level *level)
 {

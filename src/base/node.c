@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
+
 #define OTHER "other"
 
 bool
@@ -16,11 +18,14 @@ node_memory_map(struct node_memory *memory, uint32_t workers)
 		return false;
 	*memory = (struct node_memory){ .node = map,
 					.pages = stats_map(workers + 2),
-					.page_count = workers + 2 };
+					.page_count = workers + 2,
+					.bans = bans_map(),
+					.failures = failures_map(workers) };
 	memory->node->worker_count = workers;
 	snprintf(memory->node->domains.names[DOMAIN_OTHER], sizeof(OTHER), OTHER);
 	memory->node->domains.count = 1;
-	return memory->pages != NULL;
+	random_bytes(&memory->node->instance, sizeof(memory->node->instance));
+	return memory->pages != NULL && memory->bans != NULL && memory->failures != NULL;
 }
 
 struct stats *
@@ -52,4 +57,35 @@ node_domain_add(struct node_domains *domains, const char *name)
 		return;
 	snprintf(domains->names[domains->count], sizeof(domains->names[0]), "%s", name);
 	domains->count++; /* last: whoever reads meanwhile finds a whole name */
+}
+
+uint32_t
+node_stuck_worker(const struct node_memory *memory, uint64_t now_ms)
+{
+	const struct node *node = memory->node;
+	uint32_t i = 0;
+	for (; i < node->worker_count; i++) {
+		uint64_t turned_ms = memory->pages[i].loop_turn_ms;
+		if (node->worker_pids[i] != 0 && turned_ms != 0 &&
+		    now_ms > turned_ms + NODE_STUCK_MS)
+			break;
+	}
+	return i;
+}
+
+uint32_t
+node_serving_workers(const struct node_memory *memory)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < memory->node->worker_count; i++)
+		count += memory->pages[i].ready != 0;
+	return count;
+}
+
+bool
+node_ready(const struct node_memory *memory, uint64_t now_ms)
+{
+	const struct node *node = memory->node;
+	return node->serving && !node->stopping && node_serving_workers(memory) > 0 &&
+	       node_stuck_worker(memory, now_ms) == node->worker_count;
 }

@@ -15,6 +15,7 @@
 struct memory {
 	struct arena_pool pool;
 	struct arena arena;
+	struct config_sources sources;
 };
 
 static struct config *
@@ -91,11 +92,19 @@ apply_certificates(struct loader *loader)
 	}
 }
 
+const struct config_sources *
+config_sources(const struct config *config)
+{
+	return &((const struct memory *)config->memory)->sources;
+}
+
 /* NULL, with everything freed, when there was an error. */
 static struct config *
-finish(struct loader *loader, bool needs_domain, FILE *errors)
+finish(struct loader *loader, bool needs_domain, void (*note)(const struct config_note *, void *),
+       void *arg)
 {
 	struct config *config = loader->config;
+	struct memory *memory = config->memory;
 	for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
 		if (!config_sections[i].titled)
 			section_apply(loader, loader->once[i], config);
@@ -108,26 +117,63 @@ finish(struct loader *loader, bool needs_domain, FILE *errors)
 		complain(loader, NOWHERE,
 			 "no domain section; name at least one, e.g. domain \"example.com\" {}");
 	whole_check(loader);
-	complaints_print(loader, errors);
+	complaints_tell(loader, note, arg);
+	memcpy(memory->sources.once, loader->once, sizeof(memory->sources.once));
+	memory->sources.titled = loader->titled;
 	if (loader->error_count == 0)
 		return config;
 	config_free(config);
 	return NULL;
 }
 
+/* Texts come from files and may hold anything: a terminal sees printable characters alone. */
+static void
+print_safely(const char *text, FILE *out)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\x%02x", c);
+		else
+			fputc(c, out);
+	}
+}
+
+static void
+print_note(const struct config_note *note, void *arg)
+{
+	FILE *out = arg;
+	if (note->file != NULL) {
+		print_safely(note->file, out);
+		if (note->line > 0)
+			fprintf(out, ":%u", note->line);
+		fputs(": ", out);
+	}
+	fputs(note->warning ? "warning: " : "error: ", out);
+	print_safely(note->text, out);
+	fputc('\n', out);
+}
+
 struct config *
-config_load(const char *path, const struct config_override *overrides, size_t override_count,
-	    FILE *errors)
+config_load_noted(const char *path, const struct config_override *overrides, size_t override_count,
+		  void (*note)(const struct config_note *, void *), void *arg)
 {
 	struct loader loader;
 	if (new_config(&loader) == NULL) {
-		fprintf(errors, "error: out of memory\n");
+		note(&(struct config_note){ .text = "out of memory" }, arg);
 		return NULL;
 	}
 	if (path != NULL)
 		source_read(&loader, path);
 	override_read(&loader, overrides, override_count);
-	return finish(&loader, path != NULL, errors);
+	return finish(&loader, path != NULL, note, arg);
+}
+
+struct config *
+config_load(const char *path, const struct config_override *overrides, size_t override_count,
+	    FILE *errors)
+{
+	return config_load_noted(path, overrides, override_count, print_note, errors);
 }
 
 struct config *
@@ -135,9 +181,30 @@ config_load_text(struct str text, const char *name, FILE *errors)
 {
 	struct loader loader;
 	if (new_config(&loader) == NULL) {
-		fprintf(errors, "error: out of memory\n");
+		print_note(&(struct config_note){ .text = "out of memory" }, errors);
 		return NULL;
 	}
 	source_read_text(&loader, text, name);
-	return finish(&loader, true, errors);
+	return finish(&loader, true, print_note, errors);
+}
+
+static bool
+listener_has(const struct config_listener *listener, enum transport transport,
+	     const struct endpoint *bound)
+{
+	const bool spoken[TRANSPORT_COUNT] = { listener->udp, listener->tcp, listener->tls };
+	for (size_t i = 0; spoken[transport] && i < listener->bind_count; i++)
+		if (endpoint_equal(&listener->binds[i], bound))
+			return true;
+	return false;
+}
+
+const struct config_listener *
+config_listener_at(const struct config *config, enum transport transport,
+		   const struct endpoint *bound)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (listener_has(&config->listeners[i], transport, bound))
+			return &config->listeners[i];
+	return NULL;
 }

@@ -57,6 +57,46 @@ check_section(struct loader *loader, const struct section *section,
 		bind_everywhere(loader, listener, listener->tls ? SIPS_PORT : SIP_PORT);
 }
 
+/* The PROXY protocol and tls_offloaded: what a load balancer says is believed, so it must be known
+ * who may say it, and how. */
+static void
+check_front(struct loader *loader, const struct section *section,
+	    const struct config_listener *listener)
+{
+	bool proxy = listener->proxy_protocol != CONFIG_PROXY_OFF;
+	const char *name = listener->name;
+	if (!section->sound)
+		return;
+	if (proxy && listener->proxy_from_count == 0)
+		complain(loader, section_place(section, "proxy_protocol"),
+			 "listener \"%s\": proxy_protocol needs proxy_from, the addresses of the "
+			 "load balancers, e.g. proxy_from = {\"10.0.3.0/24\"}",
+			 name);
+	if (listener->tls_offloaded && listener->proxy_from_count == 0)
+		complain(loader, section_place(section, "tls_offloaded"),
+			 "listener \"%s\": tls_offloaded needs proxy_from, the addresses of the "
+			 "load "
+			 "balancers that end TLS, e.g. proxy_from = {\"10.0.3.0/24\"}",
+			 name);
+	if (listener->proxy_from_count > 0 && !proxy && !listener->tls_offloaded)
+		complain(loader, section_place(section, "proxy_from"),
+			 "listener \"%s\": proxy_from has no effect without proxy_protocol or "
+			 "tls_offloaded; set one of them, or remove proxy_from to serve everybody",
+			 name);
+	if (listener->tls_offloaded && (listener->udp || listener->tls))
+		complain(loader, section_place(section, "tls_offloaded"),
+			 "listener \"%s\": tls_offloaded = yes is for what arrives over tcp, "
+			 "without "
+			 "TLS; write transport = {\"tcp\"}",
+			 name);
+	if (listener->proxy_protocol == CONFIG_PROXY_V1 && listener->udp)
+		complain(loader, section_place(section, "proxy_protocol"),
+			 "listener \"%s\": proxy_protocol = v1 knows no udp; write v2, or take udp "
+			 "out "
+			 "of transport",
+			 name);
+}
+
 static bool
 any_address(const struct ip *ip)
 {
@@ -165,6 +205,7 @@ listeners_read(struct loader *loader)
 		listener->name = loader_copy(loader, str_of(s->title));
 		section_apply(loader, s, listener);
 		check_section(loader, s, listener);
+		check_front(loader, s, listener);
 	}
 	size_t named = config->listener_count;
 	if (standard && !loader->broken)

@@ -156,6 +156,9 @@ parse_transports(struct loader *loader, const struct setting *setting, bool *udp
 _Static_assert(offsetof(struct config_listener, bind_count) ==
 		       offsetof(struct config_listener, binds) + sizeof(void *),
 	       "the count follows the items");
+_Static_assert(offsetof(struct config_listener, proxy_from_count) ==
+		       offsetof(struct config_listener, proxy_from) + sizeof(void *),
+	       "the count follows the items");
 _Static_assert(offsetof(struct config, health.listen_count) ==
 		       offsetof(struct config, health.listen) + sizeof(void *),
 	       "the count follows the items");

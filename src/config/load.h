@@ -72,7 +72,8 @@ void complain(struct loader *loader, struct place place, const char *format, ...
 	__attribute__((format(printf, 3, 4)));
 void warn(struct loader *loader, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void complaints_print(const struct loader *loader, FILE *out);
+void complaints_tell(const struct loader *loader,
+		     void (*note)(const struct config_note *note, void *arg), void *arg);
 
 /* A pointer to the items and, right behind it in the owner, their number. */
 struct endpoint_array {
@@ -124,6 +125,8 @@ bool word_index(struct loader *loader, const struct setting *setting, struct str
 char *host_parse(struct loader *loader, struct str text, const char **why);
 /* As config files spell it. */
 void value_print(const struct config_key *key, const void *field, FILE *out);
+/* The default of a key that has one, likewise. */
+void default_print(const struct config_key *key, FILE *out);
 void quantity_print(const struct config_key *key, uint64_t value, FILE *out);
 /* "1h", "64k" as a string of the loader. */
 const char *quantity_text(struct loader *loader, const struct config_key *key, uint64_t value);
@@ -142,3 +145,14 @@ void values_resolve(struct loader *loader);
 void listeners_read(struct loader *loader);
 /* The rules that span keys and sections. */
 void whole_check(struct loader *loader);
+
+/* The sections that a configuration was made of, kept for their places. */
+struct config_sources {
+	const struct section *once[CONFIG_SECTION_COUNT];
+	const struct section *titled;
+};
+const struct config_sources *config_sources(const struct config *config);
+/* The struct that the index-th section of that kind fills, and its title (NULL for those that have
+ * none); NULL behind the last. */
+const void *section_owner(const struct config *config, enum config_section kind, size_t index,
+			  const char **title);

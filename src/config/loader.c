@@ -53,7 +53,7 @@ before(struct place a, struct place b)
 }
 
 static void
-note(struct loader *loader, bool warning, struct place place, const char *text)
+keep(struct loader *loader, bool warning, struct place place, const char *text)
 {
 	if (!warning)
 		loader->error_count++;
@@ -73,7 +73,7 @@ complain(struct loader *loader, struct place place, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	note(loader, false, place, formatted(loader, format, args));
+	keep(loader, false, place, formatted(loader, format, args));
 	va_end(args);
 }
 
@@ -82,39 +82,25 @@ warn(struct loader *loader, struct place place, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	note(loader, true, place, formatted(loader, format, args));
+	keep(loader, true, place, formatted(loader, format, args));
 	va_end(args);
 }
 
-/* Texts come from files and may hold anything: a terminal sees printable characters alone. */
-static void
-print_safely(const char *text, FILE *out)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
-		else
-			fputc(c, out);
-	}
-}
-
 void
-complaints_print(const struct loader *loader, FILE *out)
+complaints_tell(const struct loader *loader,
+		void (*note)(const struct config_note *note, void *arg), void *arg)
 {
-	for (const struct complaint *c = loader->complaints; c != NULL; c = c->next) {
-		if (c->place.file != NULL) {
-			print_safely(c->place.file, out);
-			if (c->place.line > 0)
-				fprintf(out, ":%u", c->place.line);
-			fputs(": ", out);
-		}
-		fputs(c->warning ? "warning: " : "error: ", out);
-		print_safely(c->text, out);
-		fputc('\n', out);
+	for (const struct complaint *c = loader->complaints; c != NULL; c = c->next)
+		note(&(struct config_note){ .file = c->place.file,
+					    .line = c->place.line,
+					    .warning = c->warning,
+					    .text = c->text },
+		     arg);
+	if (loader->complaint_count > COMPLAINTS_MAX) {
+		char more[64];
+		snprintf(more, sizeof(more), "%zu more", loader->complaint_count - COMPLAINTS_MAX);
+		note(&(struct config_note){ .text = more }, arg);
 	}
-	if (loader->complaint_count > COMPLAINTS_MAX)
-		fprintf(out, "error: %zu more\n", loader->complaint_count - COMPLAINTS_MAX);
 }
 
 struct setting *

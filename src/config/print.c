@@ -168,6 +168,32 @@ value_print(const struct config_key *key, const void *field, FILE *out)
 
 /* --- the effective configuration --- */
 
+const void *
+section_owner(const struct config *config, enum config_section kind, size_t index,
+	      const char **title)
+{
+	*title = NULL;
+	switch (kind) {
+	case CONFIG_SECTION_domain:
+		if (index >= config->domain_count)
+			return NULL;
+		*title = config->domains[index].name;
+		return &config->domains[index];
+	case CONFIG_SECTION_listener:
+		if (index >= config->listener_count)
+			return NULL;
+		*title = config->listeners[index].name;
+		return &config->listeners[index];
+	case CONFIG_SECTION_certificate:
+		if (index >= config->certificate_count)
+			return NULL;
+		*title = config->certificates[index].name;
+		return &config->certificates[index];
+	default:
+		return index == 0 ? config : NULL;
+	}
+}
+
 static void
 print_section(enum config_section kind, const char *title, const void *owner, FILE *out)
 {
@@ -193,25 +219,10 @@ config_print(const struct config *config, FILE *out)
 {
 	for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++) {
 		enum config_section kind = (enum config_section)i;
-		switch (kind) {
-		case CONFIG_SECTION_domain:
-			for (size_t n = 0; n < config->domain_count; n++)
-				print_section(kind, config->domains[n].name, &config->domains[n],
-					      out);
-			break;
-		case CONFIG_SECTION_listener:
-			for (size_t n = 0; n < config->listener_count; n++)
-				print_section(kind, config->listeners[n].name,
-					      &config->listeners[n], out);
-			break;
-		case CONFIG_SECTION_certificate:
-			for (size_t n = 0; n < config->certificate_count; n++)
-				print_section(kind, config->certificates[n].name,
-					      &config->certificates[n], out);
-			break;
-		default:
-			print_section(kind, NULL, config, out);
-		}
+		const char *title;
+		const void *owner;
+		for (size_t n = 0; (owner = section_owner(config, kind, n, &title)) != NULL; n++)
+			print_section(kind, title, owner, out);
 	}
 }
 
@@ -243,8 +254,8 @@ sample_text(enum config_section section, const char *title, const char *key)
 	return NULL;
 }
 
-static void
-print_default_text(const struct config_key *key, FILE *out)
+void
+default_print(const struct config_key *key, FILE *out)
 {
 	struct str item, rest = str_of(key->default_text);
 	bool more = rest.len > 0;
@@ -305,7 +316,7 @@ print_default_section(enum config_section kind, const char *title, bool commente
 		if (sample != NULL)
 			fputs(sample, out);
 		else
-			print_default_text(key, out);
+			default_print(key, out);
 		fputc('\n', out);
 	}
 	fputs("}\n", out);
@@ -332,40 +343,4 @@ config_print_default(FILE *out)
 		if (title == NULL)
 			print_default_section(kind, NULL, true, out);
 	}
-}
-
-/* --- differences --- */
-
-static char *
-printed(const struct config_key *key, const void *field)
-{
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	if (out == NULL)
-		return NULL;
-	value_print(key, field, out);
-	fclose(out);
-	return text;
-}
-
-size_t
-config_needs_restart(const struct config *old, const struct config *new, FILE *out)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < config_key_count; i++) {
-		const struct config_key *key = &config_keys[i];
-		if (key->reload || config_sections[key->section].titled)
-			continue;
-		char *before = printed(key, (const char *)old + key->offset);
-		char *after = printed(key, (const char *)new + key->offset);
-		/* Out of memory: a restart asked for in vain does less harm than one forgotten. */
-		if (before == NULL || after == NULL || strcmp(before, after) != 0) {
-			fprintf(out, "%s.%s\n", config_sections[key->section].name, key->name);
-			count++;
-		}
-		free(before);
-		free(after);
-	}
-	return count;
 }

@@ -1,4 +1,4 @@
-/* binding list, show, remove */
+/* binding list, show, remove, stats */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +23,17 @@ cell_contact(json_t *item)
 	return both;
 }
 
+/* "tcp secure" is TLS that a balancer ended. */
 static char *
-cell_transport(json_t *item)
+cell_flow(json_t *item)
 {
-	return output_text(item, "transport");
+	char *transport = output_text(item, "transport"), *both = NULL;
+	bool offloaded = transport != NULL && strcmp(transport, "tls") != 0 &&
+			 json_is_true(json_object_get(item, "secure"));
+	if (!offloaded || asprintf(&both, "%s secure", transport) < 0)
+		return transport;
+	free(transport);
+	return both;
 }
 
 static char *
@@ -47,36 +54,49 @@ cell_since(json_t *item)
 	return strdup(span);
 }
 
-static char *
-cell_agent(json_t *item)
-{
-	return output_text(item, "user_agent");
-}
-
-static char *
-cell_id(json_t *item)
-{
-	return output_text(item, "id");
-}
-
 static const struct column list_columns[] = {
-	{ "AOR", false, output_aor },	   { "CONTACT", false, cell_contact },
-	{ "FLOW", false, cell_transport }, { "EXPIRES", false, cell_expires },
-	{ "SINCE", false, cell_since },	   { "AGENT", true, cell_agent },
+	{ "AOR", false, output_aor, NULL },   { "CONTACT", false, cell_contact, NULL },
+	{ "FLOW", false, cell_flow, NULL },   { "EXPIRES", false, cell_expires, NULL },
+	{ "SINCE", false, cell_since, NULL }, { "AGENT", true, NULL, "user_agent" },
 };
+/* The last one only where there is a Path. */
 static const struct column show_columns[] = {
-	{ "ID", false, cell_id },	   { "CONTACT", false, cell_contact },
-	{ "FLOW", false, cell_transport }, { "EXPIRES", false, cell_expires },
-	{ "AGENT", true, cell_agent },
+	{ "ID", false, NULL, "id" },	       { "CONTACT", false, cell_contact, NULL },
+	{ "FLOW", false, cell_flow, NULL },    { "EXPIRES", false, cell_expires, NULL },
+	{ "AGENT", true, NULL, "user_agent" }, { "PATH", false, NULL, "path" },
+};
+static const struct column stats_columns[] = {
+	{ "VALUE", false, NULL, "value" },
+	{ "BINDINGS", false, NULL, "bindings" },
 };
 static const char *const fields[] = { "id",	    "aor",	  "contact",	"instance",
-				      "transport",  "secure",	  "source",	"node",
-				      "q",	    "call_id",	  "cseq",	"user_agent",
-				      "created_at", "updated_at", "expires_at", "expires_in",
-				      NULL };
+				      "transport",  "secure",	  "source",	"peer",
+				      "node",	    "q",	  "path",	"call_id",
+				      "cseq",	    "user_agent", "created_at", "updated_at",
+				      "expires_at", "expires_in", NULL };
+static const char *const stats_fields[] = { "value", "bindings", NULL };
 
 static const struct listing list_listing = { list_columns, COUNT(list_columns), fields };
-static const struct listing show_listing = { show_columns, COUNT(show_columns), fields };
+static const struct listing show_listing = { show_columns, COUNT(show_columns) - 1, fields };
+static const struct listing path_listing = { show_columns, COUNT(show_columns), fields };
+static const struct listing stats_listing = { stats_columns, COUNT(stats_columns), stats_fields };
+
+/* "5m" from now, or a time. */
+static bool
+add_expiry(struct client_path *path, const struct ctl_options *options)
+{
+	char number[24];
+	uint64_t seconds;
+	if (options->expires_before == NULL || strchr(options->expires_before, 'T') != NULL) {
+		client_path_argument(path, "expires_before", options->expires_before);
+		return true;
+	}
+	if (!ctl_seconds("expires-before", options->expires_before, &seconds))
+		return false;
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)seconds);
+	client_path_argument(path, "expires_before", number);
+	return true;
+}
 
 enum ctl_exit
 ctl_binding_list(const struct ctl_options *options)
@@ -85,8 +105,22 @@ ctl_binding_list(const struct ctl_options *options)
 	client_path_start(&path, "bindings");
 	client_path_argument(&path, "domain", options->domain);
 	client_path_argument(&path, "user", options->user);
+	client_path_argument(&path, "ip", options->ip);
 	client_path_argument(&path, "transport", options->transport);
+	client_path_argument(&path, "agent", options->agent);
+	if (!add_expiry(&path, options))
+		return CTL_USAGE;
 	return pages_print(options, &path, &list_listing, "no bindings");
+}
+
+static bool
+has_path(json_t *items)
+{
+	size_t index;
+	json_t *item;
+	json_array_foreach(items, index, item) if (json_array_size(json_object_get(item, "path")) >
+						   0) return true;
+	return false;
 }
 
 enum ctl_exit
@@ -102,7 +136,8 @@ ctl_binding_show(const struct ctl_options *options)
 	else if (json_array_size(items) == 0 && options->format == CTL_TABLE)
 		ctl_say(options, "%s has no bindings", options->arguments[0]);
 	else
-		output_rows(options->format, items, &show_listing, true);
+		output_rows(options->format, items, has_path(items) ? &path_listing : &show_listing,
+			    true);
 	json_decref(answer);
 	return CTL_DONE;
 }
@@ -141,4 +176,17 @@ ctl_binding_remove(const struct ctl_options *options)
 	if (code == CTL_DONE)
 		ctl_say(options, "removed");
 	return code;
+}
+
+enum ctl_exit
+ctl_binding_stats(const struct ctl_options *options)
+{
+	struct client_path path;
+	if (options->by == NULL) {
+		ctl_error("say by what: --by agent, transport, domain or node");
+		return CTL_USAGE;
+	}
+	client_path_start(&path, "bindings:stats");
+	client_path_argument(&path, "by", options->by);
+	return pages_print_whole(options, &path, "items", &stats_listing, "no bindings");
 }

@@ -162,11 +162,14 @@ add_token(struct curl_slist **headers, const struct ctl_options *options,
 }
 
 static enum ctl_exit
-explain_failure(CURL *curl, const struct target *target, CURLcode code)
+explain_failure(const struct ctl_options *options, CURL *curl, const struct target *target,
+		CURLcode code)
 {
 	const char *where = target->socket != NULL ? target->socket : target->base;
 	long reason = 0;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);
+	if (options->silent)
+		return CTL_UNREACHABLE;
 	if (code == CURLE_COULDNT_CONNECT && reason == EACCES) {
 		ctl_error("%s: permission denied; join group rollcall or use sudo", where);
 		return CTL_NOT_ALLOWED;
@@ -198,9 +201,24 @@ exit_for(long status)
 	}
 }
 
+void
+client_print_error(FILE *out, json_t *error)
+{
+	const char *file = json_string_value(json_object_get(error, "file"));
+	const char *message = json_string_value(json_object_get(error, "message"));
+	long long line = json_integer_value(json_object_get(error, "line"));
+	if (file != NULL && line > 0)
+		fprintf(out, "%s:%lld: ", file, line);
+	fprintf(out, "error: %s\n", message == NULL ? "?" : message);
+}
+
 static void
 print_problem(json_t *problem, long status)
 {
+	size_t index;
+	json_t *error;
+	json_array_foreach(json_object_get(problem, "errors"), index, error)
+		client_print_error(stderr, error);
 	const char *title = json_string_value(json_object_get(problem, "title"));
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *field = json_string_value(json_object_get(problem, "field"));
@@ -236,7 +254,8 @@ perform(CURL *curl, const struct target *target, const char *method, const char 
 }
 
 static enum ctl_exit
-read_answer(CURL *curl, const struct answer_buffer *buffer, json_t **answer)
+read_answer(const struct ctl_options *options, CURL *curl, const struct answer_buffer *buffer,
+	    json_t **answer)
 {
 	long status = 0;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -250,7 +269,8 @@ read_answer(CURL *curl, const struct answer_buffer *buffer, json_t **answer)
 		*answer = document;
 		return CTL_DONE;
 	}
-	print_problem(document, status);
+	if (!options->silent)
+		print_problem(document, status);
 	json_decref(document);
 	return code;
 }
@@ -266,8 +286,8 @@ call(const struct ctl_options *options, const struct target *target, const char 
 	headers = curl_slist_append(headers, "Expect:");
 	if (curl != NULL && add_token(&headers, options, target)) {
 		CURLcode done = perform(curl, target, method, url, headers, body, &buffer);
-		code = done == CURLE_OK ? read_answer(curl, &buffer, answer)
-					: explain_failure(curl, target, done);
+		code = done == CURLE_OK ? read_answer(options, curl, &buffer, answer)
+					: explain_failure(options, curl, target, done);
 	}
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);

@@ -22,6 +22,9 @@ void client_path_argument(struct client_path *path, const char *name, const char
 enum ctl_exit client_call(const struct ctl_options *options, const char *method,
 			  const struct client_path *path, json_t *body, json_t **answer);
 
+/* "rollcall.conf:12: error: …" for one of the errors of a configuration that was refused. */
+void client_print_error(FILE *out, json_t *error);
+
 /* USER of the command line ("alice@example.com", "sip:alice@example.com", "alice" when one domain
  * is served) as "user@domain", malloc'd; errors are printed. */
 enum ctl_exit client_user(const struct ctl_options *options, char **user);

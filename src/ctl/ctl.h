@@ -27,6 +27,7 @@ enum ctl_format { CTL_TABLE, CTL_JSON, CTL_NDJSON, CTL_CSV };
 struct ctl_options {
 	enum ctl_format format;
 	bool quiet;
+	bool silent; /* calls say nothing of their failures: they are tried again */
 	bool yes;
 	bool help;
 	bool version;
@@ -44,6 +45,17 @@ struct ctl_options {
 	const char *may_register;
 	const char *display_name;
 	const char *on_duplicate;
+	const char *ip;
+	const char *agent;
+	const char *expires_before;
+	const char *by;
+	const char *wait;
+	const char *span; /* --for */
+	const char *comment;
+	bool origin;
+	bool now;
+	bool resume;
+	bool with_hashes;
 	bool all;
 	bool password_stdin;
 	bool dry_run;
@@ -80,6 +92,8 @@ void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Words for people on stderr, unless quiet. */
 void ctl_say(const struct ctl_options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The seconds of "90s", "10m", "1h" or "2d", at least 1; false, with an error about --option. */
+bool ctl_seconds(const char *option, const char *text, uint64_t *seconds);
 /* "did you mean": word is the nearest considered so far, NULL while none is near. */
 struct nearest {
 	const char *wanted;
@@ -93,7 +107,8 @@ bool ctl_confirm(const struct ctl_options *options, const char *question);
  * error, when there is none. */
 json_t *ctl_password(const struct ctl_options *options, const char *user);
 
-/* user.c, import.c, binding.c, status.c, database.c */
+/* user.c, export.c, import.c, binding.c, ban.c, cluster.c, control.c, ready.c, status.c,
+ * database.c */
 enum ctl_exit ctl_user_add(const struct ctl_options *options);
 enum ctl_exit ctl_user_list(const struct ctl_options *options);
 enum ctl_exit ctl_user_show(const struct ctl_options *options);
@@ -105,6 +120,20 @@ enum ctl_exit ctl_user_import(const struct ctl_options *options);
 enum ctl_exit ctl_binding_list(const struct ctl_options *options);
 enum ctl_exit ctl_binding_show(const struct ctl_options *options);
 enum ctl_exit ctl_binding_remove(const struct ctl_options *options);
+enum ctl_exit ctl_binding_stats(const struct ctl_options *options);
+enum ctl_exit ctl_user_export(const struct ctl_options *options);
+enum ctl_exit ctl_ban_list(const struct ctl_options *options);
+enum ctl_exit ctl_ban_add(const struct ctl_options *options);
+enum ctl_exit ctl_ban_remove(const struct ctl_options *options);
+enum ctl_exit ctl_node_list(const struct ctl_options *options);
+enum ctl_exit ctl_certificate_list(const struct ctl_options *options);
+enum ctl_exit ctl_config_check(const struct ctl_options *options);
+enum ctl_exit ctl_config_show(const struct ctl_options *options);
+enum ctl_exit ctl_reload(const struct ctl_options *options);
+enum ctl_exit ctl_log_level(const struct ctl_options *options);
+enum ctl_exit ctl_drain(const struct ctl_options *options);
+enum ctl_exit ctl_undrain(const struct ctl_options *options);
+enum ctl_exit ctl_ready(const struct ctl_options *options);
 enum ctl_exit ctl_status(const struct ctl_options *options);
 enum ctl_exit ctl_db_migrate(const struct ctl_options *options);
 enum ctl_exit ctl_db_status(const struct ctl_options *options);

@@ -1,7 +1,8 @@
 /*
  * user import: a first pass checks every row and writes those that are no good beside the file, a
  * second one sends batches. Columns: username, domain and either password or ha1_md5, ha1_sha256,
- * ha1_sha512_256; optional login, display_name, enabled, max_contacts, may_register.
+ * ha1_sha512_256; optional login, display_name, enabled, max_contacts, may_register. How far it
+ * came stands beside the file too, for --resume.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "client.h"
 #include "import.h"
 #include "import_row.h"
@@ -31,7 +33,53 @@ open_file(struct import *import)
 		ctl_error("%s is read twice and must be a regular file", import->path);
 		return false;
 	}
+	import->size = (uint64_t)entry.st_size;
 	return true;
+}
+
+/* --- where to go on --------------------------------------------------------------------- */
+
+/* "SIZE LINE": the octets of the file, and the last line whose row was stored. */
+static bool
+read_resume(struct import *import)
+{
+	char text[64] = "";
+	uint64_t size = 0, line = 0;
+	struct str first, second;
+	FILE *file = fopen(import->resume_path, "re");
+	if (file == NULL) {
+		ctl_error("%s: %s; there is nothing to resume", import->resume_path,
+			  strerror(errno));
+		return false;
+	}
+	bool read = fgets(text, sizeof(text), file) != NULL;
+	fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	if (!read || !str_cut(str_of(text), ' ', &first, &second) ||
+	    !str_to_u64(first, UINT64_MAX, &size) || !str_to_u64(second, SIZE_MAX, &line)) {
+		ctl_error("%s is no good; import from the start with --on-duplicate skip",
+			  import->resume_path);
+		return false;
+	}
+	if (size != import->size) {
+		ctl_error("%s has changed since; import from the start with --on-duplicate skip",
+			  import->path);
+		return false;
+	}
+	import->done_line = (size_t)line;
+	import->uncertain = true;
+	return true;
+}
+
+/* Without it an interrupted import can still be repeated from the start. */
+static void
+note_progress(struct import *import, size_t line)
+{
+	FILE *file = fopen(import->resume_path, "we");
+	if (file == NULL)
+		return;
+	fprintf(file, "%llu %zu\n", (unsigned long long)import->size, line);
+	fclose(file);
 }
 
 static void
@@ -52,9 +100,9 @@ reject(struct import *import, size_t line, json_t *row, const char *why)
 		return;
 	}
 	fprintf(import->rejects, "%zu,", line);
-	output_csv_cell(import->rejects, user == NULL ? "" : user);
+	csv_write_cell(import->rejects, user == NULL ? "" : user);
 	fputc(',', import->rejects);
-	output_csv_cell(import->rejects, why);
+	csv_write_cell(import->rejects, why);
 	fputc('\n', import->rejects);
 }
 
@@ -113,18 +161,22 @@ send_batch(struct import *import)
 	size_t count = json_array_size(import->batch);
 	if (count == 0)
 		return CTL_DONE;
-	json_t *body = json_pack("{s:s,s:O}", "on_duplicate", import->rule, "users", import->batch);
+	bool certain = !import->uncertain || strcmp(import->rule, "fail") != 0;
+	json_t *body = json_pack("{s:s,s:O}", "on_duplicate", certain ? import->rule : "skip",
+				 "users", import->batch);
 	client_path_start(&path, "users:batch");
 	enum ctl_exit code = client_call(import->options, "POST", &path, body, &answer);
 	json_decref(body);
 	if (code == CTL_DONE) {
 		count_results(import, json_object_get(answer, "results"));
 		import->sent += count;
+		import->uncertain = false;
+		note_progress(import, import->lines[count - 1]);
 		progress_show(&import->progress, import->sent);
 	} else {
-		ctl_error("stopped at line %zu; when that is mended say --on-duplicate skip to go "
-			  "on",
+		ctl_error("stopped at line %zu; when that is mended say --resume to go on",
 			  import->lines[0]);
+		note_progress(import, import->lines[0] - 1);
 	}
 	json_array_clear(import->batch);
 	import->batch_bytes = 0;
@@ -140,6 +192,11 @@ send_all(struct import *import)
 	enum ctl_exit code = CTL_DONE;
 	import->batch = json_array();
 	while (code == CTL_DONE && (row = next_row(import, &line, &bytes, false)) != NULL) {
+		if (line <= import->done_line) {
+			import->sent++;
+			json_decref(row);
+			continue;
+		}
 		import->lines[json_array_size(import->batch)] = line;
 		json_array_append_new(import->batch, row);
 		import->batch_bytes += bytes;
@@ -151,6 +208,8 @@ send_all(struct import *import)
 		code = send_batch(import);
 	json_decref(import->batch);
 	progress_end(&import->progress);
+	if (code == CTL_DONE)
+		unlink(import->resume_path);
 	return code;
 }
 
@@ -186,6 +245,8 @@ check_all(struct import *import)
 static enum ctl_exit
 check_then_send(struct import *import)
 {
+	if (import->options->resume && !read_resume(import))
+		return CTL_FAILED;
 	unlink(import->rejects_path); /* of the time before */
 	if (!check_all(import))
 		return CTL_FAILED;
@@ -226,7 +287,8 @@ ctl_user_import(const struct ctl_options *options)
 	import.rule = duplicate_rule(options);
 	if (import.rule == NULL)
 		return CTL_USAGE;
-	if (asprintf(&import.rejects_path, "%s.rejects", import.path) < 0)
+	if (asprintf(&import.rejects_path, "%s.rejects", import.path) < 0 ||
+	    asprintf(&import.resume_path, "%s.resume", import.path) < 0)
 		return CTL_FAILED;
 	if (open_file(&import))
 		code = check_then_send(&import);
@@ -235,5 +297,6 @@ ctl_user_import(const struct ctl_options *options)
 	if (import.rejects != NULL)
 		fclose(import.rejects);
 	free(import.rejects_path);
+	free(import.resume_path);
 	return code;
 }

@@ -26,6 +26,10 @@ struct import {
 	FILE *rejects;
 	char *rejects_path;
 	bool rejects_failed;
+	char *resume_path; /* says how far the file was sent, until all of it was */
+	uint64_t size;	   /* of the file */
+	size_t done_line;  /* rows up to here were sent by an earlier run */
+	bool uncertain;	   /* the next batch may have been stored already, its answer lost */
 	struct csv_reader reader;
 	struct import_columns columns;
 	size_t sent;

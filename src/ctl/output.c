@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/csv.h"
+#include "base/writer.h"
+
 #define LINE_WIDTH 100u
 
 /* Columns on the screen; UTF-8 continuation octets take none. */
@@ -65,7 +68,9 @@ make_cells(json_t *items, const struct column *columns, size_t count, char **cel
 		wide[i] = width(columns[i].title);
 	for (size_t row = 0; row < json_array_size(items); row++) {
 		for (size_t i = 0; i < count; i++) {
-			char *cell = columns[i].cell(json_array_get(items, row));
+			json_t *item = json_array_get(items, row);
+			char *cell = columns[i].cell != NULL ? columns[i].cell(item)
+							     : output_text(item, columns[i].key);
 			cells[row * count + i] = cell;
 			if (cell != NULL && width(cell) > wide[i])
 				wide[i] = width(cell);
@@ -97,26 +102,10 @@ print_table(json_t *items, const struct column *columns, size_t count)
 
 /* --- for programs --------------------------------------------------------------------- */
 
-void
-output_csv_cell(FILE *out, const char *text)
-{
-	bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL && text[1] != '\0';
-	if (strpbrk(text, ",\"\r\n") == NULL && !formula) {
-		fputs(text, out);
-		return;
-	}
-	fputs(formula ? "\"'" : "\"", out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
-}
-
 static void
-print_csv(json_t *items, const char *const *fields, bool first)
+print_csv(json_t *items, const struct listing *listing, bool first)
 {
+	const char *const *fields = listing->fields;
 	for (size_t i = 0; first && fields[i] != NULL; i++)
 		printf("%s%s", i == 0 ? "" : ",", fields[i]);
 	fputs(first ? "\r\n" : "", stdout);
@@ -129,7 +118,7 @@ print_csv(json_t *items, const char *const *fields, bool first)
 			char *text = json_is_null(value) ? NULL : output_text(item, fields[i]);
 			if (i > 0)
 				putchar(',');
-			output_csv_cell(stdout, text == NULL ? "" : text);
+			csv_write_cell(stdout, text == NULL ? "" : text);
 			free(text);
 		}
 		fputs("\r\n", stdout);
@@ -169,7 +158,7 @@ output_rows(enum ctl_format format, json_t *items, const struct listing *listing
 		json_array_foreach(items, index, item) print_json(item, JSON_COMPACT);
 		return;
 	case CTL_CSV:
-		print_csv(items, listing->fields, first);
+		print_csv(items, listing, first);
 		return;
 	case CTL_TABLE:
 		print_table(items, listing->columns, listing->column_count);
@@ -235,6 +224,20 @@ output_aor(json_t *item)
 	if (text != NULL && strncmp(text, "sip:", 4) == 0)
 		memmove(text, text + 4, strlen(text) - 3);
 	return text;
+}
+
+void
+output_count(char *out, size_t cap, int64_t count)
+{
+	char digits[24];
+	struct writer w = writer_on(out, cap - 1);
+	size_t len = (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)count);
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			writer_char(&w, ' ');
+		writer_char(&w, digits[i]);
+	}
+	out[w.len] = '\0';
 }
 
 void

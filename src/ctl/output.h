@@ -6,8 +6,9 @@
 struct column {
 	const char *title;
 	bool cut; /* may be shortened to fit 100 columns; identifying columns are not */
-	/* The cell's text; malloc'd. */
+	/* The cell's text; malloc'd. NULL: that of the member key. */
 	char *(*cell)(json_t *item);
+	const char *key;
 };
 #define COLUMNS_MAX 12u
 
@@ -22,15 +23,14 @@ struct listing {
 void output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first);
 /* One document, indented; used by --json. */
 void output_json(json_t *document);
-/* One cell: RFC 4180; one that a spreadsheet would take for a formula gets an apostrophe in front.
- */
-void output_csv_cell(FILE *out, const char *text);
 
 /* Text of a member for cells: strings as they are, lists comma-joined, null as "-"; whatever a
  * terminal would take for a command becomes "?". malloc'd. */
 char *output_text(json_t *item, const char *key);
 /* The same of "aor", without its scheme. */
 char *output_aor(json_t *item);
+/* "12 000", as people read it. */
+void output_count(char *out, size_t cap, int64_t count);
 /* "3d 02h", "48m", "12s" of seconds. */
 void output_duration(char *out, size_t cap, int64_t seconds);
 /* Seconds from a time "2026-03-04T11:15:02Z" to now. */

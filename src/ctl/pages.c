@@ -2,6 +2,7 @@
 #include "pages.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define PAGE 1000u
 #define TABLE_ROWS 1000u
@@ -14,6 +15,7 @@ struct walk {
 	json_t *token; /* of the next page; NULL at the end */
 	uint64_t left;
 	uint64_t shown;
+	json_int_t total; /* of all pages, about; 0: not told */
 };
 
 static bool
@@ -56,12 +58,13 @@ next_page(struct walk *walk, enum ctl_exit *code)
 		output_rows(walk->options->format, items, walk->listing, walk->shown == 0);
 	else
 		json_array_extend(walk->items, items);
+	walk->total = json_integer_value(json_object_get(page, "total_estimate"));
 	json_decref(walk->token);
 	walk->token = json_incref(json_object_get(page, "next_page_token"));
 	walk->shown += count;
 	walk->left -= count < walk->left ? count : walk->left;
 	json_decref(page);
-	return walk->token != NULL && walk->left > 0 && count > 0;
+	return walk->token != NULL && walk->left > 0; /* a page may be empty and not the last */
 }
 
 static void
@@ -80,6 +83,19 @@ print_whole(const struct walk *walk, const char *empty)
 	}
 }
 
+static void
+tell_more(const struct walk *walk)
+{
+	char shown[32], total[40] = "";
+	output_count(shown, sizeof(shown), (int64_t)walk->shown);
+	if (walk->total > (json_int_t)walk->shown) {
+		memcpy(total, " of ", 4);
+		output_count(total + 4, sizeof(total) - 4, walk->total);
+	}
+	ctl_say(walk->options, "%s%s shown; more: --limit N or --page-token %s", shown, total,
+		json_string_value(walk->token));
+}
+
 enum ctl_exit
 pages_print(const struct ctl_options *options, const struct client_path *list,
 	    const struct listing *listing, const char *empty)
@@ -95,9 +111,27 @@ pages_print(const struct ctl_options *options, const struct client_path *list,
 	if (code == CTL_DONE && !streams(&walk))
 		print_whole(&walk, empty);
 	if (code == CTL_DONE && walk.token != NULL)
-		ctl_say(options, "%llu shown; more: --limit N or --page-token %s",
-			(unsigned long long)walk.shown, json_string_value(walk.token));
+		tell_more(&walk);
 	json_decref(walk.items);
 	json_decref(walk.token);
 	return code;
+}
+
+enum ctl_exit
+pages_print_whole(const struct ctl_options *options, const struct client_path *list,
+		  const char *member, const struct listing *listing, const char *empty)
+{
+	json_t *answer;
+	enum ctl_exit code = client_call(options, "GET", list, NULL, &answer);
+	if (code != CTL_DONE)
+		return code;
+	json_t *items = json_object_get(answer, member);
+	if (options->format == CTL_JSON)
+		output_json(answer);
+	else if (options->format == CTL_TABLE && json_array_size(items) == 0)
+		ctl_say(options, "%s", empty);
+	else
+		output_rows(options->format, items, listing, true);
+	json_decref(answer);
+	return CTL_DONE;
 }

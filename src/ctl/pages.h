@@ -11,3 +11,7 @@
  */
 enum ctl_exit pages_print(const struct ctl_options *options, const struct client_path *list,
 			  const struct listing *listing, const char *empty);
+/* A list that comes whole, as a member of its document, which --json prints as it is. */
+enum ctl_exit pages_print_whole(const struct ctl_options *options, const struct client_path *list,
+				const char *member, const struct listing *listing,
+				const char *empty);

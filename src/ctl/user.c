@@ -8,27 +8,9 @@
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 static char *
-cell_login(json_t *item)
-{
-	return output_text(item, "login");
-}
-
-static char *
 cell_enabled(json_t *item)
 {
 	return strdup(json_is_true(json_object_get(item, "enabled")) ? "enabled" : "disabled");
-}
-
-static char *
-cell_algorithms(json_t *item)
-{
-	return output_text(item, "algorithms");
-}
-
-static char *
-cell_may_register(json_t *item)
-{
-	return output_text(item, "may_register");
 }
 
 static char *
@@ -41,9 +23,9 @@ cell_changed(json_t *item)
 }
 
 static const struct column columns[] = {
-	{ "USER", false, output_aor },	    { "LOGIN", false, cell_login },
-	{ "STATE", false, cell_enabled },   { "HASHES", false, cell_algorithms },
-	{ "CHANGED", false, cell_changed }, { "MAY REGISTER", true, cell_may_register },
+	{ "USER", false, output_aor, NULL },	  { "LOGIN", false, NULL, "login" },
+	{ "STATE", false, cell_enabled, NULL },	  { "HASHES", false, NULL, "algorithms" },
+	{ "CHANGED", false, cell_changed, NULL }, { "MAY REGISTER", true, NULL, "may_register" },
 };
 static const char *const fields[] = { "username",
 				      "domain",

@@ -243,8 +243,29 @@ certificate_clear(struct certificate *c)
 	*c = (struct certificate){ 0 };
 }
 
-int64_t
-certificate_not_after(const struct certificate *c)
+/* The digest of the digests: each certificate counts, and their order. */
+static void
+fingerprint(const struct certificate *c, unsigned char out[static TLS_FINGERPRINT_BYTES])
 {
-	return seconds_of(X509_get0_notAfter(c->leaf));
+	unsigned char both[2 * TLS_FINGERPRINT_BYTES] = { 0 };
+	for (int i = -1; i < sk_X509_num(c->chain); i++) {
+		const X509 *x = i < 0 ? c->leaf : sk_X509_value(c->chain, i);
+		X509_digest(x, EVP_sha256(), both + TLS_FINGERPRINT_BYTES, NULL);
+		EVP_Digest(both, sizeof(both), both, NULL, EVP_sha256(), NULL);
+	}
+	memcpy(out, both, TLS_FINGERPRINT_BYTES);
+}
+
+void
+certificate_describe(const struct certificate *c, struct tls_certificate_info *info)
+{
+	*info = (struct tls_certificate_info){
+		.name = c->section,
+		.not_before = seconds_of(X509_get0_notBefore(c->leaf)),
+		.not_after = seconds_of(X509_get0_notAfter(c->leaf)),
+		.chain_length = 1 + (size_t)sk_X509_num(c->chain),
+	};
+	common_name(X509_get_subject_name(c->leaf), info->subject, sizeof(info->subject));
+	common_name(X509_get_issuer_name(c->leaf), info->issuer, sizeof(info->issuer));
+	fingerprint(c, info->fingerprint);
 }

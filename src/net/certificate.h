@@ -43,8 +43,8 @@ bool certificate_read(struct certificate *certificate,
 		      const struct tls_certificate_settings *settings, int64_t now_s,
 		      struct complaint *complaint);
 void certificate_clear(struct certificate *certificate);
-/* Seconds since 1970. */
-int64_t certificate_not_after(const struct certificate *certificate);
+/* What there is to say of it. */
+void certificate_describe(const struct certificate *certificate, struct tls_certificate_info *info);
 
 /* --- names.c --- */
 

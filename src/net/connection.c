@@ -123,6 +123,7 @@ dismantle(struct connection *c)
 	fifo_stop(&c->message_deadline);
 	list_remove(&c->attend);
 	SSL_free(c->ssl);
+	served_front_release(c->front);
 	tls_server_release(c->tls);
 	close(c->watch.fd);
 	free(c->in);
@@ -141,7 +142,8 @@ bury(struct connection *c)
 	dismantle(c);
 	if (c->cause == CLOSE_PEER && !c->heard)
 		stats->probes++;
-	net->user->closed(net->user, &c->peer, c->cause);
+	if (c->admitted)
+		net->user->closed(net->user, &c->peer, c->cause);
 }
 
 void
@@ -161,21 +163,47 @@ connections_close(struct net *net)
 	fifo_close(&net->lingers);
 }
 
-static void
-start(struct connection *c, struct tls_server *const *tls)
+bool
+connection_admit(struct connection *c)
 {
-	struct net *net = c->net;
-	if (c->peer.transport == TRANSPORT_TLS) {
-		c->tls = tls_server_retain(*tls);
-		c->ssl = session_open(c->tls, c->watch.fd);
-		c->phase = PHASE_HANDSHAKE;
-		fifo_start(&net->handshakes, &c->deadline);
-		if (c->ssl == NULL)
-			connection_kill(c, CLOSE_ERROR);
-	} else {
+	struct net_user *user = c->net->user;
+	c->admitted = user->accept(user, c->peer.transport, &c->peer.source);
+	return c->admitted;
+}
+
+/* The deadline runs from the accept, whatever a load balancer had to say first. */
+void
+connection_start(struct connection *c)
+{
+	served_front_release(c->front);
+	c->front = NULL;
+	if (c->peer.transport != TRANSPORT_TLS) {
 		c->phase = PHASE_OPEN;
-		fifo_start(&net->firsts, &c->deadline);
+		return;
 	}
+	c->phase = PHASE_HANDSHAKE;
+	c->ssl = session_open(c->tls, c->watch.fd);
+	if (c->ssl == NULL)
+		connection_kill(c, CLOSE_ERROR);
+}
+
+/* A stranger before a guarded socket is heard until his first octet, as anywhere else: he may be a
+ * probe. A load balancer is nobody's client until it has named one. */
+static bool
+begin(struct connection *c, const struct served *from)
+{
+	bool guarded = front_guards(from, &c->peer.hop.ip);
+	bool speaks_for_others = guarded && front_trusts(from->front, &c->peer.hop.ip);
+	if (!speaks_for_others && !connection_admit(c))
+		return false;
+	c->phase = PHASE_FRONT;
+	if (guarded) {
+		c->front = from->front;
+		c->front->references++;
+	}
+	if (c->peer.transport == TRANSPORT_TLS)
+		c->tls = tls_server_retain(*from->tls);
+	return true;
 }
 
 struct connection *
@@ -190,20 +218,27 @@ connection_open(struct net *net, int fd, const struct served *from, const struct
 	c->watch = (struct watch){ .fd = fd, .ready = stream_ready };
 	c->peer = (struct peer){
 		.transport = from->transport,
+		.secure = from->transport == TRANSPORT_TLS ||
+			  (from->front != NULL && from->front->tls_offloaded),
 		.source = *source,
+		.hop = *source,
+		.dialled = local->ip,
 		.local = *local,
 	};
 	list_init(&c->attend);
 	if (!take_slot(net, c))
 		goto refused;
-	if (!net->user->accept(net->user, from->transport, source)) {
+	if (!begin(c, from)) {
 		leave_slot(c);
 		goto refused;
 	}
 	net->live++;
 	stats->connections_opened[c->peer.transport]++;
 	stats->connections_live[c->peer.transport]++;
-	start(c, from->tls);
+	fifo_start(from->transport == TRANSPORT_TLS ? &net->handshakes : &net->firsts,
+		   &c->deadline);
+	if (c->front == NULL)
+		connection_start(c);
 	connection_attend(c);
 	return c;
 refused:
@@ -283,7 +318,7 @@ connection_settle(struct connection *c)
 	move_on(c);
 	bool read = c->phase == PHASE_HANDSHAKE ? !c->tls_wants_write
 		    : c->phase == PHASE_OPEN	? !c->paused && !c->ended
-						: c->phase == PHASE_LINGERING;
+						: c->phase != PHASE_CLOSING;
 	bool write = c->tls_wants_write || !sent_all(c);
 	if (c->phase != PHASE_DEAD &&
 	    !loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write))

@@ -1,8 +1,10 @@
 /*
  * TLS handshakes as the loop sees them: bounded in one turn because each costs a signature, bounded
- * in time, counted and logged when they fail. A connection that said nothing was a probe, not a
- * failure.
+ * in time, counted and logged when they fail. A connection that said nothing, or that took our side
+ * of the handshake and left without an alert, was a probe and no failure.
  */
+#include <sys/socket.h>
+
 #include "base/log.h"
 #include "internal.h"
 #include "session.h"
@@ -17,7 +19,7 @@ log_failure(struct connection *c, enum reason reason, struct str words)
 	if (count == 0 || !log_begin(&line, LOG_LEVEL_NOTICE, "tls.failed"))
 		return;
 	log_word(&line, "reason", reason_word(reason));
-	log_endpoint(&line, "src", &c->peer.source);
+	peer_log(&line, &c->peer);
 	log_count(&line, count);
 	log_text(&line, "error", words);
 	log_end(&line);
@@ -31,10 +33,16 @@ count(const struct connection *c, enum stats_tls_result result)
 }
 
 static void
-failed(struct connection *c, enum reason reason, struct str words)
+count_failure(const struct connection *c, enum reason reason)
 {
 	count(c, TLS_RESULT_FAILED);
 	stats_outcome(reason, TRANSPORT_TLS, DOMAIN_OTHER);
+}
+
+static void
+failed(struct connection *c, enum reason reason, struct str words)
+{
+	count_failure(c, reason);
 	log_failure(c, reason, words);
 }
 
@@ -43,7 +51,18 @@ completed(struct connection *c)
 {
 	count(c, session_resumed(c->ssl) ? TLS_RESULT_RESUMED : TLS_RESULT_FULL);
 	c->phase = PHASE_OPEN;
+	c->heard = false; /* a handshake alone is what a probe does */
 	fifo_start(&c->net->firsts, &c->deadline);
+}
+
+/* OpenSSL has read the first octets of what it took for a record; the rest of the line waits. */
+static bool
+speaks_otherwise(struct connection *c)
+{
+	struct net *net = c->net;
+	ssize_t got = recv(c->watch.fd, net->scratch, SCRATCH_BYTES, MSG_PEEK | MSG_DONTWAIT);
+	return got > 0 &&
+	       net->user->foreign(net->user, &c->peer, (struct str){ net->scratch, (size_t)got });
 }
 
 static void
@@ -52,7 +71,10 @@ broken(struct connection *c)
 	char buf[256];
 	struct writer words = writer_on(buf, sizeof(buf));
 	enum reason reason = session_failure(c->ssl, &words);
-	failed(c, reason, writer_text(&words));
+	if (speaks_otherwise(c))
+		count_failure(c, reason);
+	else
+		failed(c, reason, writer_text(&words));
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
 }
 
@@ -74,6 +96,8 @@ handshake_step(struct connection *c)
 	case IO_AGAIN:
 		break;
 	case IO_END:
+		if (session_answered(c->ssl))
+			c->heard = false; /* it saw our certificate and left: a probe */
 		if (c->heard)
 			failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("connection closed by peer"));
 		connection_kill(c, CLOSE_PEER);
@@ -87,6 +111,9 @@ handshake_step(struct connection *c)
 void
 handshake_late(struct connection *c)
 {
-	failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
+	if (c->heard)
+		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
+	else
+		stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, TRANSPORT_TLS, DOMAIN_OTHER);
 	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
 }

@@ -22,8 +22,19 @@ struct served {
 	enum transport transport;
 	struct endpoint bound;
 	struct tls_server *const *tls;
+	struct served_front *front; /* NULL: none */
 	uint32_t slot;
 	uint32_t generation;
+};
+
+/* A copy of what net_front() was given; connections that came over it hold it too. */
+struct served_front {
+	unsigned references;
+	char *listener;
+	enum proxy_version proxy;
+	bool tls_offloaded;
+	struct ip_prefix *trusted;
+	size_t trusted_count;
 };
 
 struct connection_slot {
@@ -51,6 +62,7 @@ struct net {
 	bool accept_paused;	  /* said so in the log already */
 	uint32_t handshake_steps; /* left in this turn */
 	struct quiet tls_log;	  /* tls.failed */
+	struct quiet front_log;	  /* proxy.refused */
 	char *scratch;		  /* SCRATCH_BYTES; what a connection reads goes through here */
 };
 
@@ -83,6 +95,7 @@ void listeners_resume(struct timer *timer);
 /* --- connection.c: birth, look-up, state, end --- */
 
 enum connection_phase {
+	PHASE_FRONT, /* whoever stands in front must say for whom, or may not connect at all */
 	PHASE_HANDSHAKE,
 	PHASE_OPEN,
 	PHASE_CLOSING,	 /* hands nothing over any more, still sends what is owed */
@@ -98,6 +111,8 @@ struct connection {
 	enum close_cause cause;
 	struct ssl_st *ssl;
 	struct tls_server *tls;
+	struct served_front *front; /* while in PHASE_FRONT */
+	bool admitted;		    /* the user has accepted it and hears of its end */
 	struct list attend;
 	struct fifo_entry deadline;	    /* of its phase */
 	struct fifo_entry message_deadline; /* of a message that has begun */
@@ -112,7 +127,7 @@ struct connection {
 	bool paused;
 	bool resumed; /* hand over again what waits in in[] */
 	bool ended;   /* the peer sends nothing more */
-	bool heard;   /* it has sent something */
+	bool heard;   /* it has said something of its own */
 	bool seen_message;
 	bool tls_wants_write; /* TLS must write before it can go on reading */
 };
@@ -121,6 +136,10 @@ struct connection {
 struct connection *connection_open(struct net *net, int fd, const struct served *from,
 				   const struct endpoint *source, const struct endpoint *local);
 struct connection *connection_find(const struct net *net, const struct peer *peer);
+/* Asks the user; false when the connection may not be. */
+bool connection_admit(struct connection *connection);
+/* Goes on to the TLS handshake, or to the first message. */
+void connection_start(struct connection *connection);
 /* Has its turn end look at it. */
 void connection_attend(struct connection *connection);
 /* Begins to close after what is owed; the first cause stays. */
@@ -143,6 +162,8 @@ void stream_ready(struct watch *watch, bool readable, bool writable);
 void stream_resume(struct connection *connection);
 void stream_flush(struct connection *connection);
 bool stream_send(struct connection *connection, struct str octets);
+/* Keeps octets behind those that wait already. */
+void stream_keep_input(struct connection *connection, const char *octets, size_t len);
 /* Forgets octets that nobody will take. */
 void stream_forget_input(struct connection *connection);
 
@@ -152,3 +173,14 @@ void stream_forget_input(struct connection *connection);
 void handshake_step(struct connection *connection);
 /* The handshake took too long. */
 void handshake_late(struct connection *connection);
+
+/* --- front.c --- */
+
+void served_front_release(struct served_front *front);
+/* True when a connection begins with what front.c has to say about it. */
+bool front_guards(const struct served *served, const struct ip *hop);
+bool front_trusts(const struct served_front *front, const struct ip *hop);
+/* What has arrived on a connection in PHASE_FRONT. */
+void front_step(struct connection *connection);
+/* Takes the header off a datagram; false when it is to be dropped. */
+bool front_datagram(const struct served *served, struct peer *peer, struct str *octets);

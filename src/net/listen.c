@@ -87,7 +87,7 @@ welcome(struct served *served, int fd, const struct sockaddr_storage *from)
 	}
 	struct endpoint local = local_of(fd, served);
 	if (connection_open(net, fd, served, &source, &local) == NULL)
-		refuse(served->transport);
+		stats->connections_refused++; /* the user has counted why */
 }
 
 static bool

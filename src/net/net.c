@@ -134,6 +134,7 @@ net_unserve(struct net *net, int slot)
 	udp_flush(net);
 	loop_unwatch(net->loop, &served->watch);
 	net->served[slot] = NULL;
+	served_front_release(served->front);
 	loop_release(net->loop, served);
 }
 
@@ -164,6 +165,17 @@ net_shed(struct net *net, uint32_t count)
 		found++;
 	}
 	return found;
+}
+
+void
+net_kill_if(struct net *net, bool (*unwanted)(const struct peer *, void *), void *arg)
+{
+	for (uint32_t slot = 0; slot < net->slot_count; slot++) {
+		struct connection *connection = net->slots[slot].connection;
+		if (connection != NULL && connection->phase != PHASE_DEAD &&
+		    unwanted(&connection->peer, arg))
+			connection_kill(connection, CLOSE_UNWANTED);
+	}
 }
 
 void

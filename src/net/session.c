@@ -85,6 +85,12 @@ session_heard(SSL *ssl)
 }
 
 bool
+session_answered(SSL *ssl)
+{
+	return BIO_number_written(SSL_get_wbio(ssl)) > 0;
+}
+
+bool
 session_resumed(SSL *ssl)
 {
 	return SSL_session_reused(ssl) == 1;

@@ -25,6 +25,8 @@ enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *s
 void session_shut(SSL *ssl);
 /* True when the client has sent anything at all. */
 bool session_heard(SSL *ssl);
+/* True when our side of the handshake was sent. */
+bool session_answered(SSL *ssl);
 /* True when the handshake was shortened by a ticket. */
 bool session_resumed(SSL *ssl);
 /* Of a handshake that is complete; TLS_VERSION_NONE of one that is not. */

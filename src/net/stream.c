@@ -49,8 +49,8 @@ forget_output(struct connection *c)
 	c->out_sent = c->out_len = c->out_cap = 0;
 }
 
-static void
-append_input(struct connection *c, const char *octets, size_t len)
+void
+stream_keep_input(struct connection *c, const char *octets, size_t len)
 {
 	if (len == 0)
 		return;
@@ -66,7 +66,7 @@ static void
 keep_rest(struct connection *c, const char *octets, size_t len, size_t taken)
 {
 	if (c->in == NULL) {
-		append_input(c, octets + taken, len - taken);
+		stream_keep_input(c, octets + taken, len - taken);
 		return;
 	}
 	c->in_len = len - taken;
@@ -107,7 +107,7 @@ static void
 take(struct connection *c, const char *octets, size_t len)
 {
 	if (c->in_len > 0) {
-		append_input(c, octets, len);
+		stream_keep_input(c, octets, len);
 		octets = c->in;
 		len = c->in_len;
 	}
@@ -176,7 +176,9 @@ void
 stream_ready(struct watch *watch, bool readable, bool writable)
 {
 	struct connection *c = container_of(watch, struct connection, watch);
-	if (c->phase == PHASE_HANDSHAKE) {
+	if (c->phase == PHASE_FRONT) {
+		front_step(c);
+	} else if (c->phase == PHASE_HANDSHAKE) {
 		handshake_step(c);
 	} else if (c->phase == PHASE_LINGERING) {
 		discard_some(c);

@@ -358,9 +358,13 @@ tls_server_certificates(const struct tls_server *server, struct tls_certificate_
 			size_t capacity)
 {
 	for (size_t i = 0; i < server->count && i < capacity; i++)
-		info[i] = (struct tls_certificate_info){
-			.name = server->certificates[i].section,
-			.not_after = certificate_not_after(&server->certificates[i]),
-		};
+		certificate_describe(&server->certificates[i], &info[i]);
 	return server->count;
+}
+
+const char *
+tls_server_certificate_name(const struct tls_server *server, size_t certificate, size_t n)
+{
+	const struct certificate *c = &server->certificates[certificate];
+	return n < c->name_count ? c->names[n].text : NULL;
 }

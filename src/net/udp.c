@@ -146,10 +146,14 @@ hand_over(struct served *served, struct mmsghdr *header)
 		stats->udp_truncated++;
 		return;
 	}
-	if (!address_from_sockaddr(header->msg_hdr.msg_name, &peer.source))
+	if (!address_from_sockaddr(header->msg_hdr.msg_name, &peer.hop))
 		return;
 	find_local(&header->msg_hdr, &peer);
-	net->user->datagram(net->user, &peer, header->msg_hdr.msg_iov->iov_base, header->msg_len);
+	peer.source = peer.hop;
+	peer.dialled = peer.local.ip;
+	struct str octets = { header->msg_hdr.msg_iov->iov_base, header->msg_len };
+	if (front_datagram(served, &peer, &octets))
+		net->user->datagram(net->user, &peer, (char *)(uintptr_t)octets.p, octets.len);
 }
 
 static void
@@ -248,7 +252,7 @@ udp_send(struct net *net, struct served *served, const struct peer *peer,
 		memcpy(out->octets.iov_base, octets.p, octets.len);
 	datagrams->out_used += octets.len;
 	if (target == NULL)
-		target = &peer->source;
+		target = &peer->hop;
 	struct msghdr *header = &datagrams->out_headers[i].msg_hdr;
 	*header = (struct msghdr){
 		.msg_name = &out->to,

@@ -40,6 +40,19 @@ endpoint_text(const struct endpoint *endpoint, struct arena *arena)
 	return arena_copy(arena, writer_text(&w));
 }
 
+struct str
+registration_path(const struct registration *r)
+{
+	return r->policy->path == PATH_OFF ? STR("") : r->inspection.contacts.path;
+}
+
+static struct str
+relay_text(const struct origin *origin, struct arena *arena)
+{
+	return endpoint_equal(&origin->hop, &origin->source) ? STR("")
+							     : endpoint_text(&origin->hop, arena);
+}
+
 struct binding
 binding_of(const struct contact *contact, const struct registration *r, uint32_t requested_s,
 	   uint32_t granted_s)
@@ -57,9 +70,12 @@ binding_of(const struct contact *contact, const struct registration *r, uint32_t
 		.cseq = r->request->cseq,
 		.instance = contact->instance,
 		.user_agent = str_slice(agent, 0, SIP_MAX_USER_AGENT),
+		.path = registration_path(r),
 		.node = r->policy->node,
 		.transport = r->origin.transport,
+		.secure = r->origin.secure,
 		.source = endpoint_text(&r->origin.source, r->arena),
+		.peer = relay_text(&r->origin, r->arena),
 		.updated_ms = r->now_ms,
 	};
 }

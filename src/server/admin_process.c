@@ -1,7 +1,9 @@
 /* The admin process: HTTP beside the workers, a store of its own, and the sweep of expired
  * bindings. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "auth/digest.h"
@@ -13,6 +15,10 @@
 #define SWEEP_MS 5000u
 #define SWEEP_AGAIN_MS 50u
 #define CONNECTIONS 2u
+/* Where processors are scarce, phones come first: a listing waits for the workers, not they for it.
+ */
+#define NICENESS 10
+#define LEAVE_MS 1500u /* the database has so long to hear that the node has stopped */
 
 struct admin_process {
 	const struct launch *launch;
@@ -21,6 +27,10 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
+	struct timer look;	      /* at the files of the certificates */
+	int64_t certificates_changed; /* their newest modification time, seconds */
+	struct timer leave;
+	bool leaving;
 };
 
 static _Noreturn void
@@ -30,8 +40,38 @@ fail(const char *why)
 	exit(EXIT_FAILURE);
 }
 
+/* Built to see what the workers see, and thrown away: the keys do not stay here. */
 static void
-reload(struct admin_process *process, int fd)
+read_certificates(struct admin_process *process)
+{
+	char error[512];
+	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
+	process->certificates_changed = settings_tls_changed(process->config);
+	admin_certificates(process->admin, server, server == NULL ? error : "");
+	if (server != NULL)
+		tls_server_release(server);
+}
+
+static void
+look_at_certificates(struct timer *timer)
+{
+	struct admin_process *process = container_of(timer, struct admin_process, look);
+	if (settings_tls_changed(process->config) != process->certificates_changed)
+		read_certificates(process);
+	timer_start(process->loop, &process->look, process->config->tls.reload_interval,
+		    look_at_certificates);
+}
+
+static bool
+ask_master(void *arg, uint32_t id, const struct command *command)
+{
+	const struct admin_process *process = arg;
+	struct control_message message = { .verb = CONTROL_ASK, .id = id, .command = *command };
+	return control_send(process->control.watch.fd, &message, -1);
+}
+
+static void
+reload(struct admin_process *process, enum log_level level, int fd)
 {
 	struct config *fresh = process_read_config(fd, process->launch);
 	if (fresh == NULL)
@@ -39,7 +79,32 @@ reload(struct admin_process *process, int fd)
 	admin_configure(process->admin, fresh);
 	config_free(process->config);
 	process->config = fresh;
-	control_watch_log_setup(&process->control, fresh);
+	read_certificates(process);
+	process_log_setup(fresh);
+	log_set_level(level);
+}
+
+static void
+leave_due(struct timer *timer)
+{
+	loop_stop(container_of(timer, struct admin_process, leave)->loop);
+}
+
+static void
+left(void *arg)
+{
+	struct admin_process *process = arg;
+	loop_stop(process->loop);
+}
+
+static void
+leave(struct admin_process *process)
+{
+	if (process->leaving)
+		return;
+	process->leaving = true;
+	timer_start(process->loop, &process->leave, LEAVE_MS, leave_due);
+	admin_leave(process->admin, left, process);
 }
 
 static void
@@ -47,8 +112,13 @@ on_control(struct control_watch *control, const struct control_message *message,
 {
 	struct admin_process *process = container_of(control, struct admin_process, control);
 	if (message->verb == CONTROL_RELOAD)
-		reload(process, fd);
-	else if (message->verb == CONTROL_STOP || message->verb == CONTROL_STOP_NOW)
+		reload(process, message->level, fd);
+	else if (message->verb == CONTROL_REPORT)
+		admin_report(process->admin, message->id, message->outcome, fd);
+	else if (message->verb == CONTROL_STOP ||
+		 (message->verb == CONTROL_STOP_NOW && !process->leaving))
+		leave(process);
+	else if (message->verb == CONTROL_STOP_NOW)
 		loop_stop(process->loop);
 }
 
@@ -80,6 +150,10 @@ admin_main(const struct birth *birth)
 	char error[512];
 	stats_use(node_admin_page(birth->memory));
 	table_seed();
+	errno = 0;
+	if (nice(NICENESS) == -1 && errno != 0)
+		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",
+			    strerror(errno));
 	process.launch = birth->launch;
 	process.config = birth->config;
 	process.control.message = on_control;
@@ -97,10 +171,14 @@ admin_main(const struct birth *birth)
 		.listen_fd = birth->listen_fd,
 		.health_fds = birth->health_fds,
 		.health_count = birth->health_count,
+		.ask = ask_master,
+		.ask_arg = &process,
 	};
 	process.admin = admin_open(process.loop, &settings, error, sizeof(error));
 	if (process.admin == NULL)
 		fail(error);
+	read_certificates(&process);
+	look_at_certificates(&process.look);
 	loop_run(process.loop);
 	store_close(process.store);
 	admin_close(process.admin);

@@ -310,12 +310,11 @@ children_tell_workers(struct children *children, enum control_verb verb)
 }
 
 void
-children_tell(struct children *children, enum control_verb verb, int fd)
+children_tell(struct children *children, const struct control_message *message, int fd)
 {
-	struct control_message message = { .verb = verb };
 	for (uint32_t i = 0; i < children->worker_count; i++)
-		tell(&children->workers[i], &message, fd);
-	tell(&children->admin, &message, fd);
+		tell(&children->workers[i], message, fd);
+	tell(&children->admin, message, fd);
 }
 
 void

@@ -41,7 +41,7 @@ bool children_alive(const struct children *children);
 void children_kill(struct children *children);
 
 /* fd -1: none; otherwise it is passed on and stays the caller's. */
-void children_tell(struct children *children, enum control_verb verb, int fd);
+void children_tell(struct children *children, const struct control_message *message, int fd);
 void children_tell_workers(struct children *children, enum control_verb verb);
 void children_serve(struct children *children, const struct listening *item);
 void children_unserve(struct children *children, const struct listening *item);

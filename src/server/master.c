@@ -17,26 +17,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "children.h"
 #include "logfile.h"
-#include "process.h"
-#include "settings.h"
+#include "master.h"
+#include "notify.h"
 
 #define TURN_MS 200
 #define TURN_STARTING_MS 10
+#define DEBUG_PERIOD_S 600u
 #define STOP_EXTRA_MS 5000u /* beyond drain_timeout; then the children are killed */
-
-struct master {
-	const struct launch *launch;
-	struct config *config;
-	struct node_memory memory;
-	struct sockets sockets;
-	struct http_sockets http;
-	struct children children;
-	int signals;
-	bool stopping;
-	uint64_t stop_deadline_ms;
-};
 
 /* --- start ------------------------------------------------------------------------------- */
 
@@ -72,33 +60,27 @@ open_signals(struct master *master)
 	return master->signals >= 0;
 }
 
-static void
-warn(const char *sentence, void *arg)
-{
-	(void)arg;
-	log_message(LOG_LEVEL_WARNING, "tls.certificate", "%s", sentence);
-}
-
-/* A TLS side is built and thrown away: what would fail in the workers fails here first. */
+/* The first fault in error; warnings are logged. */
 static bool
-certificates_good(const struct config *config, char *error, size_t cap)
+files_good(struct master *master, char *error, size_t cap)
 {
-	struct tls_server *server = settings_tls(config, error, cap, warn, NULL);
-	if (server != NULL)
-		tls_server_release(server);
-	return server != NULL || error[0] == '\0';
-}
-
-/* Children that cannot read what they need would die and be replaced for ever. */
-static bool
-files_good(const struct config *config, char *error, size_t cap)
-{
-	struct store_settings store;
-	char password[256], application[96];
-	bool good = certificates_good(config, error, cap) &&
-		    settings_store(&store, config, 1, password, sizeof(password), application,
-				   sizeof(application), error, cap);
-	explicit_bzero(password, sizeof(password));
+	struct memo memo;
+	struct str fields[MEMO_FIELDS_MAX];
+	size_t len = 0;
+	memo_open(&memo);
+	bool good = files_judge(master->config, &master->marks, &memo);
+	int fd = memo_close(&memo);
+	char *text = fd < 0 ? NULL : memo_read(fd, &len);
+	struct str rest = { text, len };
+	snprintf(error, cap, "out of memory");
+	while (text != NULL && memo_next(&rest, fields)) {
+		if (str_eq(fields[0], STR("error")))
+			snprintf(error, cap, "%.*s", STR_ARG(fields[3]));
+		else
+			log_message(LOG_LEVEL_WARNING, "tls.certificate", "%.*s",
+				    STR_ARG(fields[3]));
+	}
+	free(text);
 	return good;
 }
 
@@ -136,9 +118,10 @@ start(struct master *master, char *error, size_t cap)
 	snprintf(node->name, sizeof(node->name), "%s", config->server.name);
 	node->started_ms = node->loaded_ms = clock_real_ms();
 	node->master_pid = getpid();
+	node->log_level = (int32_t)config->log.level;
 	label_domains(node, config);
 	stats_use(node_master_page(&master->memory));
-	if (!files_good(config, error, cap) || !open_sip_sockets(master, error, cap) ||
+	if (!files_good(master, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))
 		return false;
 	if (!open_signals(master)) {
@@ -158,65 +141,57 @@ open_log(const struct config *config, char *error, size_t cap)
 	return fd >= 0;
 }
 
+/* --- log level --------------------------------------------------------------------------- */
+
+static void
+set_level(struct master *master, enum log_level level)
+{
+	struct control_message message = { .verb = CONTROL_LOG_LEVEL, .level = level };
+	log_set_level(level);
+	master->memory.node->log_level = (int32_t)level;
+	children_tell(&master->children, &message, -1);
+}
+
+void
+master_log_level(struct master *master, enum log_level level, uint32_t seconds)
+{
+	master->level_changed = level != master->config->log.level;
+	master->level_until_ms = 0;
+	master->memory.node->log_until_ms = 0;
+	if (master->level_changed && seconds > 0) {
+		master->level_until_ms = clock_monotonic_ms() + seconds * 1000ull;
+		master->memory.node->log_until_ms = clock_real_ms() + seconds * 1000ll;
+	}
+	set_level(master, level);
+}
+
+/* A level that was asked for outlives a reload; the configured one is what it goes back to. */
+static void
+log_level_configured(struct master *master, const struct config *config)
+{
+	enum log_level level = log_get_level();
+	process_log_setup(config);
+	if (master->level_changed)
+		log_set_level(level);
+	master->memory.node->log_level = (int32_t)log_get_level();
+}
+
+static void
+toggle_debug(struct master *master)
+{
+	bool debugging = master->level_changed && log_get_level() == LOG_LEVEL_DEBUG;
+	master_log_level(master, debugging ? master->config->log.level : LOG_LEVEL_DEBUG,
+			 DEBUG_PERIOD_S);
+}
+
+static void
+end_log_level(struct master *master)
+{
+	if (master->level_until_ms != 0 && clock_monotonic_ms() >= master->level_until_ms)
+		master_log_level(master, master->config->log.level, 0);
+}
+
 /* --- reload ------------------------------------------------------------------------------ */
-
-/* The effective configuration as a file in memory, which every child reads: all see the same text,
- * or none. */
-static int
-config_to_memory(const struct config *config)
-{
-	int fd = memfd_create("rollcall-configuration", MFD_CLOEXEC);
-	FILE *out = fd < 0 ? NULL : fdopen(dup(fd), "w");
-	if (out == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	config_print(config, out);
-	bool written = fflush(out) == 0 && !ferror(out);
-	fclose(out);
-	if (!written) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* A bind that is narrowed or widened meets our own sockets on its port. */
-static bool
-port_served(const struct sockets *old, const struct listening *item)
-{
-	for (size_t i = 0; i < old->count; i++)
-		if (old->items[i].transport == item->transport &&
-		    old->items[i].bound.ip.family == item->bound.ip.family &&
-		    old->items[i].bound.port == item->bound.port && old->items[i].open)
-			return true;
-	return false;
-}
-
-/* Sockets that are in the new plan and not in the old one are opened; all or none. Those in both
- * are taken over. */
-static bool
-open_added(struct sockets *plan, const struct sockets *old, uint32_t workers, char *error,
-	   size_t cap)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		struct listening *item = &plan->items[i];
-		const struct listening *before = sockets_find(old, item);
-		if (before != NULL) {
-			memcpy(item->fds, before->fds, sizeof(item->fds));
-			item->open = before->open;
-			continue;
-		}
-		if (listening_open(item, workers, port_served(old, item), error, cap))
-			continue;
-		while (i-- > 0)
-			if (sockets_find(old, &plan->items[i]) == NULL)
-				listening_close(&plan->items[i], workers);
-		return false;
-	}
-	return true;
-}
 
 static void
 tell_sockets(struct master *master, const struct sockets *plan)
@@ -235,135 +210,174 @@ tell_sockets(struct master *master, const struct sockets *plan)
 }
 
 static void
-refuse_reload(const char *why)
+apply(struct master *master, struct reload *fresh)
 {
-	stats->config_reloads[RELOADED_REFUSED]++;
-	process_log_lines(LOG_LEVEL_ERROR, "reload",
-			  "reload refused, still running the previous configuration: ", why);
-}
-
-/* What needs a restart keeps its value: the number of workers is part of the sockets and of the
- * shared memory. */
-static void
-report_restart(const struct config *old, struct config *fresh)
-{
-	char *keys = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&keys, &len);
-	if (out == NULL)
-		return;
-	size_t count = config_needs_restart(old, fresh, out);
-	fclose(out);
-	for (char *c = keys; c != NULL && *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ' ';
-	if (count > 0)
-		log_message(LOG_LEVEL_WARNING, "reload", "these take effect after a restart: %s",
-			    keys);
-	free(keys);
-}
-
-static void
-apply(struct master *master, struct config *fresh, struct sockets *plan, int text, int log)
-{
-	report_restart(master->config, fresh);
-	logfile_use(&master->children, log);
-	fresh->server.workers = master->memory.node->worker_count;
-	label_domains(master->memory.node, fresh);
-	children_tell(&master->children, CONTROL_RELOAD, text);
-	tell_sockets(master, plan);
+	log_level_configured(master, fresh->config);
+	struct control_message message = { .verb = CONTROL_RELOAD, .level = log_get_level() };
+	logfile_use(&master->children, fresh->log);
+	label_domains(master->memory.node, fresh->config);
+	children_tell(&master->children, &message, fresh->text);
+	tell_sockets(master, &fresh->plan);
+	close(fresh->text);
 	sockets_free(&master->sockets);
-	config_free(master->config);
-	master->sockets = *plan;
-	master->config = fresh;
+	certificate_marks_free(&master->marks);
+	if (master->config != master->boot)
+		config_free(master->config);
+	master->sockets = fresh->plan;
+	master->marks = fresh->marks;
+	master->config = fresh->config;
 	master->memory.node->loaded_ms = clock_real_ms();
-	stats->config_reloads[RELOADED_APPLIED]++;
-	process_log_setup(fresh);
-	log_message(LOG_LEVEL_NOTICE, "reload", "configuration applied");
 }
 
-static struct config *
-load_again(const struct launch *launch, char *error, size_t cap)
+bool
+master_reload(struct master *master, bool check, struct memo *memo)
 {
-	char *errors = NULL;
+	struct running running = { .config = master->config,
+				   .sockets = &master->sockets,
+				   .marks = &master->marks,
+				   .workers = master->memory.node->worker_count };
+	struct reload fresh;
+	struct config *config = config_load_memo(master->launch, memo);
+	if (config == NULL)
+		return false;
+	reload_prepare(&fresh, config, &running, check, memo);
+	if (!fresh.good)
+		return false;
+	if (check)
+		reload_forget(&fresh);
+	else
+		apply(master, &fresh);
+	return true;
+}
+
+int
+master_reload_logged(struct master *master, bool *good)
+{
+	struct memo memo;
 	size_t len = 0;
-	FILE *sink = open_memstream(&errors, &len);
-	if (sink == NULL)
-		return NULL;
-	struct config *fresh =
-		config_load(launch->config_path, launch->overrides, launch->override_count, sink);
-	fclose(sink);
-	/* A line of the log for what are lines on a terminal. */
-	while (len > 0 && errors[len - 1] == '\n')
-		errors[--len] = '\0';
-	for (char *c = errors; *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ';';
-	snprintf(error, cap, "%s", fresh == NULL ? errors : "");
-	free(errors);
-	return fresh;
+	bool ready = master->memory.node->serving;
+	if (ready)
+		notify_reloading();
+	memo_open(&memo);
+	*good = master_reload(master, false, &memo);
+	stats->config_reloads[*good ? RELOADED_APPLIED : RELOADED_REFUSED]++;
+	int fd = memo_close(&memo);
+	int copy = fd < 0 ? -1 : dup(fd);
+	char *text = copy < 0 ? NULL : memo_read(copy, &len);
+	reload_log(text == NULL ? "" : text, len, *good);
+	free(text);
+	if (ready)
+		notify_ready(master->phase == PHASE_SERVING ? "serving" : "draining");
+	return fd;
 }
 
-static void
-reload(struct master *master)
-{
-	char error[2048];
-	struct sockets plan = { 0 };
-	int text = -1, log;
-	struct config *fresh = load_again(master->launch, error, sizeof(error));
-	if (fresh == NULL) {
-		refuse_reload(error);
-		return;
-	}
-	if (!files_good(fresh, error, sizeof(error)))
-		goto refused;
-	if (!sockets_plan(&plan, fresh) || (text = config_to_memory(fresh)) < 0) {
-		snprintf(error, sizeof(error), "out of memory");
-		goto refused;
-	}
-	if ((log = logfile_open(fresh->log.file, error, sizeof(error))) < 0)
-		goto refused;
-	if (!open_added(&plan, &master->sockets, master->memory.node->worker_count, error,
-			sizeof(error))) {
-		if (log != STDERR_FILENO)
-			close(log);
-		goto refused;
-	}
-	apply(master, fresh, &plan, text, log);
-	close(text);
-	return;
-refused:
-	refuse_reload(error);
-	if (text >= 0)
-		close(text);
-	sockets_free(&plan);
-	config_free(fresh);
-}
-
-/* --- life -------------------------------------------------------------------------------- */
+/* --- draining and stopping --------------------------------------------------------------- */
 
 /* With the master's copies closed too nobody queues up for an answer that will not come. */
 static void
-close_sip_sockets(struct master *master)
+close_listeners(struct master *master, enum control_verb verb)
 {
+	if (master->phase == PHASE_STOPPING)
+		return;
+	master->phase = PHASE_STOPPING;
+	notify_stopping("draining, the listeners are closed");
+	children_tell_workers(&master->children, verb);
 	for (size_t i = 0; i < master->sockets.count; i++)
 		listening_close(&master->sockets.items[i], master->memory.node->worker_count);
 }
 
+/* The point of no return. */
 static void
-stop(struct master *master)
+end_delay(struct master *master)
 {
-	if (master->stopping) {
-		children_tell(&master->children, CONTROL_STOP_NOW, -1);
+	log_message(LOG_LEVEL_NOTICE, "drain",
+		    "listeners closed; connections are closed over %llu s",
+		    (unsigned long long)master->config->health.drain_spread / 1000);
+	close_listeners(master, CONTROL_STOP);
+}
+
+void
+master_drain(struct master *master, bool now)
+{
+	struct node *node = master->memory.node;
+	if (master->phase == PHASE_SERVING) {
+		log_message(LOG_LEVEL_NOTICE, "drain",
+			    "not ready; listeners close in %llu s, a second TERM stops at once",
+			    (unsigned long long)(now ? 0 : master->config->health.drain_delay) /
+				    1000);
+		notify_status("draining, still serving");
+		master->phase = PHASE_DRAINING;
+		node->drain_began_ms = clock_monotonic_ms();
+		node->stopping = true;
+		children_tell_workers(&master->children, CONTROL_DRAIN);
+	}
+	if (master->phase == PHASE_DRAINING && now)
+		end_delay(master);
+}
+
+bool
+master_undrain(struct master *master)
+{
+	struct node *node = master->memory.node;
+	if (master->phase == PHASE_STOPPING)
+		return false;
+	if (master->phase == PHASE_DRAINING) {
+		log_message(LOG_LEVEL_NOTICE, "drain", "called off; ready again");
+		notify_status("serving");
+		master->phase = PHASE_SERVING;
+		node->stopping = false;
+		node->drain_began_ms = 0;
+		children_tell_workers(&master->children, CONTROL_UNDRAIN);
+	}
+	return true;
+}
+
+static void
+terminate(struct master *master)
+{
+	if (master->phase == PHASE_SERVING) {
+		master_drain(master, false);
 		return;
 	}
-	log_message(LOG_LEVEL_NOTICE, "drain", "draining; a second signal stops at once");
-	master->stopping = true;
-	master->memory.node->stopping = true;
-	master->stop_deadline_ms =
-		clock_monotonic_ms() + master->config->health.drain_timeout + STOP_EXTRA_MS;
-	children_tell_workers(&master->children, CONTROL_STOP);
-	close_sip_sockets(master);
+	log_message(LOG_LEVEL_NOTICE, "stop", "a second signal: at once");
+	struct control_message message = { .verb = CONTROL_STOP_NOW };
+	children_tell(&master->children, &message, -1);
+	close_listeners(master, CONTROL_STOP_NOW);
+}
+
+/* How long drain_delay still is. */
+static uint64_t
+delay_left_ms(const struct master *master)
+{
+	uint64_t spent = clock_monotonic_ms() - master->memory.node->drain_began_ms;
+	uint64_t delay = master->config->health.drain_delay;
+	return spent < delay ? delay - spent : 0;
+}
+
+/* True when nobody is left. */
+static bool
+stopped(struct master *master)
+{
+	uint64_t spent = clock_monotonic_ms() - master->memory.node->drain_began_ms;
+	struct control_message stop = { .verb = CONTROL_STOP };
+	if (!children_workers_alive(&master->children))
+		children_tell(&master->children, &stop, -1);
+	if (spent > master->config->health.drain_timeout + STOP_EXTRA_MS)
+		children_kill(&master->children);
+	return !children_alive(&master->children);
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void
+hang_up(struct master *master)
+{
+	bool good;
+	if (master->phase == PHASE_STOPPING)
+		return;
+	int memo = master_reload_logged(master, &good);
+	if (memo >= 0)
+		close(memo);
 }
 
 static void
@@ -374,33 +388,21 @@ take_signals(struct master *master)
 		switch (info.ssi_signo) {
 		case SIGTERM:
 		case SIGINT:
-			stop(master);
+			terminate(master);
 			break;
 		case SIGHUP:
-			if (!master->stopping)
-				reload(master);
+			hang_up(master);
 			break;
 		case SIGUSR1:
 			logfile_reopen(&master->children, master->config->log.file);
 			break;
 		case SIGUSR2:
-			children_tell(&master->children, CONTROL_DEBUG, -1);
+			toggle_debug(master);
 			break;
 		default: /* SIGCHLD is looked after in every turn */
 			break;
 		}
 	}
-}
-
-/* True when nobody is left. */
-static bool
-stopped(struct master *master)
-{
-	if (!children_workers_alive(&master->children))
-		children_tell(&master->children, CONTROL_STOP, -1);
-	if (clock_monotonic_ms() > master->stop_deadline_ms)
-		children_kill(&master->children);
-	return !children_alive(&master->children);
 }
 
 /* The first start is finished when every worker has been ready once. */
@@ -411,10 +413,38 @@ note_serving(struct master *master)
 	bool all = true;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		all = all && master->memory.pages[i].ready != 0;
-	if (all && !node->serving && !master->stopping)
+	/* The admin process too, so that a node that is ready can be asked. */
+	if (master->config->health.fail_on_database)
+		all = all && node_admin_page(&master->memory)->db_lanes[LINK_UP] > 0;
+	if (all && !node->serving && master->phase == PHASE_SERVING) {
 		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
-	if (master->stopping || all)
-		node->serving = !master->stopping;
+		notify_ready("serving");
+		node->serving = true;
+	}
+	if (master->phase == PHASE_STOPPING)
+		node->serving = false;
+}
+
+/* Sleeps until a signal, a question of the admin process, or the next thing to look after. */
+static void
+wait_for_work(struct master *master)
+{
+	uint64_t most = master->memory.node->serving ? TURN_MS : TURN_STARTING_MS;
+	struct child *admin = &master->children.admin;
+	struct pollfd wait[] = { { .fd = master->signals, .events = POLLIN },
+				 { .fd = admin->pid == 0 ? -1 : admin->control,
+				   .events = POLLIN } };
+	if (master->phase == PHASE_DRAINING && delay_left_ms(master) < most)
+		most = delay_left_ms(master);
+	poll(wait, 2, (int)most);
+}
+
+/* The verdict of /livez. */
+static bool
+loops_turn(const struct master *master)
+{
+	return node_stuck_worker(&master->memory, clock_monotonic_ms()) ==
+	       master->memory.node->worker_count;
 }
 
 static void
@@ -431,15 +461,19 @@ run(struct master *master)
 	for (;;) {
 		birth.config = master->config;
 		birth.sockets = &master->sockets;
-		if (!master->stopping)
+		if (master->phase != PHASE_STOPPING)
 			children_keep(&master->children, &birth, master->signals);
 		note_serving(master);
-		struct pollfd wait = { .fd = master->signals, .events = POLLIN };
-		poll(&wait, 1, master->memory.node->serving ? TURN_MS : TURN_STARTING_MS);
+		wait_for_work(master);
 		take_signals(master);
-		children_reap(&master->children, master->stopping);
+		commands_take(master);
+		end_log_level(master);
+		if (master->phase == PHASE_DRAINING && delay_left_ms(master) == 0)
+			end_delay(master);
+		children_reap(&master->children, master->phase == PHASE_STOPPING);
 		children_watchdog(&master->children, clock_monotonic_ms());
-		if (master->stopping && stopped(master))
+		notify_watchdog(loops_turn(master), clock_monotonic_ms());
+		if (master->phase == PHASE_STOPPING && stopped(master))
 			return;
 	}
 }
@@ -450,7 +484,8 @@ master_main(const struct launch *launch, struct config *config)
 	static struct master master;
 	char error[1024];
 	master.launch = launch;
-	master.config = config;
+	master.config = master.boot = config;
+	notify_open();
 	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
@@ -463,10 +498,14 @@ master_main(const struct launch *launch, struct config *config)
 	children_init(&master.children, &master.memory);
 	log_message(LOG_LEVEL_NOTICE, "start", "rollcalld %s, %u workers", ROLLCALL_VERSION,
 		    config->server.workers);
+	notify_status("starting: waiting for the workers and their database");
 	run(&master);
 	http_sockets_close(&master.http, master.config);
 	sockets_free(&master.sockets);
-	config_free(master.config);
+	certificate_marks_free(&master.marks);
+	if (master.config != master.boot)
+		config_free(master.config);
+	config_free(master.boot);
 	log_message(LOG_LEVEL_NOTICE, "stop", "stopped");
 	return EXIT_SUCCESS;
 }

@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEBUG_PERIOD_MS (10u * 60 * 1000)
-
 /* systemd names device and inode of the journal's socket; stderr may have been sent elsewhere
  * since. */
 static bool
@@ -84,37 +82,6 @@ process_read_config(int fd, const struct launch *launch)
 }
 
 static void
-end_debug(struct timer *timer)
-{
-	struct control_watch *watch = container_of(timer, struct control_watch, debug_end);
-	log_set_level(watch->level_before);
-	watch->debugging = false;
-}
-
-void
-control_watch_log_setup(struct control_watch *watch, const struct config *config)
-{
-	process_log_setup(config);
-	watch->level_before = config->log.level;
-	if (watch->debugging)
-		log_set_level(LOG_LEVEL_DEBUG);
-}
-
-static void
-toggle_debug(struct control_watch *watch)
-{
-	if (watch->debugging) {
-		timer_stop(&watch->debug_end);
-		end_debug(&watch->debug_end);
-		return;
-	}
-	watch->level_before = log_get_level();
-	watch->debugging = true;
-	log_set_level(LOG_LEVEL_DEBUG);
-	timer_start(watch->loop, &watch->debug_end, DEBUG_PERIOD_MS, end_debug);
-}
-
-static void
 control_ready(struct watch *base, bool readable, bool writable)
 {
 	struct control_watch *watch = container_of(base, struct control_watch, watch);
@@ -131,8 +98,8 @@ control_ready(struct watch *base, bool readable, bool writable)
 			watch->closed(watch);
 			return;
 		case CONTROL_MESSAGE:
-			if (message.verb == CONTROL_DEBUG)
-				toggle_debug(watch);
+			if (message.verb == CONTROL_LOG_LEVEL)
+				log_set_level(message.level);
 			else if (message.verb == CONTROL_LOG && fd >= 0)
 				log_output(fd);
 			else

@@ -49,17 +49,12 @@ struct config *process_read_config(int fd, const struct launch *launch);
 struct control_watch {
 	struct watch watch;
 	struct loop *loop;
-	struct timer debug_end;
-	enum log_level level_before;
-	bool debugging;
-	/* Every message but CONTROL_DEBUG and CONTROL_LOG, done here; closed when the master is
-	 * gone. fd as in control_receive(). */
+	/* Every message but CONTROL_LOG_LEVEL and CONTROL_LOG, which are done here; closed when the
+	 * master is gone. fd as in control_receive(). */
 	void (*message)(struct control_watch *watch, const struct control_message *message, int fd);
 	void (*closed)(struct control_watch *watch);
 };
 bool control_watch_open(struct control_watch *watch, struct loop *loop, int fd);
-/* process_log_setup() after a reload: debugging goes on until its time is over. */
-void control_watch_log_setup(struct control_watch *watch, const struct config *config);
 
 /* Never return. */
 _Noreturn void worker_main(const struct birth *birth);

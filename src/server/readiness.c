@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/node.h"
 #include "requests.h"
 
 #define OVER_MS 1000u	   /* without overload: the log says that it is over */
@@ -71,10 +72,8 @@ registers_refused(const struct requests *all)
 }
 
 static enum reason
-options_refused(const struct requests *all)
+verdict(const struct requests *all)
 {
-	if (all->draining)
-		return REASON_DRAINING;
 	bool starting = store_state(all->store) == STORE_CONNECTING ||
 			store_nonce_keys(all->store)->count == 0;
 	bool gone = store_down_ms(all->store) > all->settings.db_grace_ms;
@@ -83,11 +82,28 @@ options_refused(const struct requests *all)
 	return all->overloaded ? REASON_OVERLOADED : REASON_NONE;
 }
 
+/* That of /readyz, from the same memory: a probe by OPTIONS and one by HTTP hear the same. Why it
+ * is no, our own state tells best. */
+static enum reason
+node_verdict(const struct requests *all)
+{
+	enum reason own = verdict(all);
+	if (all->draining)
+		return REASON_DRAINING;
+	if (all->node == NULL)
+		return own;
+	if (node_ready(all->node, loop_now_ms(all->loop)))
+		return REASON_NONE;
+	if (all->node->node->stopping)
+		return REASON_DRAINING;
+	return own == REASON_NONE ? REASON_OVERLOADED : own;
+}
+
 struct readiness
 readiness_now(struct requests *all)
 {
 	note_overload(all);
-	struct readiness readiness = { .options = options_refused(all),
+	struct readiness readiness = { .options = node_verdict(all),
 				       .registers = registers_refused(all) };
 	if (readiness.options != REASON_NONE || readiness.registers != REASON_NONE)
 		random_bytes(&readiness.random, sizeof(readiness.random));
@@ -98,5 +114,5 @@ bool
 requests_ready(struct requests *requests)
 {
 	note_overload(requests);
-	return options_refused(requests) == REASON_NONE;
+	return verdict(requests) == REASON_NONE;
 }

@@ -22,7 +22,7 @@ note_maddr(const struct request *rq)
 	if (str_empty(rq->message.via.maddr) ||
 	    !log_begin(&line, LOG_LEVEL_DEBUG, "via.maddr_ignored"))
 		return;
-	log_endpoint(&line, "src", &rq->peer.source);
+	peer_log(&line, &rq->peer);
 	log_text(&line, "maddr", rq->message.via.maddr);
 	log_end(&line);
 }
@@ -47,7 +47,8 @@ reply_octets(struct request *rq, struct str octets)
 		return peer_send(all->net, &rq->peer, NULL, octets);
 	struct endpoint target = sip_via_response_target(&rq->message.via, &rq->peer.source);
 	note_maddr(rq);
-	return peer_send(all->net, &rq->peer, &target, octets);
+	/* A load balancer knows which client its own address stands for; we could not reach it. */
+	return peer_send(all->net, &rq->peer, peer_relayed(&rq->peer) ? NULL : &target, octets);
 }
 
 /* SEC-26.1.5-1: whoever forges a source gets no lever out of us. */

@@ -51,7 +51,7 @@ log_outcome(const struct request *rq, enum log_level level, const char *event, e
 	const struct registration *r = &rq->registration;
 	bool found;
 	log_word(&line, "reason", reason_word(reason));
-	log_endpoint(&line, "src", &rq->peer.source);
+	peer_log(&line, &rq->peer);
 	log_word(&line, "transport", transport_word(rq->peer.transport));
 	log_number(&line, "status", r->answer.status);
 	log_count(&line, count);
@@ -105,6 +105,7 @@ void
 report_answer(struct requests *all, const struct request *rq, enum reason reason)
 {
 	count(all, rq, reason);
+	limits_failure(all->limits, rq->peer.transport, &rq->peer.source.ip, reason);
 	switch (kind_of(reason)) {
 	case KIND_SILENT:
 		return;
@@ -135,13 +136,13 @@ report_silence(const struct peer *peer, enum reason reason)
 	if (reason == REASON_NONE || !log_begin(&line, LOG_LEVEL_DEBUG, "request.dropped"))
 		return;
 	log_word(&line, "reason", reason_word(reason));
-	log_endpoint(&line, "src", &peer->source);
+	peer_log(&line, peer);
 	log_word(&line, "transport", transport_word(peer->transport));
 	log_end(&line);
 }
 
 /* A health check that was pointed at the wrong port looks for ever like a dead server. */
-void
+bool
 report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 {
 	struct str first, rest;
@@ -149,17 +150,42 @@ report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 	uint64_t now_ms = loop_now_ms(all->loop);
 	char words[160];
 	str_cut(octets, '\n', &first, &rest);
-	if (memmem(first.p, first.len, " HTTP/", 6) == NULL ||
-	    (all->http_told_ms != 0 && now_ms - all->http_told_ms < HTTP_TOLD_MS))
-		return;
+	if (memmem(first.p, first.len, " HTTP/", 6) == NULL)
+		return false;
+	if (all->http_told_ms != 0 && now_ms - all->http_told_ms < HTTP_TOLD_MS)
+		return true;
 	all->http_told_ms = now_ms;
 	if (!log_begin(&line, LOG_LEVEL_NOTICE, "request.foreign"))
-		return;
+		return true;
 	struct writer w = writer_on(words, sizeof(words));
 	writer_text_z(&w, "HTTP request on sip listener from ");
 	ip_write(&w, &peer->source.ip);
-	writer_text_z(&w, "; point the health check at port 8081 /readyz");
-	log_endpoint(&line, "src", &peer->source);
+	writer_printf(&w, "; point the health check at port %u /readyz", all->settings.health_port);
+	peer_log(&line, peer);
+	log_text(&line, "message", writer_text(&w));
+	log_end(&line);
+	return true;
+}
+
+/* An exempt source is one that the operator knows of. */
+void
+report_traffic(struct requests *all, const struct request *rq)
+{
+	const struct ip *source = &rq->peer.source.ip;
+	struct log_line line;
+	char words[256];
+	if (limits_exempt(all->limits, source))
+		return;
+	uint32_t share = traffic_note(&all->traffic, source, rq->registration.aor.key,
+				      loop_now_ms(all->loop));
+	if (share == 0 || !log_begin(&line, LOG_LEVEL_WARNING, "traffic.one_source"))
+		return;
+	struct writer w = writer_on(words, sizeof(words));
+	writer_printf(&w, "%u%% of traffic comes from ", share);
+	ip_write(&w, source);
+	writer_text_z(&w, "; if that is a load balancer enable proxy_protocol or client address "
+			  "preservation");
+	peer_log(&line, &rq->peer);
 	log_text(&line, "message", writer_text(&w));
 	log_end(&line);
 }

@@ -300,7 +300,9 @@ start_register(struct request *rq)
 	r->now_ms = all->latest_ms;
 	r->retries = all->settings.retries;
 	random_bytes(r->random, sizeof(r->random));
-	advance(rq, register_begin(r));
+	enum register_next next = register_begin(r);
+	report_traffic(all, rq);
+	advance(rq, next);
 }
 
 static void
@@ -312,9 +314,10 @@ serve(struct request *rq)
 	r->request = &rq->message;
 	r->arena = &rq->arena;
 	r->origin = (struct origin){ .transport = rq->peer.transport,
-				     .secure = rq->peer.transport == TRANSPORT_TLS,
+				     .secure = rq->peer.secure,
 				     .source = rq->peer.source,
-				     .local = rq->peer.local.ip };
+				     .hop = rq->peer.hop,
+				     .dialled = rq->peer.dialled };
 	struct readiness readiness = readiness_now(all);
 	bool merged = transaction_merged(all->transactions, &rq->message);
 	if (!inspect_request(&r->inspection, &r->answer, r->policy, r->request, &r->origin,
@@ -498,9 +501,15 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 }
 
 void
-requests_drain(struct requests *requests)
+requests_set_node(struct requests *requests, const struct node_memory *node)
 {
-	requests->draining = true;
+	requests->node = node;
+}
+
+void
+requests_drain(struct requests *requests, bool draining)
+{
+	requests->draining = draining;
 }
 
 uint32_t

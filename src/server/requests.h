@@ -14,6 +14,7 @@
 #include "registrar/register.h"
 #include "server/gate.h"
 #include "server/request.h"
+#include "server/traffic.h"
 #include "server/transaction.h"
 #include "store/store.h"
 #include "tag.h"
@@ -41,6 +42,7 @@ struct requests {
 	struct limits *limits;
 	struct net *net;
 	struct net_user user;
+	const struct node_memory *node; /* NULL: nobody else to agree with */
 	struct requests_settings settings;
 	struct transactions *transactions;
 	struct gate *gate;
@@ -64,8 +66,9 @@ struct requests {
 
 	bool draining;
 	bool overloaded;
-	bool overload_told;	 /* the log says so */
-	uint64_t overloaded_ms;	 /* when it was so last */
+	bool overload_told;	/* the log says so */
+	uint64_t overloaded_ms; /* when it was so last */
+	struct traffic traffic;
 	uint64_t http_told_ms;	 /* when the log last told of a probe on a SIP port; 0: never */
 	int64_t latest_ms;	 /* the latest time given to a registration: time never goes back */
 	struct quiet failed_log; /* auth.failed */
@@ -130,5 +133,8 @@ bool reply_octets(struct request *rq, struct str octets);
 void report_answer(struct requests *all, const struct request *rq, enum reason reason);
 /* For what is not answered. */
 void report_silence(const struct peer *peer, enum reason reason);
-/* What was refused: when it is HTTP, the log says so, once an hour. */
-void report_foreign(struct requests *all, const struct peer *peer, struct str octets);
+/* A REGISTER came in: when nearly all come from one address, the log asks whether that is a load
+ * balancer. */
+void report_traffic(struct requests *all, const struct request *rq);
+/* What was refused: true when it is HTTP, and then the log says so, once an hour. */
+bool report_foreign(struct requests *all, const struct peer *peer, struct str octets);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MESSAGE_BYTES_MAX 65535u
@@ -33,6 +34,8 @@ text_bytes(const struct config *config)
 		bytes += strlen(domain->name);
 		for (size_t k = 0; k < domain->aliases.count; k++)
 			bytes += strlen(domain->aliases.items[k]);
+		for (size_t k = 0; k < domain->service_route.count; k++)
+			bytes += strlen(domain->service_route.items[k]) + 1;
 	}
 	return bytes + 1;
 }
@@ -51,6 +54,19 @@ keep_text(struct writer *text, const char *value)
 {
 	size_t start = text->len;
 	writer_text_z(text, value);
+	return (struct str){ text->buf + start, text->len - start };
+}
+
+/* As one field value. */
+static struct str
+keep_list(struct writer *text, const struct config_list *list)
+{
+	size_t start = text->len;
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0)
+			writer_char(text, ',');
+		writer_text_z(text, list->items[i]);
+	}
 	return (struct str){ text->buf + start, text->len - start };
 }
 
@@ -75,6 +91,7 @@ fill_domain(struct domain *domain, const struct config_domain *source, struct si
 			  : source->schemes == CONFIG_SCHEMES_SIPS ? DOMAIN_SCHEMES_SIPS
 								   : DOMAIN_SCHEMES_SIP;
 	domain->require_tls = source->require_tls;
+	domain->service_route = keep_list(text, &source->service_route);
 	domain->contacts = source->compatible ? DOMAIN_CONTACTS_COMPATIBLE : DOMAIN_CONTACTS_STRICT;
 	for (size_t i = 0; i < source->algorithms.count && i < DIGEST_ALGORITHM_COUNT; i++)
 		if (digest_algorithm_parse(str_of(source->algorithms.items[i]),
@@ -102,6 +119,9 @@ fill_numbers(struct policy *policy, const struct config *config)
 	policy->max_contacts = config->registration.max_contacts;
 	policy->max_contacts_per_request = config->registration.max_contacts_per_request;
 	policy->replace_oldest = config->registration.replace_oldest;
+	policy->path = config->registration.path == CONFIG_PATH_YES	  ? PATH_STRICT
+		       : config->registration.path == CONFIG_PATH_LENIENT ? PATH_LENIENT
+									  : PATH_OFF;
 	policy->nonce_ttl_s = seconds(config->auth.nonce_ttl);
 	policy->retry_after_min_s = seconds(config->limits.retry_after_min);
 	policy->retry_after_max_s = seconds(config->limits.retry_after_max);
@@ -169,6 +189,28 @@ settings_net(const struct config *config)
 	};
 }
 
+bool
+settings_front(struct front *front, const struct config *config, enum transport transport,
+	       const struct endpoint *bound)
+{
+	static const enum proxy_version versions[] = {
+		[CONFIG_PROXY_OFF] = PROXY_OFF,
+		[CONFIG_PROXY_V1] = PROXY_V1,
+		[CONFIG_PROXY_V2] = PROXY_V2,
+	};
+	const struct config_listener *listener = config_listener_at(config, transport, bound);
+	if (listener == NULL)
+		return false;
+	*front = (struct front){
+		.listener = listener->name,
+		.proxy = versions[listener->proxy_protocol],
+		.tls_offloaded = listener->tls_offloaded,
+		.trusted = listener->proxy_from,
+		.trusted_count = listener->proxy_from_count,
+	};
+	return true;
+}
+
 static double
 per_second(const struct config_rate *rate)
 {
@@ -205,6 +247,7 @@ settings_requests(const struct config *config, const struct policy *policy)
 		.db_grace_ms = config->health.db_grace,
 		.fail_on_database = config->health.fail_on_database,
 		.retries = config->database.retries,
+		.health_port = config->health.listen_count > 0 ? config->health.listen[0].port : 0,
 		.drop_agents = (const char *const *)config->limits.drop_agents.items,
 		.drop_agent_count = config->limits.drop_agents.count,
 	};
@@ -314,4 +357,20 @@ done:
 	free(certificates);
 	free(domains);
 	return server;
+}
+
+int64_t
+settings_tls_changed(const struct config *config)
+{
+	int64_t newest = 0;
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		const char *files[] = { config->certificates[i].chain,
+					config->certificates[i].key };
+		for (unsigned k = 0; k < 2; k++) {
+			struct stat entry;
+			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
+				newest = entry.st_mtim.tv_sec;
+		}
+	}
+	return newest;
 }

@@ -21,6 +21,9 @@ const struct policy *settings_policy_value(const struct settings_policy *made);
 void settings_policy_free(struct settings_policy *made);
 
 struct net_settings settings_net(const struct config *config);
+/* What stands in front of a socket; false when the configuration has no such listener any more. */
+bool settings_front(struct front *front, const struct config *config, enum transport transport,
+		    const struct endpoint *bound);
 struct limits_settings settings_limits(const struct config *config);
 struct requests_settings settings_requests(const struct config *config,
 					   const struct policy *policy);
@@ -32,3 +35,5 @@ bool settings_store(struct store_settings *settings, const struct config *config
 /* Builds the TLS side; NULL without certificates, or with a sentence in error. */
 struct tls_server *settings_tls(const struct config *config, char *error, size_t error_cap,
 				void (*warn)(const char *sentence, void *arg), void *arg);
+/* The newest modification time of its files, seconds since 1970. */
+int64_t settings_tls_changed(const struct config *config);

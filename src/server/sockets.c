@@ -143,25 +143,40 @@ sockets_find(const struct sockets *sockets, const struct listening *like)
 	return NULL;
 }
 
+static void
+describe_item(const struct listening *item, char *error, size_t cap)
+{
+	char setting[128];
+	int reason = errno;
+	snprintf(setting, sizeof(setting), "listener \"%s\" bind", item->listener);
+	errno = reason;
+	describe(error, cap, transport_word(item->transport), &item->bound, item->transport,
+		 setting);
+}
+
+bool
+listening_possible(const struct listening *item, bool port_is_ours, char *error, size_t error_cap)
+{
+	if (port_is_ours)
+		return true;
+	int probe = bound_socket(item->transport, &item->bound, false);
+	if (probe < 0)
+		describe_item(item, error, error_cap);
+	else
+		close(probe);
+	return probe >= 0;
+}
+
 bool
 listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char *error,
 	       size_t error_cap)
 {
-	char setting[128];
-	snprintf(setting, sizeof(setting), "listener \"%s\" bind", item->listener);
-	int probe = port_is_ours ? -1 : bound_socket(item->transport, &item->bound, false);
-	if (probe < 0 && !port_is_ours) {
-		describe(error, error_cap, transport_word(item->transport), &item->bound,
-			 item->transport, setting);
+	if (!listening_possible(item, port_is_ours, error, error_cap))
 		return false;
-	}
-	if (probe >= 0)
-		close(probe);
 	for (uint32_t i = 0; i < workers; i++) {
 		item->fds[i] = bound_socket(item->transport, &item->bound, true);
 		if (item->fds[i] < 0) {
-			describe(error, error_cap, transport_word(item->transport), &item->bound,
-				 item->transport, setting);
+			describe_item(item, error, error_cap);
 			listening_close(item, i);
 			return false;
 		}

@@ -35,6 +35,9 @@ struct listening *sockets_find(const struct sockets *sockets, const struct liste
  * (0.0.0.0 becomes 127.0.0.1). */
 bool listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char *error,
 		    size_t error_cap);
+/* Would it work? Nothing stays open. */
+bool listening_possible(const struct listening *item, bool port_is_ours, char *error,
+			size_t error_cap);
 void listening_close(struct listening *item, uint32_t workers);
 /* The socket of one worker alone: closed, the kernel spreads its share to the others; opened again
  * later, or false with errno. Nothing happens to one that is closed, or open, already. */

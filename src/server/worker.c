@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/digest.h"
@@ -56,12 +55,13 @@ struct worker {
 	struct served served[SERVED_MAX];
 	size_t served_count;
 	struct timer tick;
+	uint32_t bans_turn; /* the bans that our connections were held against */
 	struct timer stop;
 	uint64_t drain_began_ms; /* 0: not draining */
+	uint64_t closed_ms;	 /* when the listeners were closed, 0: they are open */
 	uint64_t shutdown_ms;
 	uint32_t connections_at_drain;
 	uint32_t connections_shed;
-	bool closed;  /* the listeners are */
 	bool orphan;  /* the master is gone: make room for the next one at once */
 	bool started; /* was ready once */
 	uint64_t certificates_read_ms;
@@ -83,22 +83,6 @@ make_policy(const struct worker *worker, const struct config *config)
 }
 
 /* --- certificates ------------------------------------------------------------------------ */
-
-static int64_t
-newest_change(const struct config *config)
-{
-	int64_t newest = 0;
-	for (size_t i = 0; i < config->certificate_count; i++) {
-		const char *files[] = { config->certificates[i].chain,
-					config->certificates[i].key };
-		for (unsigned k = 0; k < 2; k++) {
-			struct stat entry;
-			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
-				newest = entry.st_mtim.tv_sec;
-		}
-	}
-	return newest;
-}
 
 static void
 warn(const char *sentence, void *arg)
@@ -130,7 +114,7 @@ load_certificates(struct worker *worker, bool told)
 	struct tls_server *fresh =
 		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
-	worker->certificates_changed = newest_change(worker->config);
+	worker->certificates_changed = settings_tls_changed(worker->config);
 	if (fresh == NULL && error[0] != '\0') {
 		if (worker->first || told)
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
@@ -145,6 +129,15 @@ load_certificates(struct worker *worker, bool told)
 
 /* --- sockets ----------------------------------------------------------------------------- */
 
+/* A socket whose listener has gone keeps the guard that it had, until it is told to go too. */
+static bool
+guard(struct worker *worker, int slot, enum transport transport, const struct endpoint *bound)
+{
+	struct front front;
+	return !settings_front(&front, worker->config, transport, bound) ||
+	       net_front(worker->net, slot, &front);
+}
+
 static void
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
@@ -156,6 +149,10 @@ serve(struct worker *worker, enum transport transport, const struct endpoint *bo
 	}
 	int slot = net_serve(worker->net, fd, transport, bound,
 			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
+	if (slot >= 0 && !guard(worker, slot, transport, bound)) {
+		net_unserve(worker->net, slot);
+		slot = -1;
+	}
 	if (slot < 0) {
 		log_message(LOG_LEVEL_ERROR, "start", "cannot watch a listening socket");
 		close(fd);
@@ -197,6 +194,16 @@ listen_on_all(struct worker *worker)
 	}
 }
 
+/* Bans are rare, connections many: they are walked after a change only. */
+static void
+look_at_bans(struct worker *worker)
+{
+	uint32_t turn = bans_turn(worker->birth->memory->bans);
+	if (turn != worker->bans_turn)
+		requests_close_banned(worker->requests);
+	worker->bans_turn = turn;
+}
+
 /* The kernel counts for each socket, and a worker that replaces another one finds its sockets as it
  * left them: what was dropped in between is counted too. */
 static void
@@ -224,11 +231,12 @@ tick(struct timer *timer)
 	if (worker->tls != NULL &&
 	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
 		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (newest_change(worker->config) != worker->certificates_changed)
+		if (settings_tls_changed(worker->config) != worker->certificates_changed)
 			load_certificates(worker, false);
 	}
 	if (worker->tls != NULL && secret != NULL)
 		tls_server_ticket_secret(worker->tls, secret);
+	look_at_bans(worker);
 	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
 		    tick);
 }
@@ -283,35 +291,44 @@ drained(struct worker *worker)
 	return now_ms - worker->shutdown_ms >= STOP_OUTPUT_MS;
 }
 
-/* Still serving for drain_delay, then the listeners go, then the connections, each with what it is
- * owed and a goodbye (RFC 5923 §8.3); docs/operations.md. */
+/* The listeners are closed; the connections follow, each with what it is owed and a goodbye (RFC
+ * 5923 §8.3); docs/operations.md. */
 static void
-drain(struct timer *timer)
+wind_down(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, stop);
-	uint64_t delay_ms = worker->orphan ? 0 : worker->config->health.drain_delay;
-	uint64_t spent_ms = loop_now_ms(worker->loop) - worker->drain_began_ms;
-	if (spent_ms >= delay_ms) {
-		if (!worker->closed)
-			close_listeners(worker);
-		worker->closed = true;
-		shed(worker, spent_ms - delay_ms);
-		if (drained(worker)) {
-			loop_stop(worker->loop);
-			return;
-		}
-	}
-	timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, drain);
+	shed(worker, loop_now_ms(worker->loop) - worker->closed_ms);
+	if (drained(worker))
+		loop_stop(worker->loop);
+	else
+		timer_start(worker->loop, &worker->stop, STOP_CHECK_MS, wind_down);
 }
 
 static void
-begin_drain(struct worker *worker)
+begin_drain(struct worker *worker, uint64_t began_ms)
 {
 	if (worker->drain_began_ms != 0)
 		return;
-	requests_drain(worker->requests);
-	worker->drain_began_ms = loop_now_ms(worker->loop);
-	timer_start(worker->loop, &worker->stop, 0, drain);
+	requests_drain(worker->requests, true);
+	worker->drain_began_ms = began_ms;
+}
+
+static void
+end_drain(struct worker *worker)
+{
+	requests_drain(worker->requests, false);
+	worker->drain_began_ms = 0;
+}
+
+static void
+begin_stop(struct worker *worker)
+{
+	if (worker->closed_ms != 0)
+		return;
+	begin_drain(worker, loop_now_ms(worker->loop));
+	close_listeners(worker);
+	worker->closed_ms = loop_now_ms(worker->loop);
+	timer_start(worker->loop, &worker->stop, 0, wind_down);
 }
 
 /* --- reload ------------------------------------------------------------------------------ */
@@ -337,7 +354,7 @@ retire(struct worker *worker, struct settings_policy *policy, struct config *con
 }
 
 static void
-reload(struct worker *worker, int fd)
+reload(struct worker *worker, enum log_level level, int fd)
 {
 	struct config *fresh = process_read_config(fd, worker->launch);
 	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(worker, fresh);
@@ -355,8 +372,12 @@ reload(struct worker *worker, int fd)
 	net_configure(worker->net, &net);
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
+	for (size_t i = 0; i < worker->served_count; i++)
+		guard(worker, worker->served[i].slot, worker->served[i].transport,
+		      &worker->served[i].bound);
 	load_certificates(worker, true);
-	control_watch_log_setup(&worker->control, fresh);
+	process_log_setup(fresh);
+	log_set_level(level);
 }
 
 static void
@@ -365,14 +386,20 @@ on_control(struct control_watch *control, const struct control_message *message,
 	struct worker *worker = container_of(control, struct worker, control);
 	listen_on_all(worker); /* the master speaks of sockets that are served */
 	switch (message->verb) {
+	case CONTROL_DRAIN:
+		begin_drain(worker, loop_now_ms(worker->loop));
+		break;
+	case CONTROL_UNDRAIN:
+		end_drain(worker);
+		break;
 	case CONTROL_STOP:
-		begin_drain(worker);
+		begin_stop(worker);
 		break;
 	case CONTROL_STOP_NOW:
 		loop_stop(worker->loop);
 		break;
 	case CONTROL_RELOAD:
-		reload(worker, fd);
+		reload(worker, message->level, fd);
 		break;
 	case CONTROL_SERVE:
 		serve(worker, message->transport, &message->bound, fd);
@@ -380,8 +407,10 @@ on_control(struct control_watch *control, const struct control_message *message,
 	case CONTROL_UNSERVE:
 		unserve(worker, message->transport, &message->bound);
 		break;
-	case CONTROL_DEBUG:
 	case CONTROL_LOG:
+	case CONTROL_LOG_LEVEL:
+	case CONTROL_ASK:
+	case CONTROL_REPORT:
 		break;
 	}
 }
@@ -392,7 +421,7 @@ on_master_gone(struct control_watch *control)
 	listen_on_all(container_of(control, struct worker, control));
 	struct worker *worker = container_of(control, struct worker, control);
 	worker->orphan = true;
-	begin_drain(worker);
+	begin_stop(worker);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -424,6 +453,9 @@ open_parts(struct worker *worker)
 	struct requests_settings requests =
 		settings_requests(worker->config, settings_policy_value(worker->policy));
 	worker->limits = limits_open(&limits);
+	if (worker->limits != NULL)
+		limits_use_bans(worker->limits, worker->birth->memory->bans,
+				&worker->birth->memory->failures[worker->birth->index]);
 	worker->requests = worker->limits == NULL ? NULL
 						  : requests_open(worker->loop, worker->store,
 								  worker->limits, &requests);
@@ -433,6 +465,7 @@ open_parts(struct worker *worker)
 	if (worker->net == NULL)
 		fail("worker", "out of memory");
 	requests_set_net(worker->requests, worker->net);
+	requests_set_node(worker->requests, worker->birth->memory);
 }
 
 static void
@@ -473,6 +506,8 @@ worker_main(const struct birth *birth)
 	if (!load_certificates(&worker, true))
 		fail("worker", "no usable certificate");
 	worker.born_ms = loop_now_ms(worker.loop);
+	if (birth->memory->node->stopping)
+		begin_drain(&worker, birth->memory->node->drain_began_ms);
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);

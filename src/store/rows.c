@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-enum field_kind { FIELD_WIRE, FIELD_U32, FIELD_TIME, FIELD_Q, FIELD_TRANSPORT };
+enum field_kind { FIELD_WIRE, FIELD_U32, FIELD_TIME, FIELD_Q, FIELD_TRANSPORT, FIELD_SECURE };
 
 struct field {
 	const char *key;
@@ -31,9 +31,12 @@ static const struct field fields[] = {
 	{ "s", FIELD_U32, offsetof(struct binding, cseq), true },
 	{ "i", FIELD_WIRE, offsetof(struct binding, instance), false },
 	{ "a", FIELD_WIRE, offsetof(struct binding, user_agent), false },
+	{ "h", FIELD_WIRE, offsetof(struct binding, path), false },
 	{ "n", FIELD_WIRE, offsetof(struct binding, node), false },
 	{ "t", FIELD_TRANSPORT, offsetof(struct binding, transport), false },
+	{ "w", FIELD_SECURE, offsetof(struct binding, secure), false },
 	{ "f", FIELD_WIRE, offsetof(struct binding, source), false },
+	{ "g", FIELD_WIRE, offsetof(struct binding, peer), false },
 	{ "k", FIELD_TIME, offsetof(struct binding, created_ms), false },
 	{ "m", FIELD_TIME, offsetof(struct binding, updated_ms), false },
 };
@@ -60,14 +63,23 @@ write_wire(struct writer *w, struct str octets)
 	writer_char(w, '"');
 }
 
+/* What the transport alone tells is left out. */
+static bool
+secure_by_transport(const struct binding *binding)
+{
+	return binding->transport == TRANSPORT_TLS;
+}
+
 /* False when the value is one that is left out. */
 static bool
-present(const struct field *field, const void *member)
+present(const struct field *field, const struct binding *binding, const void *member)
 {
 	if (field->required)
 		return true;
 	if (field->kind == FIELD_WIRE)
 		return !str_empty(*(const struct str *)member);
+	if (field->kind == FIELD_SECURE)
+		return binding->secure != secure_by_transport(binding);
 	return field->kind != FIELD_Q || *(const int16_t *)member >= 0;
 }
 
@@ -90,6 +102,9 @@ write_value(struct writer *w, const struct field *field, const void *member)
 	case FIELD_TRANSPORT:
 		write_wire(w, str_of(transport_word(*(const enum transport *)member)));
 		break;
+	case FIELD_SECURE:
+		writer_text_z(w, *(const bool *)member ? "true" : "false");
+		break;
 	}
 }
 
@@ -99,7 +114,7 @@ write_binding(struct writer *w, const struct binding *binding)
 	char separator = '{';
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const void *member = (const char *)binding + fields[i].at;
-		if (!present(&fields[i], member))
+		if (!present(&fields[i], binding, member))
 			continue;
 		writer_char(w, separator);
 		write_wire(w, str_of(fields[i].key));
@@ -189,6 +204,9 @@ read_value(const struct field *field, void *member, const json_t *json, struct a
 		return true;
 	case FIELD_TRANSPORT:
 		return read_transport(member, json);
+	case FIELD_SECURE:
+		*(bool *)member = json_is_true(json);
+		return json_is_boolean(json);
 	}
 	return false;
 }
@@ -207,6 +225,8 @@ read_binding(struct binding *binding, const json_t *json, struct arena *arena)
 		    !read_value(&fields[i], (char *)binding + fields[i].at, value, arena))
 			return false;
 	}
+	if (json_object_get(json, "w") == NULL)
+		binding->secure = secure_by_transport(binding);
 	return true;
 }
 

@@ -11,6 +11,7 @@ START_TEST(paths_find_their_route)
 	} cases[] = {
 		{ "GET", "bindings", "bindings", "" },
 		{ "HEAD", "bindings", "bindings", "" },
+		{ "GET", "bindings:stats", "bindings:stats", "" },
 		{ "GET", "aors/a@x", "aors/{}", "a@x" },
 		{ "GET", "aors/a%2Fb@x", "aors/{}", "a%2Fb@x" },
 		{ "DELETE", "aors/a@x/bindings", "aors/{}/bindings", "a@x" },
@@ -20,6 +21,9 @@ START_TEST(paths_find_their_route)
 		{ "PATCH", "users/a@x", "users/{}", "a@x" },
 		{ "DELETE", "users/users:batch", "users/{}", "users:batch" },
 		{ "GET", "stats", "stats", "" },
+		{ "POST", "config:check", "config:check", "" },
+		{ "DELETE", "drain", "drain", "" },
+		{ "PUT", "log-level", "log-level", "" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct str segments[SEGMENTS_MAX];

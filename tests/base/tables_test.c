@@ -1,4 +1,5 @@
 /* The tables of base: reasons, counters, and hash tables that survive a lack of memory. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@ counted_malloc(size_t size)
 }
 #define uthash_malloc(size) counted_malloc(size)
 
+#include "base/node.h"
 #include "base/reason.h"
 #include "base/stats.h"
 #include "base/table.h"
@@ -90,6 +92,113 @@ START_TEST(a_dead_process_has_nothing_live)
 	ck_assert_uint_eq(STATS_SUM(page.connections_closed), STATS_SUM(page.connections_opened));
 	ck_assert_uint_eq(page.connections_closed[TRANSPORT_TLS][CLOSE_PROCESS_DIED], 3);
 	ck_assert_uint_eq(page.keepalives, 7);
+}
+END_TEST
+
+START_TEST(histograms_find_their_bucket)
+{
+	struct histogram h = { 0 };
+	const uint64_t values[] = { 0, 1000, 1001, 2500, 4999999, 5000000, 5000001, UINT32_MAX };
+	const unsigned buckets[] = { 0, 0, 1, 1, 11, 11, 12, 12 };
+	unsigned count;
+	const uint64_t *bounds = stats_bounds(STATS_TIMES, &count);
+	ck_assert_uint_eq(count, 12);
+	ck_assert_uint_eq(bounds[count - 1], 5000000);
+	for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		uint64_t before = h.buckets[buckets[i]], sum = h.sum;
+		histogram_add(&h, STATS_TIMES, values[i]);
+		ck_assert_uint_eq(h.buckets[buckets[i]], before + 1);
+		ck_assert_uint_eq(h.sum, sum + values[i]);
+	}
+	for (enum stats_bounds all = STATS_TIMES; all <= STATS_COUNTS; all++) {
+		bounds = stats_bounds(all, &count);
+		ck_assert_uint_lt(count, STATS_BUCKETS);
+		for (unsigned i = 1; i < count; i++)
+			ck_assert_uint_gt(bounds[i], bounds[i - 1]);
+	}
+}
+END_TEST
+
+START_TEST(quantiles_are_estimated)
+{
+	struct histogram h = { 0 };
+	ck_assert(histogram_quantile(&h, STATS_TIMES, 0.5) == 0);
+	h.buckets[1] = 100; /* 1 to 2.5 ms */
+	ck_assert(histogram_quantile(&h, STATS_TIMES, 0.5) == 1750);
+	ck_assert(histogram_quantile(&h, STATS_TIMES, 1) == 2500);
+	h.buckets[0] = 100;
+	ck_assert(histogram_quantile(&h, STATS_TIMES, 0.5) == 1000);
+	h.buckets[12] = 1000; /* beyond the last bound nothing is known but the bound */
+	ck_assert(histogram_quantile(&h, STATS_TIMES, 0.99) == 5000000);
+}
+END_TEST
+
+/* The exposition goes through them blindly. */
+START_TEST(families_have_names_labels_and_room)
+{
+	for (size_t i = 0; i < stats_family_count; i++) {
+		const struct stats_family *family = &stats_families[i];
+		size_t numbers = 1;
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(family->name, stats_families[k].name);
+		ck_assert_uint_gt(strlen(family->help), 5);
+		for (unsigned k = 0; k < 3; k++)
+			numbers *= stats_label_count(family->labels[k]);
+		size_t size = family->type == STATS_HISTOGRAM ? sizeof(struct histogram)
+							      : sizeof(uint64_t);
+		ck_assert_uint_le(family->offset + numbers * size,
+				  offsetof(struct stats, loop_turn_ms));
+		size_t len = strlen(family->name);
+		bool total = len > 6 && strcmp(family->name + len - 6, "_total") == 0;
+		ck_assert_int_eq(total, family->type == STATS_COUNTER);
+	}
+	for (enum stats_label label = STATS_LABEL_TRANSPORT; label <= STATS_LABEL_OUTCOME; label++)
+		for (unsigned index = 0; index < stats_label_count(label); index++)
+			ck_assert_uint_gt(strlen(stats_label_word(label, index)), 0);
+}
+END_TEST
+
+START_TEST(statuses_and_sqlstates_have_places)
+{
+	ck_assert_int_eq(stats_sip_code(423), SIP_CODE_423);
+	ck_assert_int_eq(stats_sip_code(999), SIP_CODE_500);
+	ck_assert_int_eq(stats_http_code(204), HTTP_CODE_204);
+	ck_assert_int_eq(stats_http_code(0), HTTP_CODE_500);
+	ck_assert_int_eq(stats_sql_class("40P01"), SQL_CLASS_40);
+	ck_assert_int_eq(stats_sql_class("XX000"), SQL_CLASS_XX);
+	ck_assert_int_eq(stats_sql_class("lost"), SQL_CLASS_OTHER);
+	ck_assert_int_eq(stats_sql_class(""), SQL_CLASS_OTHER);
+}
+END_TEST
+
+START_TEST(domains_keep_their_numbers)
+{
+	struct node_memory memory;
+	char name[300];
+	ck_assert(node_memory_map(&memory, 2));
+	struct node_domains *domains = &memory.node->domains;
+	node_domain_add(domains, "example.com");
+	node_domain_add(domains, "example.net");
+	node_domain_add(domains, "example.com");
+	ck_assert_uint_eq(node_domain_find(domains, "example.com"), 1);
+	ck_assert_uint_eq(node_domain_find(domains, "example.net"), 2);
+	ck_assert_uint_eq(node_domain_find(domains, "example.org"), DOMAIN_OTHER);
+	node_domain_add(domains, "other"); /* would be the label of all the others */
+	ck_assert_uint_eq(domains->count, 3);
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	node_domain_add(domains, name);
+	ck_assert_uint_eq(node_domain_find(domains, name), DOMAIN_OTHER);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "d%u.example", i);
+		node_domain_add(domains, name);
+	}
+	ck_assert_uint_eq(domains->count, DOMAIN_COUNT);
+	ck_assert_uint_eq(node_domain_find(domains, "d61.example"), DOMAIN_COUNT - 1);
+	ck_assert_uint_eq(node_domain_find(domains, "d62.example"), DOMAIN_OTHER);
+	ck_assert_ptr_eq(node_admin_page(&memory), &memory.pages[2]);
+	ck_assert_ptr_eq(node_master_page(&memory), &memory.pages[3]);
+	ck_assert_uint_eq(memory.page_count, 4);
 }
 END_TEST
 
@@ -180,5 +289,7 @@ START_TEST(no_memory_leaves_the_element_out)
 END_TEST
 
 SUITE(tables, reasons_have_words_and_texts, counters_add_up, a_dead_process_has_nothing_live,
+      histograms_find_their_bucket, quantiles_are_estimated, families_have_names_labels_and_room,
+      statuses_and_sqlstates_have_places, domains_keep_their_numbers,
       pages_are_shared_with_children, tables_find_what_they_hold, the_secret_decides_the_hash,
       no_memory_leaves_the_element_out)

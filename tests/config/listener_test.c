@@ -153,5 +153,59 @@ START_TEST(one_port_one_listener)
 }
 END_TEST
 
+#define LB "listener \"x\" {\n\ttransport = {\"tcp\"}\n\t"
+
+START_TEST(load_balancers_are_named)
+{
+	struct loaded loaded = load_text(
+		DOMAIN "listener \"x\" { proxy_protocol = v2 proxy_from = {\"10.0.3.0/24\"} }\n"
+		       "listener \"y\" { bind = {\"127.0.0.1:1\"} transport = {\"tcp\"} "
+		       "tls_offloaded = yes proxy_from = {\"::1\"} }\n");
+	ck_assert_str_eq(loaded.messages, "");
+	const struct config_listener *x = &loaded.config->listeners[0];
+	ck_assert_int_eq(x->proxy_protocol, CONFIG_PROXY_V2);
+	ck_assert_uint_eq(x->proxy_from_count, 1);
+	ck_assert(!x->tls_offloaded && loaded.config->listeners[1].tls_offloaded);
+	ck_assert_ptr_eq(config_listener_at(loaded.config, TRANSPORT_UDP, &x->binds[0]), x);
+	ck_assert_ptr_null(config_listener_at(loaded.config, TRANSPORT_TLS, &x->binds[0]));
+	unload(&loaded);
+	expect_bad(DOMAIN LB "proxy_protocol = v1\n}\n",
+		   "test.conf:4: error: listener \"x\": proxy_protocol needs proxy_from, the "
+		   "addresses of the load balancers, e.g. proxy_from = {\"10.0.3.0/24\"}\n");
+	expect_bad(DOMAIN LB "tls_offloaded = yes\n}\n",
+		   "test.conf:4: error: listener \"x\": tls_offloaded needs proxy_from, the "
+		   "addresses of the load balancers that end TLS, e.g. proxy_from = "
+		   "{\"10.0.3.0/24\"}\n");
+	expect_bad(
+		DOMAIN LB "proxy_from = {\"::1\"}\n}\n",
+		"test.conf:4: error: listener \"x\": proxy_from has no effect without "
+		"proxy_protocol or tls_offloaded; set one of them, or remove proxy_from to serve "
+		"everybody\n");
+	expect_bad(DOMAIN LB "proxy_protocol = auto\n}\n",
+		   "test.conf:4: error: proxy_protocol = auto is none of off, v1, v2\n");
+}
+END_TEST
+
+/* A domain that is served over TLS only is served, too, by who ended TLS in front. */
+START_TEST(tls_offloaded_is_tcp_alone)
+{
+	expect_bad(DOMAIN "listener \"x\" {\n\ttls_offloaded = yes\n\tproxy_from = {\"::1\"}\n}\n",
+		   "test.conf:3: error: listener \"x\": tls_offloaded = yes is for what arrives "
+		   "over tcp, without TLS; write transport = {\"tcp\"}\n");
+	expect_bad(DOMAIN CERTIFICATE
+		   "listener \"x\" {\n\ttransport = {\"tls\"}\n\ttls_offloaded = yes\n\tproxy_from "
+		   "= {\"::1\"}\n}\n",
+		   "test.conf:5: error: listener \"x\": tls_offloaded = yes is for what arrives "
+		   "over tcp, without TLS; write transport = {\"tcp\"}\n");
+	expect_bad(
+		DOMAIN "listener \"x\" {\n\tproxy_protocol = v1\n\tproxy_from = {\"::1\"}\n}\n",
+		"test.conf:3: error: listener \"x\": proxy_protocol = v1 knows no udp; write v2, "
+		"or take udp out of transport\n");
+	expect_good("domain \"example.com\" { require_tls = yes }\n" LB
+		    "tls_offloaded = yes\n\tproxy_from = {\"::1\"}\n}\n",
+		    "");
+}
+END_TEST
+
 SUITE(listener, standard_ports, standard_port_of_a_transport, udp_has_a_tcp_twin, tls_needs_its_own,
-      one_port_one_listener)
+      one_port_one_listener, load_balancers_are_named, tls_offloaded_is_tcp_alone)

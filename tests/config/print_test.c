@@ -116,50 +116,6 @@ START_TEST(keys_are_told_apart)
 }
 END_TEST
 
-static void
-check_restart(const char *before, const char *after, const char *expected)
-{
-	char text[1024], *names = NULL;
-	size_t len, lines = 0;
-	snprintf(text, sizeof(text), DOMAIN CERTIFICATE "server { workers = 2 }\n%s", before);
-	struct loaded old = load_text(text);
-	snprintf(text, sizeof(text), DOMAIN CERTIFICATE "server { workers = 2 }\n%s", after);
-	struct loaded new = load_text(text);
-	ck_assert_msg(old.config != NULL && new.config != NULL, "%s%s", old.messages, new.messages);
-	FILE *out = open_memstream(&names, &len);
-	ck_assert_ptr_nonnull(out);
-	size_t count = config_needs_restart(old.config, new.config, out);
-	fclose(out);
-	ck_assert_str_eq(names, expected);
-	for (const char *c = expected; *c != '\0'; c++)
-		lines += *c == '\n';
-	ck_assert_uint_eq(count, lines);
-	free(names);
-	unload(&old);
-	unload(&new);
-}
-
-/* REG-10.3-5: domains are configuration and come without a restart */
-START_TEST(what_needs_a_restart)
-{
-	check_restart("", "", "");
-	check_restart("", "database { retries = 3 }\n", "");
-	check_restart("", "database { retries = 4 }\n", "database.retries\n");
-	check_restart("auth { nonce_ttl = 60s }\n", "auth { nonce_ttl = 1m }\n", "");
-	check_restart("limits { retry_after = 20s-91s exempt = {\"::2\"} }\n",
-		      "admin { listen = \"127.0.0.1:81\" }\n",
-		      "limits.exempt\nlimits.retry_after\nadmin.listen\n");
-	check_restart("server { name = a }\n", "server { name = b }\n", "server.name\n");
-	check_restart("", "log { level = debug format = json }\nserver { server_header = x }\n",
-		      "");
-	check_restart("", "domain \"other.example\" {}\n", "");
-	check_restart("",
-		      "listener \"x\" { bind = {\"127.0.0.1:1\"} }\n"
-		      "certificate \"b\" { chain = a key = b }\n",
-		      "");
-}
-END_TEST
-
 START_TEST(auto_is_resolved)
 {
 	struct loaded loaded = load_text(DOMAIN CERTIFICATE "server { workers = 3 }\n");
@@ -177,5 +133,4 @@ START_TEST(auto_is_resolved)
 END_TEST
 
 SUITE(print, printed_configurations_load_again, default_file_is_the_defaults,
-      default_file_shows_every_key_and_its_help, keys_are_told_apart, what_needs_a_restart,
-      auto_is_resolved)
+      default_file_shows_every_key_and_its_help, keys_are_told_apart, auto_is_resolved)

@@ -27,41 +27,24 @@ START_TEST(one_event_an_error)
 }
 END_TEST
 
-static void
-toggle_debug(struct loop *loop, int master_end)
-{
-	ck_assert(control_send(master_end, &(struct control_message){ .verb = CONTROL_DEBUG }, -1));
-	loop_turn(loop, 100);
-}
-
-/* A reload in the ten minutes of debugging sets the level that holds afterwards. */
-START_TEST(debugging_outlives_a_reload)
+/* The master says which level is in force. */
+START_TEST(level_follows_the_master)
 {
 	int ends[2];
 	struct control_watch watch = { .closed = NULL };
 	struct loop *loop = loop_open();
-	struct config *config = calloc(1, sizeof(*config));
-	char name[] = "reg-1";
-	ck_assert_ptr_nonnull(config);
+	struct control_message message = { .verb = CONTROL_LOG_LEVEL, .level = LOG_LEVEL_DEBUG };
 	ck_assert(control_pair(ends));
 	ck_assert(control_watch_open(&watch, loop, ends[1]));
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
-	toggle_debug(loop, ends[0]);
+	ck_assert(control_send(ends[0], &message, -1));
+	loop_turn(loop, 100);
 	ck_assert_int_eq(log_get_level(), LOG_LEVEL_DEBUG);
-	config->server.name = name;
-	config->log.level = LOG_LEVEL_WARNING;
-	control_watch_log_setup(&watch, config);
-	ck_assert_int_eq(log_get_level(), LOG_LEVEL_DEBUG);
-	toggle_debug(loop, ends[0]);
-	ck_assert_int_eq(log_get_level(), LOG_LEVEL_WARNING);
-	control_watch_log_setup(&watch, config);
-	ck_assert_int_eq(log_get_level(), LOG_LEVEL_WARNING);
 	loop_unwatch(loop, &watch.watch);
 	loop_close(loop);
 	close(ends[0]);
 	close(ends[1]);
-	free(config);
 }
 END_TEST
 
-SUITE(process, one_event_an_error, debugging_outlives_a_reload)
+SUITE(process, one_event_an_error, level_follows_the_master)

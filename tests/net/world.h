@@ -48,7 +48,7 @@ struct world {
 	bool silent;	/* does not tell that it saw a message */
 	bool blanks;	/* what is left is no message */
 	bool lengths;	/* messages are eight digits and so many octets instead of lines */
-	unsigned datagrams, lines, accepts, closes, stream_calls;
+	unsigned datagrams, lines, accepts, closes, stream_calls, foreign;
 	enum close_cause cause;
 	struct peer peer; /* of the last line or datagram */
 	struct peer closed_peer;
@@ -137,6 +137,15 @@ world_closed(struct net_user *user, const struct peer *peer, enum close_cause ca
 	ck_assert(!peer_alive(world->net, peer));
 }
 
+static inline bool
+world_foreign(struct net_user *user, const struct peer *peer, struct str octets)
+{
+	struct world *world = container_of(user, struct world, user);
+	(void)peer;
+	world->foreign++;
+	return memmem(octets.p, octets.len, "HTTP", 4) != NULL;
+}
+
 static inline int
 bound_socket(int type, const char *address, struct endpoint *at)
 {
@@ -184,7 +193,7 @@ world_open(struct world *world, const struct net_settings *settings, enum transp
 	*world = (struct world){
 		.loop = loop_open(),
 		.settings = *settings,
-		.user = { world_datagram, world_stream, world_accept, world_closed },
+		.user = { world_datagram, world_stream, world_accept, world_closed, world_foreign },
 		.tls = tls,
 	};
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, "test");

@@ -17,6 +17,7 @@ from harness.server import BUILD, SANITIZER
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
 CTL = os.path.join(BUILD, "rollcallctl")
+SCHEMA = len(os.listdir(os.path.join(os.path.dirname(__file__), "..", "..", "sql", "schema")))
 
 
 def ctl(*arguments, input="", timeout=60, text=True, **variables):
@@ -168,7 +169,7 @@ def test_md5_only_users(env):
     server.database.add_user("old", "example.com", "x", algorithms=("MD5",))
     try:
         equal([u["username"] for u in server.ctl_json("user", "list", "--algorithm", "md5-only")["items"]], ["old"], "users")
-        expect(server.ctl("user", "list", "--algorithm", "sha", check=False), 1, "algorithm can be md5-only.")
+        expect(server.ctl("user", "list", "--algorithm", "sha", check=False), 1, "algorithm: It can be md5-only.")
     finally:
         server.ctl("user", "delete", "old@example.com", "--yes")
 
@@ -284,7 +285,7 @@ def test_bindings_by_command(env):
     expect(server.ctl("binding", "show", "alice@example.com"), 0, "alice@example.com has no bindings")
     expect(server.ctl("binding", "remove", "alice@example.com", check=False), 2, "say which")
     expect(server.ctl("binding", "remove", "nobody@example.com", "--all", "--yes", check=False), 3, "No such user")
-    expect(server.ctl("binding", "list", "--transport", "sctp", check=False), 1, "transport is udp, tcp or tls.")
+    expect(server.ctl("binding", "list", "--transport", "sctp", check=False), 1, "transport: It can be udp, tcp or tls.")
 
 
 def test_output_that_cannot_be_written(env):
@@ -425,7 +426,7 @@ def test_import_of_100000_within_a_minute(env):
 
 
 def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
-    """The daemon is gone in the middle: what was sent is there, the message names the line, skip goes on."""
+    """The daemon is gone in the middle: what was sent is there, the message names the line, --resume goes on."""
     server = env.start()
     path = write_csv(env, "half.csv", many_rows(20000))
     process = subprocess.Popen([CTL, "user", "import", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -434,13 +435,24 @@ def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
     server.stop()
     said = process.communicate(timeout=60)[1]
     equal(process.returncode, 5, "exit status: " + said)
-    line = int(re.search(r"stopped at line (\d+); when that is mended say --on-duplicate skip to go on", said).group(1))
+    line = int(re.search(r"stopped at line (\d+); when that is mended say --resume to go on", said).group(1))
     there = int(server.database.value("select count(*) from account where username like 'imp%'"))
     true(there in (line - 2, line + 998), "stopped at line %d with %d users" % (line, there))
     server.start()
-    done = expect(server.ctl("user", "import", path, "--on-duplicate", "skip"), 0, "0 rejected")
-    true("%d skipped" % there in done.stderr, done.stderr)
+    done = expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
+    true("%d skipped" % (there - (line - 2)) in done.stderr, done.stderr)
     equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
+    true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
+    expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
+
+
+def test_resume_wants_the_same_file(env):
+    server, path = env.server, write_csv(env, "same.csv", many_rows(10))
+    for text, said in (("1 5\n", "has changed since"), ("x\n", "is no good")):
+        with open(path + ".resume", "w") as file:
+            file.write(text)
+        expect(server.ctl("user", "import", path, "--resume", check=False), 1, said)
+    equal(server.database.value("select count(*) from account where username like 'imp%'"), "0", "users")
 
 
 # --- secrets ---
@@ -502,14 +514,14 @@ def tables(database):
 def test_migrate(env):
     database = empty_database(env, "cli_migrate")
     url = ("--url", owner_url(database))
-    expect(db(database, "status", *url), 7, "schema 0 of 1", "next: rollcallctl db migrate")
-    expect(db(database, "migrate", *url, "--dry-run"), 0, "would apply 001_init", "schema 0 of 1")
+    expect(db(database, "status", *url), 7, "schema 0 of %d" % SCHEMA, "next: rollcallctl db migrate")
+    expect(db(database, "migrate", *url, "--dry-run"), 0, "would apply 001_init", "schema 0 of %d" % SCHEMA)
     equal(tables(database), "0", "tables behind a dry run")
-    expect(db(database, "migrate", *url), 0, "applying 001_init", "schema 1 of 1")
-    again = expect(db(database, "migrate", *url), 0, "schema 1 of 1")
+    expect(db(database, "migrate", *url), 0, "applying 001_init", "schema %d of %d" % (SCHEMA, SCHEMA))
+    again = expect(db(database, "migrate", *url), 0, "schema %d of %d" % (SCHEMA, SCHEMA))
     true("applying" not in again.stderr, again.stderr)
-    done = expect(db(database, "status", *url), 0, "PostgreSQL 15", "schema 1 of 1")
-    equal(json.loads(db(database, "status", *url, "--json").stdout)["schema"], 1, "schema in --json")
+    done = expect(db(database, "status", *url), 0, "PostgreSQL 15", "schema %d of %d" % (SCHEMA, SCHEMA))
+    equal(json.loads(db(database, "status", *url, "--json").stdout)["schema"], SCHEMA, "schema in --json")
     equal(db(database, "migrate", "-q", *url).stderr, "", "what -q says")
     true("error" not in done.stderr, done.stderr)
 
@@ -524,9 +536,9 @@ def test_two_migrate_at_once(env):
     for thread in threads:
         thread.join()
     for done in dones:
-        expect(done, 0, "schema 1 of 1")
+        expect(done, 0, "schema %d of %d" % (SCHEMA, SCHEMA))
     equal(sum("applying 001_init" in done.stderr for done in dones), 1, "those that applied it")
-    equal(database.value("select count(*) from schema_version"), "1", "rows of schema_version")
+    equal(database.value("select count(*) from schema_version"), str(SCHEMA), "rows of schema_version")
 
 
 def test_newer_schema(env):
@@ -534,8 +546,8 @@ def test_newer_schema(env):
     url = ("--url", owner_url(database))
     db(database, "migrate", *url, check=0)
     database.query("insert into schema_version (version) values (99)")
-    expect(db(database, "migrate", *url), 1, "database schema is 99, newer than the 1 that this version knows")
-    expect(db(database, "status", *url), 7, "schema 99 of 1", "newer")
+    expect(db(database, "migrate", *url), 1, "database schema is 99, newer than the %d that this version knows" % SCHEMA)
+    expect(db(database, "status", *url), 7, "schema 99 of %d" % SCHEMA, "newer")
 
 
 def test_failed_migration_leaves_nothing(env):
@@ -552,8 +564,8 @@ def test_databases_that_cannot_be_reached(env):
         done = expect(ctl("db", "status", "--url", url), 5, "the database URL cannot be read")
         true("hunter2" not in done.stderr, "a password is repeated: " + done.stderr)
     expect(ctl("db", "status", "-c", "/nonexistent.conf"), 5, "/nonexistent.conf")
-    expect(db(server.database, "status", "-c", server.configuration_path), 0, "schema 1 of 1")
-    expect(db(server.database, "status", ROLLCALL_DATABASE_URL=owner_url(server.database)), 0, "schema 1 of 1")
+    expect(db(server.database, "status", "-c", server.configuration_path), 0, "schema %d of %d" % (SCHEMA, SCHEMA))
+    expect(db(server.database, "status", ROLLCALL_DATABASE_URL=owner_url(server.database)), 0, "schema %d of %d" % (SCHEMA, SCHEMA))
     path = os.path.join(server.directory, "password")
     os.rename(path, path + ".away")
     try:

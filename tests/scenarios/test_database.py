@@ -421,12 +421,13 @@ def test_schema_missing(env):
 
 def test_schema_older_and_newer(env):
     server = env.make()
-    server.database.query("update schema_version set version = 0")
+    newest = server.database.value("select max(version) from schema_version")
+    server.database.query("delete from schema_version")
     not_ready(env, server, r"database schema is 0, this version needs \d+; run: rollcallctl db migrate")
-    server.database.query("update schema_version set version = 999")
+    server.database.query("insert into schema_version (version) values (999)")
     server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
                 "/readyz tells that the schema is too new")
-    server.database.query("update schema_version set version = 1")
+    server.database.query("update schema_version set version = %s" % newest)
     server.wait_ready()
 
 

@@ -1,12 +1,16 @@
 """The health listener: what probes see in every state of the node, and what an open port owes to nobody."""
+import json
+import os
 import signal
 import socket
+import subprocess
 import time
 
 from harness import equal, true
 from harness.faults import Stopped, admin, workers
 from harness.http import Http, ask
 from harness.server import free_ports
+from test_reload import own_certificates
 
 C1 = "<sip:alice@192.0.2.10:5062>"
 PROBES = ("/livez", "/readyz", "/healthz", "/startupz", "/")
@@ -55,12 +59,12 @@ def test_one_connection_many_probes(env):
 def test_verbose_and_json(env):
     server = env.server
     lines = probe(server, "/readyz?verbose").expect(200).body.decode().splitlines()
-    equal(lines, ["[+]%s ok" % name for name in ("loops", "listeners", "workers", "database", "draining")], "lines")
+    equal(lines, ["[+]%s ok" % name for name in ("loops", "listeners", "workers", "database", "certificates", "draining")], "lines")
     equal(probe(server, "/livez?verbose").body, b"[+]loops ok\n", "of /livez")
     answer = probe(server, "/readyz", fields=JSON).expect(200)
     equal(answer.get("content-type"), "application/json", "type")
     equal(answer.json["state"], "ready", "state")
-    equal([c["ok"] for c in answer.json["checks"]], [True] * 5, "checks")
+    equal([c["ok"] for c in answer.json["checks"]], [True] * 6, "checks")
 
 
 def test_what_is_not_there(env):
@@ -154,7 +158,7 @@ def test_database_lost_and_grace_over(env):
     equal(states(server), (200, 200, 503), "livez, startupz, readyz")
     equal(probe(server, "/readyz", fields=JSON).json["state"], "not_ready", "state")
     body = probe(server, "/readyz?verbose").body.decode()
-    true("[-]database: " in body and "[+]loops ok" in body, body)
+    true("[-]database: not connected for " in body and "[+]loops ok" in body, body)
     done = server.ctl("status", check=False)
     equal(done.returncode, 7, "exit status of rollcallctl status")
     true("NOT READY" in done.stdout, done.stdout)
@@ -171,6 +175,98 @@ def test_database_lost_by_policy_ignored(env):
     server.wait(lambda: probe(server, "/readyz", fields=JSON).json["state"] == "degraded", "degraded")
     equal(states(server), (200, 200, 200), "livez, startupz, readyz")
     server.phone().reg0(C1).expect(401, 503)
+
+
+def test_liveness_does_not_mind_the_database(env):
+    """Alive for as long as the loops turn, beyond every grace."""
+    cluster = env.own_cluster()
+    server = env.start({"health": {"db_grace": "0s"}}, cluster=cluster)
+    cluster.stop()
+    server.wait(lambda: probe(server, "/readyz").status == 503, "not ready", 20)
+    for _ in range(20):
+        probe(server, "/livez").expect(200)
+        time.sleep(0.05)
+    cluster.start()
+    server.wait_ready(30)
+
+
+def verdicts(server, phone):
+    """What an HTTP probe and a probe by OPTIONS hear, one after the other."""
+    return probe(server, "/readyz").status, phone.opt().status
+
+
+def test_options_has_the_verdict_of_readyz(env):
+    """Side by side through the transitions: both always say the same, apart from a change between the two questions."""
+    cluster = env.own_cluster()
+    server = env.start({"health": {"db_grace": "2s", "drain_delay": "60s", "drain_spread": "0s", "drain_timeout": "90s"},
+                        "server": {"workers": "2"}}, cluster=cluster)
+    phones = [server.phone("tcp") for _ in range(4)]
+    seen = []
+
+    def until(status, what):
+        def settled():
+            heard = [verdicts(server, phone) for phone in phones]
+            differing = [pair for pair in heard if pair[0] != pair[1]]
+            true(len(differing) <= 1, "they contradict each other while %s: %r" % (what, heard))
+            seen.extend(pair[0] for pair in heard)
+            return all(pair == (status, status) for pair in heard)
+        server.wait(settled, what, 30)
+    until(200, "ready")
+    cluster.stop()
+    until(503, "the database is gone beyond its grace")
+    cluster.start()
+    until(200, "it is back")
+    server.api("/drain", "POST")
+    until(503, "draining")
+    server.api("/drain", "DELETE")
+    until(200, "undrained")
+    equal([s for n, s in enumerate(seen) if n == 0 or seen[n - 1] != s], [200, 503, 200, 503, 200], "transitions")
+    server.api("/drain", "POST", '{"now":true}')
+    server.process.wait(30)
+
+
+def test_one_worker_of_two_is_degraded(env):
+    """A worker that keeps dying waits for ten seconds; the other serves, and the loops that are there turn."""
+    server = env.start({"server": {"workers": "2"}})
+    for _ in range(3):
+        victim = workers(server)[0]
+        os.kill(victim, signal.SIGKILL)
+        server.wait(lambda: victim not in workers(server), "it is gone")
+        if _ < 2:
+            server.wait(lambda: len(workers(server)) == 2, "another worker", 20)
+    server.wait(lambda: probe(server, "/readyz", fields=JSON).json["state"] == "degraded", "degraded")
+    equal(states(server), (200, 200, 200), "livez, startupz, readyz")
+    true("[!]workers: 1 of 2 would not serve a phone now" in probe(server, "/readyz?verbose").body.decode(), "the warning")
+
+
+def test_certificate_about_to_expire_is_degraded(env):
+    server = env.make()
+    fresh = env.certificates("soon")
+    subprocess.run(["sh", "-ec", """
+        openssl req -new -key server.key -sha256 -config ../soon.cnf -out server.csr
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -sha256 -days 7 -set_serial 77 -extfile ../soon.cnf \\
+            -extensions extensions -out leaf.pem
+        cat leaf.pem ca.pem >server.pem
+    """], cwd=fresh, check=True, capture_output=True)
+    server.configure({("certificate", "main"): {"chain": fresh + "/server.pem", "key": fresh + "/server.key"}})
+    server.start()
+    server.wait(lambda: probe(server, "/readyz", fields=JSON).json["state"] == "degraded", "degraded")
+    probe(server, "/readyz").expect(200)
+    shown = probe(server, "/readyz?verbose").body.decode()
+    true("[!]certificates: main expires in 6 d\n" in shown or "[!]certificates: main expires in 7 d\n" in shown, shown)
+
+
+def test_certificate_unreadable_on_re_read_is_degraded(env):
+    server = own_certificates(env, env.make({"tls": {"reload_interval": "1s"}})).start()
+    equal(probe(server, "/readyz", fields=JSON).json["state"], "ready", "state")
+    time.sleep(1.1)  # the files are judged by their time in seconds
+    with open(server.certificates + "/server.pem", "w") as file:
+        file.write("nothing\n")
+    server.wait(lambda: probe(server, "/readyz", fields=JSON).json["state"] == "degraded", "degraded")
+    true("server.pem: holds no certificate" in probe(server, "/readyz?verbose").body.decode(), "the reason")
+    server.phone("tls").opt().expect(200)
+    shown = json.loads(server.api("/certificates")[1])["items"]
+    equal([c["certificate"] for c in shown], ["main"], "those read before are served, and listed")
 
 
 def test_liveness_is_the_loop(env):

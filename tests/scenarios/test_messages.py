@@ -231,5 +231,5 @@ def test_probe_on_the_sip_port(env):
             true(wire.closed(), "the connection stays open")
             wire.close()
     server.wait_log(r"notice request\.foreign .*HTTP request on sip listener from 127\.0\.0\.1; point the health check at "
-                    r"port 8081 /readyz")
+                    r"port %d /readyz" % server.health_port)
     equal(server.log.count("HTTP request on sip listener"), 1, "lines about it")

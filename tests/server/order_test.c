@@ -502,7 +502,7 @@ START_TEST(options)
 		struct site site;
 		site_open(&site);
 		if (cases[i].draining)
-			requests_drain(site.requests);
+			requests_drain(site.requests, true);
 		struct site_request request = cases[i].request;
 		request.method = "OPTIONS";
 		request.no_credentials = true;

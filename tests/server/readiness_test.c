@@ -95,7 +95,7 @@ START_TEST(draining)
 {
 	struct site site;
 	site_open(&site);
-	requests_drain(site.requests);
+	requests_drain(site.requests, true);
 	ck_assert_int_eq(options_status(&site), 503);
 	ck_assert_uint_eq(site.stats.outcomes[REASON_DRAINING][TRANSPORT_UDP], 1);
 	ck_assert_int_eq(register_status(&site), 401);
@@ -103,6 +103,10 @@ START_TEST(draining)
 	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>" });
 	site_pass(&site, 10);
 	ck_assert_int_eq(sent_status(&site, 0), 200);
+	ck_assert(requests_ready(site.requests));
+	fake_sent_forget(site.net);
+	requests_drain(site.requests, false);
+	ck_assert_int_eq(options_status(&site), 200);
 	site_close(&site);
 }
 END_TEST

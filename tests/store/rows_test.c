@@ -108,9 +108,12 @@ odd_binding(struct str odd)
 		.cseq = UINT32_MAX,
 		.instance = odd,
 		.user_agent = odd,
+		.path = odd,
 		.node = odd,
 		.transport = TRANSPORT_TCP,
+		.secure = true,
 		.source = odd,
+		.peer = odd,
 		.created_ms = INT64_MIN,
 		.updated_ms = 0,
 	};
@@ -120,19 +123,16 @@ static void
 assert_same_binding(const struct binding *a, const struct binding *b)
 {
 	const struct str texts[][2] = {
-		{ a->id, b->id },
-		{ a->uri, b->uri },
-		{ a->display, b->display },
-		{ a->params, b->params },
-		{ a->call_id, b->call_id },
-		{ a->instance, b->instance },
-		{ a->node, b->node },
-		{ a->source, b->source },
-		{ a->user_agent, b->user_agent },
+		{ a->id, b->id },	    { a->uri, b->uri },
+		{ a->display, b->display }, { a->params, b->params },
+		{ a->call_id, b->call_id }, { a->instance, b->instance },
+		{ a->node, b->node },	    { a->source, b->source },
+		{ a->peer, b->peer },	    { a->user_agent, b->user_agent },
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		ck_assert(str_eq(texts[i][0], texts[i][1]));
 	ck_assert_int_eq(a->q, b->q);
+	ck_assert_int_eq(a->secure, b->secure);
 	ck_assert_uint_eq(a->requested_s, b->requested_s);
 	ck_assert_uint_eq(a->cseq, b->cseq);
 	ck_assert_int_eq(a->expires_ms, b->expires_ms);
@@ -187,6 +187,7 @@ START_TEST(random_bindings_survive)
 		binding.q = (int16_t)(rand() % 1002 - 1);
 		binding.cseq = (uint32_t)rand() * 2;
 		binding.transport = (enum transport)(rand() % TRANSPORT_COUNT);
+		binding.secure = rand() % 2 == 0;
 		round_trip(&(struct record){ .bindings = &binding, .binding_count = 1 });
 		arena_done();
 	}
@@ -217,6 +218,43 @@ START_TEST(json_is_as_documented)
 }
 END_TEST
 
+/* Beside a load balancer: whether it was secure is written only when the transport does not say so
+ */
+START_TEST(security_is_of_the_transport_or_written)
+{
+	static const struct {
+		enum transport transport;
+		bool secure;
+		const char *expected;
+	} cases[] = {
+		{ TRANSPORT_TCP, false, "\"t\":\"tcp\",\"f\":\"s\",\"g\":\"p\"" },
+		{ TRANSPORT_TCP, true, "\"t\":\"tcp\",\"w\":true,\"f\":\"s\"" },
+		{ TRANSPORT_TLS, true, "\"t\":\"tls\",\"f\":\"s\"" },
+		{ TRANSPORT_TLS, false, "\"t\":\"tls\",\"w\":false,\"f\":\"s\"" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct binding binding = { .id = STR("1"),
+					   .uri = STR("u"),
+					   .call_id = STR("c"),
+					   .q = -1,
+					   .transport = cases[i].transport,
+					   .secure = cases[i].secure,
+					   .source = STR("s"),
+					   .peer = STR("p") };
+		struct record back, record = { .bindings = &binding, .binding_count = 1 };
+		struct writer w = writer_on(text_buf, sizeof(text_buf) - 1);
+		arena_fresh((size_t)1 << 20);
+		rows_bindings_write(&w, &record);
+		text_buf[w.len] = '\0';
+		ck_assert_msg(strstr(text_buf, cases[i].expected) != NULL, "%s", text_buf);
+		ck_assert(rows_bindings_read(&back, writer_text(&w), &arena));
+		ck_assert_int_eq(back.bindings[0].secure, cases[i].secure);
+		ck_assert(str_eq(back.bindings[0].peer, STR("p")));
+		arena_done();
+	}
+}
+END_TEST
+
 #define GOOD "\"id\":\"1\",\"u\":\"sip:a@b\",\"c\":\"c\",\"s\":1,\"e\":2"
 
 /* A row that somebody else broke is refused, not guessed at */
@@ -244,6 +282,8 @@ START_TEST(other_json_is_refused)
 		"[{" GOOD ",\"t\":\"sctp\"}]",
 		"[{" GOOD ",\"t\":0}]",
 		"[{" GOOD ",\"k\":9223372036854775808}]",
+		"[{" GOOD ",\"w\":\"true\"}]",
+		"[{" GOOD ",\"w\":1}]",
 	};
 	struct record record;
 	arena_fresh((size_t)1 << 20);
@@ -339,5 +379,6 @@ START_TEST(small_arenas_refuse)
 END_TEST
 
 SUITE(rows, every_octet_survives, encoding_is_canonical, broken_escapes_are_refused,
-      bindings_survive, random_bindings_survive, json_is_as_documented, other_json_is_refused,
-      marks_survive, other_marks_are_refused, small_arenas_refuse)
+      bindings_survive, random_bindings_survive, json_is_as_documented,
+      security_is_of_the_transport_or_written, other_json_is_refused, marks_survive,
+      other_marks_are_refused, small_arenas_refuse)

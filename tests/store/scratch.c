@@ -2,6 +2,7 @@
 #include "scratch.h"
 
 #include <check.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,11 +98,9 @@ scratch_number(const char *format, ...)
 	return strtoll(text, NULL, 10);
 }
 
-char *
-scratch_sql(const char *path)
+static char *
+read_text(const char *name)
 {
-	char name[1024];
-	snprintf(name, sizeof(name), "%s/../sql/%s", TEST_DATA, path);
 	FILE *file = fopen(name, "rb");
 	ck_assert_msg(file != NULL, "%s", name);
 	char *text = calloc(1, 65536);
@@ -111,14 +110,27 @@ scratch_sql(const char *path)
 	return text;
 }
 
+char *
+scratch_sql(const char *path)
+{
+	char name[1024];
+	snprintf(name, sizeof(name), "%s/../sql/%s", TEST_DATA, path);
+	return read_text(name);
+}
+
 void
 scratch_reset(void)
 {
-	char *schema = scratch_sql("schema/001_init.sql");
+	glob_t files;
 	scratch_exec("drop schema if exists %s cascade", SCHEMA);
 	scratch_exec("create schema %s", SCHEMA);
-	PQclear(run(schema));
-	free(schema);
+	ck_assert_int_eq(glob(TEST_DATA "/../sql/schema/*.sql", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char *schema = read_text(files.gl_pathv[i]);
+		PQclear(run(schema));
+		free(schema);
+	}
+	globfree(&files);
 }
 
 void

@@ -44,6 +44,7 @@ fake_host(const char *source)
 	bool good = endpoint_parse(str_of(source), &peer.source);
 	assert(good);
 	(void)good;
+	peer.hop = peer.source;
 	return peer;
 }
 
@@ -62,6 +63,7 @@ fake_connect(struct net *net, enum transport transport, const char *source)
 	peer.transport = transport;
 	peer.slot = net->connection_count;
 	peer.generation = 7;
+	peer.secure = transport == TRANSPORT_TLS;
 	if (!net->user->accept(net->user, transport, &peer.source))
 		return NULL;
 	assert(net->connection_count < CONNECTIONS_MAX);
@@ -121,6 +123,14 @@ void
 fake_hang_up(struct net *net, struct fake_connection *connection)
 {
 	gone(net, connection, CLOSE_PEER);
+}
+
+void
+net_kill_if(struct net *net, bool (*unwanted)(const struct peer *, void *), void *arg)
+{
+	for (uint32_t i = 0; i < net->connection_count; i++)
+		if (net->connections[i].alive && unwanted(&net->connections[i].peer, arg))
+			gone(net, &net->connections[i], CLOSE_UNWANTED);
 }
 
 bool

@@ -255,19 +255,19 @@ class Server:
     def host(self, ipv6):
         return "::1" if ipv6 else "127.0.0.1"
 
-    def udp(self, ipv6=False, bind=None):
-        return Udp((self.host(ipv6), self.port), self.transcript, bind)
+    def udp(self, ipv6=False, bind=None, header=b""):
+        return Udp((self.host(ipv6), self.port), self.transcript, bind, header)
 
-    def tcp(self, ipv6=False, bind=None):
-        return Stream((self.host(ipv6), self.port), self.transcript, bind=bind)
+    def tcp(self, ipv6=False, bind=None, header=b""):
+        return Stream((self.host(ipv6), self.port), self.transcript, bind=bind, header=header)
 
     def tls_context(self):
         """Verifies the test CA; tests change it as they need."""
         return ssl.create_default_context(cafile=self.certificates + "/ca.pem")
 
-    def tls(self, ipv6=False, context=None, server_name="example.com", bind=None):
+    def tls(self, ipv6=False, context=None, server_name="example.com", bind=None, header=b""):
         return Stream((self.host(ipv6), self.tls_port), self.transcript, context or self.tls_context(), server_name,
-                      bind)
+                      bind, header)
 
     def wire(self, transport, **how):
         return {"udp": self.udp, "tcp": self.tcp, "tls": self.tls}[transport](**how)

@@ -41,8 +41,8 @@ def family(host):
 class Udp:
     reliable = False
 
-    def __init__(self, server, transcript, bind=None):
-        self.server, self.transcript = server, transcript
+    def __init__(self, server, transcript, bind=None, header=b""):
+        self.server, self.transcript, self.header = server, transcript, header  # of a load balancer
         self.socket = socket.socket(family(server[0]), socket.SOCK_DGRAM)
         local = "::1" if ":" in server[0] else "127.0.0.1"
         self.socket.bind(bind or (local, 0))
@@ -51,7 +51,7 @@ class Udp:
 
     def send(self, data):
         self.transcript.note(">", self.name, bytes(data))
-        self.socket.sendto(bytes(data), self.server)
+        self.socket.sendto(self.header + bytes(data), self.server)
 
     def receive(self, timeout=PATIENCE):
         """One datagram, or None after the timeout."""
@@ -72,12 +72,13 @@ class Stream:
     """TCP, or TLS when a context is given."""
     reliable = True
 
-    def __init__(self, server, transcript, tls=None, server_name=None, bind=None):
+    def __init__(self, server, transcript, tls=None, server_name=None, bind=None, header=b""):
         self.transcript, self.buffer, self.ended = transcript, b"", False
         self.socket = socket.create_connection(server, timeout=PATIENCE, source_address=bind)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local = self.socket.getsockname()[:2]
         self.name = "%s %s:%d" % ("tls" if tls else "tcp", *self.local)
+        self.socket.sendall(header)  # of a load balancer, before anything else
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname=server_name)
 

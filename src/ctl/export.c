@@ -1,0 +1,47 @@
+/* user export: the columns that user import reads. Hashes are as good as passwords for whoever has
+ * them, so they come only when asked for, and a file is nobody else's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pages.h"
+
+static const char *const plain[] = { "username", "domain",	 "login",	 "display_name",
+				     "enabled",	 "max_contacts", "may_register", NULL };
+static const char *const hashed[] = { "username",     "domain",	    "login",
+				      "ha1_md5",      "ha1_sha256", "ha1_sha512_256",
+				      "display_name", "enabled",    "max_contacts",
+				      "may_register", NULL };
+
+/* What is printed goes to the file. False with an error. */
+static bool
+print_into(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0) {
+		ctl_error("%s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+enum ctl_exit
+ctl_user_export(const struct ctl_options *options)
+{
+	struct ctl_options all = *options;
+	struct client_path path;
+	const struct listing listing = { .fields = options->with_hashes ? hashed : plain };
+	if (options->format == CTL_TABLE)
+		all.format = CTL_CSV;
+	if (options->argument_count > 0 && !print_into(options->arguments[0]))
+		return CTL_FAILED;
+	client_path_start(&path, "users");
+	client_path_argument(&path, "domain", options->domain);
+	client_path_argument(&path, "user", options->user);
+	client_path_argument(&path, "include", options->with_hashes ? "hashes" : NULL);
+	return pages_print(&all, &path, &listing, "no accounts");
+}

@@ -42,6 +42,7 @@ stats_bury(struct stats *page)
 #undef X
 	memset(page->connections_live, 0, sizeof(page->connections_live));
 	memset(page->db_lanes, 0, sizeof(page->db_lanes));
+	page->store_usable = 0;
 }
 
 /* --- counting ------------------------------------------------------------------------- */

@@ -159,7 +159,7 @@ master_log_level(struct master *master, enum log_level level, uint32_t seconds)
 	master->level_until_ms = 0;
 	master->memory.node->log_until_ms = 0;
 	if (master->level_changed && seconds > 0) {
-		master->level_until_ms = clock_monotonic_ms() + seconds * 1000ull;
+		master->level_until_ms = clock_monotonic_ms() + (uint64_t)seconds * 1000;
 		master->memory.node->log_until_ms = clock_real_ms() + seconds * 1000ll;
 	}
 	set_level(master, level);
@@ -415,7 +415,7 @@ note_serving(struct master *master)
 		all = all && master->memory.pages[i].ready != 0;
 	/* The admin process too, so that a node that is ready can be asked. */
 	if (master->config->health.fail_on_database)
-		all = all && node_admin_page(&master->memory)->db_lanes[LINK_UP] > 0;
+		all = all && node_admin_page(&master->memory)->store_usable != 0;
 	if (all && !node->serving && master->phase == PHASE_SERVING) {
 		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
 		notify_ready("serving");

@@ -141,6 +141,7 @@ store_review(struct store *store)
 	else if (store->state == STORE_UP)
 		store->down_since_ms = loop_now_ms(store->loop);
 	store->state = state;
+	stats->store_usable = state == STORE_UP;
 	log_state(store);
 	if (state == STORE_UP) {
 		store->was_up = true;

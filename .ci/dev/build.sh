@@ -30,6 +30,14 @@ build_clang() {
 		ninja -C "$DEV/build-clang"
 }
 
+# The Debian package, in .dev/build-package. The time in it is that of the commit, so that it can be built again to the octet.
+build_package() {
+	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$ROOT" log -1 --format=%ct 2>/dev/null || date +%s)}
+	export SOURCE_DATE_EPOCH
+	build_configure "$DEV/build-package" -DROLLCALL_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr && ninja -C "$DEV/build-package" &&
+		cd "$DEV/build-package" && rm -f rollcall_*.deb && cpack
+}
+
 build_step() {
 	step "$1" build "rollcalld, rollcallctl"
 	quietly build_product || fail "the compiler or CMake stopped" "read the first error above; ./dev reset removes a stale build"
@@ -39,6 +47,14 @@ build_step() {
 verb_build() {
 	packages_step 1/2 $PACKAGES_BUILD
 	build_step 2/2
+}
+
+verb_package() {
+	packages_step 1/2 $PACKAGES_BUILD $PACKAGES_PACKAGE
+	step 2/2 package "rollcall as a Debian package"
+	quietly build_package || fail "the package was not built" "read the first error above"
+	step_done
+	echo "$DEV"/build-package/rollcall_*.deb
 }
 
 # fuzz NAME [SECONDS]: grows the corpus in .dev/fuzz, starting from the one in the repository.

@@ -12,7 +12,7 @@ verb_test() {
 	: >"$RESULTS"
 	export ROLLCALL_TEST_LONG=$long
 	# shellcheck disable=SC2086
-	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST
+	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_PACKAGE $PACKAGES_RUN $PACKAGES_TEST
 	test_build_step 2/3
 	test_database_step 3/3
 	trap test_database_stop EXIT
@@ -58,6 +58,7 @@ test_build_step() {
 	step "$1" build "gcc with ASan and UBSan, and clang; both with -Werror"
 	quietly build_tested || fail "gcc does not build it without warnings" "read the first error above"
 	quietly build_clang || fail "clang does not build it without warnings" "read the first error above"
+	! wanted scenarios package test_package || quietly build_package || fail "the Debian package was not built" "read the first error above"
 	step_done
 }
 

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "logfile.h"
 #include "master.h"
+#include "notify.h"
 
 #define TURN_MS 200
 #define TURN_STARTING_MS 10
@@ -254,6 +255,9 @@ master_reload_logged(struct master *master, bool *good)
 {
 	struct memo memo;
 	size_t len = 0;
+	bool ready = master->memory.node->serving;
+	if (ready)
+		notify_reloading();
 	memo_open(&memo);
 	*good = master_reload(master, false, &memo);
 	stats->config_reloads[*good ? RELOADED_APPLIED : RELOADED_REFUSED]++;
@@ -262,6 +266,8 @@ master_reload_logged(struct master *master, bool *good)
 	char *text = copy < 0 ? NULL : memo_read(copy, &len);
 	reload_log(text == NULL ? "" : text, len, *good);
 	free(text);
+	if (ready)
+		notify_ready(master->phase == PHASE_SERVING ? "serving" : "draining");
 	return fd;
 }
 
@@ -274,6 +280,7 @@ close_listeners(struct master *master, enum control_verb verb)
 	if (master->phase == PHASE_STOPPING)
 		return;
 	master->phase = PHASE_STOPPING;
+	notify_stopping("draining, the listeners are closed");
 	children_tell_workers(&master->children, verb);
 	for (size_t i = 0; i < master->sockets.count; i++)
 		listening_close(&master->sockets.items[i], master->memory.node->worker_count);
@@ -298,6 +305,7 @@ master_drain(struct master *master, bool now)
 			    "not ready; listeners close in %llu s, a second TERM stops at once",
 			    (unsigned long long)(now ? 0 : master->config->health.drain_delay) /
 				    1000);
+		notify_status("draining, still serving");
 		master->phase = PHASE_DRAINING;
 		node->drain_began_ms = clock_monotonic_ms();
 		node->stopping = true;
@@ -315,6 +323,7 @@ master_undrain(struct master *master)
 		return false;
 	if (master->phase == PHASE_DRAINING) {
 		log_message(LOG_LEVEL_NOTICE, "drain", "called off; ready again");
+		notify_status("serving");
 		master->phase = PHASE_SERVING;
 		node->stopping = false;
 		node->drain_began_ms = 0;
@@ -409,6 +418,7 @@ note_serving(struct master *master)
 		all = all && node_admin_page(&master->memory)->db_lanes[LINK_UP] > 0;
 	if (all && !node->serving && master->phase == PHASE_SERVING) {
 		log_message(LOG_LEVEL_NOTICE, "ready", "every worker serves phones");
+		notify_ready("serving");
 		node->serving = true;
 	}
 	if (master->phase == PHASE_STOPPING)
@@ -427,6 +437,14 @@ wait_for_work(struct master *master)
 	if (master->phase == PHASE_DRAINING && delay_left_ms(master) < most)
 		most = delay_left_ms(master);
 	poll(wait, 2, (int)most);
+}
+
+/* The verdict of /livez. */
+static bool
+loops_turn(const struct master *master)
+{
+	return node_stuck_worker(&master->memory, clock_monotonic_ms()) ==
+	       master->memory.node->worker_count;
 }
 
 static void
@@ -454,6 +472,7 @@ run(struct master *master)
 			end_delay(master);
 		children_reap(&master->children, master->phase == PHASE_STOPPING);
 		children_watchdog(&master->children, clock_monotonic_ms());
+		notify_watchdog(loops_turn(master), clock_monotonic_ms());
 		if (master->phase == PHASE_STOPPING && stopped(master))
 			return;
 	}
@@ -466,6 +485,7 @@ master_main(const struct launch *launch, struct config *config)
 	char error[1024];
 	master.launch = launch;
 	master.config = master.boot = config;
+	notify_open();
 	raise_descriptor_limit();
 	forbid_core_files();
 	http_sockets_init(&master.http);
@@ -478,6 +498,7 @@ master_main(const struct launch *launch, struct config *config)
 	children_init(&master.children, &master.memory);
 	log_message(LOG_LEVEL_NOTICE, "start", "rollcalld %s, %u workers", ROLLCALL_VERSION,
 		    config->server.workers);
+	notify_status("starting: waiting for the workers and their database");
 	run(&master);
 	http_sockets_close(&master.http, master.config);
 	sockets_free(&master.sockets);

@@ -1,0 +1,112 @@
+/*
+ * One datagram of NAME=VALUE lines a message; the protocol is documented and stable, so it needs no
+ * library. A supervisor that does not read is not waited for.
+ */
+#include "notify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+static struct sockaddr_un supervisor;
+static socklen_t supervisor_len; /* 0: nobody listens */
+static uint64_t watchdog_ms;	 /* between two signs of life; 0: nobody waits for them */
+static uint64_t next_sign_ms;
+
+/* A path, or "@name" in the abstract namespace. */
+static void
+find_supervisor(const char *name)
+{
+	size_t len = name == NULL ? 0 : strlen(name);
+	if (len < 2 || len >= sizeof(supervisor.sun_path) || (name[0] != '/' && name[0] != '@'))
+		return;
+	supervisor.sun_family = AF_UNIX;
+	memcpy(supervisor.sun_path, name, len);
+	if (name[0] == '@')
+		supervisor.sun_path[0] = '\0';
+	supervisor_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+}
+
+static void
+find_watchdog(const char *period_us, const char *pid)
+{
+	uint64_t us, wanted_pid;
+	if (!str_to_u64(str_of(period_us), UINT64_MAX, &us))
+		return;
+	if (pid != NULL &&
+	    (!str_to_u64(str_of(pid), UINT64_MAX, &wanted_pid) || wanted_pid != (uint64_t)getpid()))
+		return;
+	watchdog_ms = us / 2000;
+}
+
+void
+notify_open(void)
+{
+	find_supervisor(getenv("NOTIFY_SOCKET"));
+	find_watchdog(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
+static void
+tell(const char *text)
+{
+	if (supervisor_len == 0)
+		return;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&supervisor,
+		     supervisor_len);
+	close(fd);
+}
+
+void
+notify_ready(const char *status)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", status);
+	tell(text);
+}
+
+void
+notify_reloading(void)
+{
+	char text[80];
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
+		 (uintmax_t)clock_monotonic_us());
+	tell(text);
+}
+
+void
+notify_stopping(const char *status)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "STOPPING=1\nSTATUS=%s", status);
+	tell(text);
+}
+
+void
+notify_status(const char *status)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "STATUS=%s", status);
+	tell(text);
+}
+
+void
+notify_watchdog(bool good, uint64_t now_ms)
+{
+	if (watchdog_ms == 0 || !good || now_ms < next_sign_ms)
+		return;
+	next_sign_ms = now_ms + watchdog_ms;
+	tell("WATCHDOG=1");
+}

@@ -74,6 +74,8 @@ const struct ctl_command ctl_commands[] = {
 	  "rollcallctl init --domain example.com --database "
 	  "postgresql://rollcall@localhost/rollcall",
 	  0, 0, ctl_init },
+	{ "doctor", NULL, "", "what is wrong between phones and database, and what to do",
+	  "rollcallctl doctor", 0, 0, ctl_doctor },
 	{ "token", "create", "--role read|admin",
 	  "make a token for the API over TCP; it is shown once",
 	  "rollcallctl token create --role read", 0, 0, ctl_token_create },

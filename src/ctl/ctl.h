@@ -158,6 +158,7 @@ enum ctl_exit ctl_status(const struct ctl_options *options);
 enum ctl_exit ctl_db_migrate(const struct ctl_options *options);
 enum ctl_exit ctl_db_status(const struct ctl_options *options);
 enum ctl_exit ctl_completion_bash(const struct ctl_options *options);
+enum ctl_exit ctl_doctor(const struct ctl_options *options);
 enum ctl_exit ctl_token_create(const struct ctl_options *options);
 enum ctl_exit ctl_init(const struct ctl_options *options);
 enum ctl_exit ctl_explain(const struct ctl_options *options);

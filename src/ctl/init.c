@@ -154,8 +154,8 @@ write_both(const struct ctl_options *options, const char *path, const char *text
 	free(token);
 	ctl_say(options,
 		"This token of role admin is shown once; %s keeps its hash.\n"
-		"next: rollcallctl db migrate, then systemctl enable --now "
-		"rollcalld",
+		"next: rollcallctl db migrate, systemctl enable --now rollcalld, rollcallctl "
+		"doctor",
 		tokens);
 	return CTL_DONE;
 }

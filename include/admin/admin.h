@@ -40,5 +40,8 @@ void admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome
  * those told before go on. What is needed is copied. */
 struct tls_server;
 void admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble);
+/* The node ends on purpose: says so to the other nodes, and then left(), soon also without a
+ * database. Bans and requests go on meanwhile. */
+void admin_leave(struct admin *admin, void (*left)(void *arg), void *arg);
 /* After store_close(), which completes what requests are waiting for. */
 void admin_close(struct admin *admin);

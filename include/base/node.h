@@ -1,11 +1,12 @@
 /* What the processes of one node know of each other, in shared memory: written by the master, read
- * by all. */
+ * by all; bans and failures have writers of their own. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bans.h"
 #include "base/stats.h"
 
 #define NODE_WORKERS_MAX 64
@@ -21,6 +22,7 @@ struct node {
 	char name[64];
 	int64_t started_ms; /* real time */
 	int64_t loaded_ms;  /* real time of the last good configuration */
+	uint64_t instance;  /* of this start, at random */
 	int32_t master_pid;
 	int32_t worker_pids[NODE_WORKERS_MAX]; /* 0: none just now */
 	uint32_t worker_count;
@@ -40,6 +42,8 @@ struct node_memory {
 	struct node *node;
 	struct stats *pages;
 	size_t page_count;
+	struct bans *bans;	   /* written by the admin process */
+	struct failures *failures; /* one a worker */
 };
 /* False when memory is out. */
 bool node_memory_map(struct node_memory *memory, uint32_t workers);

@@ -74,6 +74,9 @@
 	  "Call-ID.")                                                                              \
 	X(RATE_LIMITED, rate_limited,                                                              \
 	  "The source or the address-of-record is over its rate in section limits.")               \
+	X(BANNED, banned,                                                                          \
+	  "The source is banned: by an operator, or after limits.ban_after failures. "             \
+	  "rollcallctl ban list shows until when, ban remove ends it.")                            \
 	X(SCANNER, scanner,                                                                        \
 	  "The User-Agent is one of limits.drop_agents; such requests get no answer.")             \
 	X(POLICY_SILENCE, policy_silence,                                                          \

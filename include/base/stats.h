@@ -35,7 +35,8 @@
 	X(PEER, "peer") X(IDLE, "idle_timeout") X(FIRST_MESSAGE, "first_message_timeout") \
 	X(MESSAGE, "message_timeout") X(HANDSHAKE, "handshake_failed") \
 	X(HANDSHAKE_TIMEOUT, "handshake_timeout") X(PROTOCOL, "protocol") \
-	X(OUTPUT_FULL, "output_full") X(SHUTDOWN, "shutdown") X(ERROR, "error") \
+	X(OUTPUT_FULL, "output_full") X(SHUTDOWN, "shutdown") X(UNWANTED, "banned") \
+	X(ERROR, "error") \
 	X(PROCESS_DIED, "process_died")
 #define STATS_TLS_VERSIONS(X) X(NONE, "none") X(1_2, "1.2") X(1_3, "1.3")
 #define STATS_TLS_RESULTS(X) X(FULL, "full") X(RESUMED, "resumed") X(FAILED, "failed")
@@ -53,6 +54,7 @@
 	X(ADDED, "added") X(REFRESHED, "refreshed") X(REMOVED, "removed") X(EXPIRED, "expired") \
 	X(REPLACED, "replaced")
 #define STATS_SCOPES(X) X(SOURCE, "source") X(AOR, "aor") X(QUEUE, "queue")
+#define STATS_BANS(X) X(AUTOMATIC, "automatic") X(MANUAL, "manual")
 #define STATS_RELOADS(X) X(APPLIED, "applied") X(REFUSED, "refused")
 #define STATS_OUTCOMES(X) \
 	X(OK, "ok") X(CHALLENGED, "challenged") X(FAILED, "failed") X(REFUSED, "refused") \
@@ -74,6 +76,7 @@
 	X(LINK, "state", STATS_LINKS)                 \
 	X(CHANGE, "change", STATS_CHANGES)            \
 	X(SCOPE, "scope", STATS_SCOPES)               \
+	X(BANS, "scope", STATS_BANS)                  \
 	X(RELOADED, "result", STATS_RELOADS)          \
 	X(OUTCOME, "outcome", STATS_OUTCOMES)
 
@@ -117,6 +120,9 @@ enum binding_change { STATS_CHANGES(X) CHANGE_COUNT };
 #undef X
 #define X(id, word) SCOPE_##id,
 enum stats_scope { STATS_SCOPES(X) SCOPE_COUNT };
+#undef X
+#define X(id, word) BANS_##id,
+enum stats_bans { STATS_BANS(X) BANS_COUNT };
 #undef X
 #define X(id, word) RELOADED_##id,
 enum stats_reload { STATS_RELOADS(X) RELOADED_COUNT };
@@ -170,7 +176,8 @@ enum stats_label {
 	X(db_retries, "db_retries", "statements sent again")                                      \
 	X(db_batches, "db_batches", "batches sent")                                               \
 	X(db_connects, "db_connects", "connections to PostgreSQL made")                           \
-	X(log_dropped, "log_dropped", "lines of the log that nobody took")
+	X(log_dropped, "log_dropped", "lines of the log that nobody took")                        \
+	X(failures_lost, "failures_lost", "failures that nobody could count towards a ban")
 
 /* What is so just now; nothing of it outlives the process that wrote it. */
 #define GAUGES(X)                                                                          \
@@ -197,6 +204,8 @@ enum stats_label {
 	X(GAUGE, db_lanes, "db_connections", "connections to PostgreSQL", LINK)                    \
 	X(COUNTER, db_errors, "db_errors_total", "statements that failed or were lost", SQL_CLASS) \
 	X(COUNTER, rate_limited, "rate_limited_total", "requests over a limit", SCOPE)             \
+	X(COUNTER, bans, "bans_total", "bans that this node made", BANS)                           \
+	X(GAUGE, banned_prefixes, "banned_prefixes", "bans in force on this node", BANS)           \
 	X(COUNTER, config_reloads, "config_reloads_total", "reloads of the configuration", RELOADED)
 #define COUNTERS_2(X)                                                                          \
 	X(COUNTER, connections_closed, "connections_closed_total", "stream connections ended", \

@@ -110,6 +110,8 @@ struct config {
 		struct config_rate per_ip_rate, per_aor_rate;
 		uint32_t per_ip_burst;
 		uint32_t ipv6_prefix;
+		uint32_t ban_after;
+		uint64_t ban_window, ban_time;
 		struct ip_prefix *exempt;
 		size_t exempt_count;
 		struct config_list drop_agents;

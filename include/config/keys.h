@@ -215,10 +215,17 @@ enum config_type {
 	  RELOAD, "requests for one address-of-record")                                            \
 	X(limits, ipv6_prefix, config, limits.ipv6_prefix, COUNT, "64", 1, 128, NULL, RELOAD,      \
 	  "IPv6 sources count by prefixes of so many bits")                                        \
+	X(limits, ban_after, config, limits.ban_after, COUNT, "20", 0, 1000000, NULL, RELOAD,      \
+	  "failed log-ins over TCP or TLS from one address within ban_window, then nothing of it " \
+	  "is read for ban_time; 0 = never. UDP sources are only slowed")                          \
+	X(limits, ban_window, config, limits.ban_window, DURATION, "5m", CONFIG_SECOND,            \
+	  CONFIG_DAY, NULL, RELOAD, "")                                                            \
+	X(limits, ban_time, config, limits.ban_time, DURATION, "15m", CONFIG_SECOND,               \
+	  30 * CONFIG_DAY, NULL, RELOAD, "")                                                       \
 	X(limits, exempt, config, limits.exempt, PREFIXES, "127.0.0.0/8, ::1/128", 0, 0, NULL,     \
 	  RELOAD,                                                                                  \
-	  "exempt from the rates of this section and from connection.max_per_ip; never from "      \
-	  "sizes and deadlines")                                                                   \
+	  "exempt from the rates and bans of this section and from connection.max_per_ip; never "  \
+	  "from sizes and deadlines")                                                              \
 	X(limits, drop_agents, config, limits.drop_agents, LIST,                                   \
 	  "friendly-scanner, sipvicious, sipcli, VaxSIPUserAgent", 0, 0, NULL, RELOAD,             \
 	  "User-Agent prefixes dropped without an answer")                                         \

@@ -47,7 +47,7 @@ struct net_user {
 	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
 				      const char *octets, size_t len);
 	/* May this connection be accepted? Asked before anything is read from it but the header of
-	 * a load balancer, which names the source. */
+	 * a load balancer, which names the source. Who declines counts the reason. */
 	bool (*accept)(struct net_user *user, enum transport transport,
 		       const struct endpoint *source);
 	/* The connection, once accepted, has gone; its peer is found no more. */
@@ -141,5 +141,7 @@ uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was
  * sent; returns how many were found. Called now and then it drains evenly. */
 uint32_t net_shed(struct net *net, uint32_t count);
+/* Ends at once, with whatever is still owed, the connections for which unwanted() says so. */
+void net_kill_if(struct net *net, bool (*unwanted)(const struct peer *peer, void *arg), void *arg);
 /* All of them. net_connections() tells when they have gone. */
 void net_shutdown(struct net *net);

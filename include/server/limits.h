@@ -1,7 +1,7 @@
 /*
  * Rates a source (by prefix for IPv6) and an address-of-record, connections a source; bounded
- * tables, exempt prefixes. Over a limit the source is slowed; no user is ever locked
- * (SEC-26.3.2.4-1).
+ * tables, exempt prefixes; bans. Over a limit the source is slowed, after many failures banned; no
+ * user is ever locked (SEC-26.3.2.4-1).
  */
 #pragma once
 
@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bans.h"
 #include "base/ip.h"
+#include "base/stats.h"
 #include "base/str.h"
 
 /* An address-of-record may at rest do so many seconds' worth at once, and never less than 10. */
@@ -34,6 +36,9 @@ struct limits *limits_open(const struct limits_settings *settings);
 /* table_entries stays as it was opened. When memory is out the old exempt list stays. */
 void limits_configure(struct limits *limits, const struct limits_settings *settings);
 void limits_close(struct limits *limits);
+/* The bans of the node, and where this worker reports to whoever makes them. Without it nobody is
+ * banned. */
+void limits_use_bans(struct limits *limits, const struct bans *bans, struct failures *failures);
 
 bool limits_exempt(const struct limits *limits, const struct ip *source);
 /* The address that counts for a source: masked for IPv6. */
@@ -49,3 +54,10 @@ bool limits_aor(struct limits *limits, struct str aor, const struct ip *source, 
  * allowed. */
 bool limits_connection(struct limits *limits, const struct ip *source);
 void limits_connection_closed(struct limits *limits, const struct ip *source);
+/* True: silence. What anybody can put on a datagram proves nothing, so automatic bans are for
+ * streams alone, in both directions; those of an operator are for all. */
+bool limits_banned(const struct limits *limits, enum transport transport, const struct ip *source,
+		   uint64_t now_ms);
+/* A log-in of the source has failed; counted where the transport proves the source. */
+void limits_failure(const struct limits *limits, enum transport transport, const struct ip *source,
+		    enum reason reason);

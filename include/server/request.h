@@ -55,6 +55,8 @@ void requests_set_node(struct requests *requests, const struct node_memory *node
 /* While draining OPTIONS gets 503 (readiness is off); REGISTER is served until the listeners close.
  */
 void requests_drain(struct requests *requests, bool draining);
+/* Ends the connections of banned sources at once: to be called after each change of the bans. */
+void requests_close_banned(struct requests *requests);
 /* Would a phone be served now? Draining does not count: until the listeners close it would. */
 bool requests_ready(struct requests *requests);
 /* In flight; shutting down waits for 0. */

@@ -1,15 +1,39 @@
--- A page of live bindings in order of address and id, behind (after_aor, after_id).
--- $1 domain or null, $2 beginning of the user part or null, $3 transport or null, $4 after_aor, $5 after_id, $6 rows,
--- $7 now in ms since 1970
-select a.aor, b ->> 'id', b ->> 'u', b ->> 'i', b ->> 't', b ->> 'f', b ->> 'n', b ->> 'q', b ->> 'c', b ->> 's', b ->> 'a',
-	b ->> 'k', b ->> 'm', b ->> 'e'
-from aor a, jsonb_array_elements(a.bindings) b
-where a.expires_at > to_timestamp($7::double precision / 1000)
-	and ($1::text is null or a.domain = $1)
-	and ($2::text is null or starts_with(a.username, $2))
-	and ($3::text is null or b ->> 't' = $3)
-	and (b ->> 'e')::bigint > $7::bigint
-	and a.aor >= $4
-	and (a.aor, b ->> 'id') > ($4, $5)
-order by a.aor, b ->> 'id'
-limit $6::integer
+-- A page of live bindings behind (after, after_id): in order of user part and id within one domain, else in order of address
+-- and id. So that no statement takes long, it looks at $4 addresses and no more, whatever the filters let through.
+-- $1 after, $2 after_id, $3 rows, $4 addresses looked at, $5 domain or null, $6 and $7 bounds [from, until) of the user part
+-- within a domain, else of the address; $8 now in ms since 1970, $9 transport or null, $10 prefix of the source or null,
+-- $11 part of the User-Agent as wire text or null, $12 expires before, in ms since 1970, or null
+-- Each row has what the statement looked at in its last columns: how many addresses, and the last of them. There is one row
+-- without a binding when none was found.
+with page as materialized (
+	(select aor, bindings, expires_at, row_number() over (order by username) as position
+	from aor
+	where $5::text is not null and domain = $5 and username >= $6 and username < $7
+	order by username
+	limit $4::integer)
+	union all
+	(select aor, bindings, expires_at, row_number() over (order by aor)
+	from aor
+	where $5::text is null and aor >= $6 and aor < $7
+	order by aor
+	limit $4::integer)
+), seen as (
+	select count(*) as addresses, (array_agg(aor order by position desc))[1] as last
+	from page
+), found as (
+	select position, aor, (b ->> 'id') collate "C" as id, b
+	from page, jsonb_array_elements(bindings) b
+	where expires_at > to_timestamp($8::double precision / 1000)
+		and (b ->> 'e')::bigint > $8::bigint
+		and (aor <> $1 or (b ->> 'id') collate "C" > $2)
+		and ($9::text is null or b ->> 't' = $9)
+		and ($10::text is null or substring(b ->> 'f' from '^\[?([0-9A-Fa-f:.]+)\]?:[0-9]+$')::inet <<= $10::inet)
+		and ($11::text is null or position(lower($11) in lower(b ->> 'a')) > 0)
+		and ($12::bigint is null or (b ->> 'e')::bigint < $12)
+	order by position, id
+	limit $3::integer
+)
+select aor, id, b ->> 'u', b ->> 'i', b ->> 't', b ->> 'f', b ->> 'n', b ->> 'q', b ->> 'c', b ->> 's', b ->> 'a', b ->> 'k',
+	b ->> 'm', b ->> 'e', addresses, last
+from seen left join found on true
+order by position, id

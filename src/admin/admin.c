@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "admin_internal.h"
+#include "ban_keeper.h"
 #include "base/log.h"
+#include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
 
@@ -183,6 +185,13 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	counts_start(admin);
 	recent_start(admin);
 	processes_start(admin);
+	admin->bans = ban_keeper_open(loop, admin->store, admin->memory, admin->config);
+	admin->heartbeat = heartbeat_open(admin);
+	if (admin->bans == NULL || admin->heartbeat == NULL) {
+		snprintf(error, error_cap, "out of memory");
+		admin_close(admin);
+		return NULL;
+	}
 	return admin;
 }
 
@@ -191,11 +200,18 @@ admin_configure(struct admin *admin, const struct config *config)
 {
 	char error[512];
 	admin->config = config;
+	ban_keeper_configure(admin->bans, config);
 	admin->deadlines.duration_ms = config->admin.request_timeout;
 	if (config->admin.listen_on &&
 	    !tokens_load(&admin->tokens, config->admin.tokens_file, error, sizeof(error)))
 		log_message(LOG_LEVEL_ERROR, "admin.tokens",
 			    "%s; the tokens read before stay in force", error);
+}
+
+void
+admin_leave(struct admin *admin, void (*left)(void *arg), void *arg)
+{
+	heartbeat_leave(admin->heartbeat, left, arg);
 }
 
 /* libmicrohttpd wants every connection resumed before it stops: closing the store has answered them
@@ -210,6 +226,8 @@ admin_close(struct admin *admin)
 	counts_stop(admin);
 	recent_stop(admin);
 	processes_stop(admin);
+	ban_keeper_close(admin->bans);
+	heartbeat_close(admin->heartbeat);
 	fifo_close(&admin->deadlines);
 	arena_pool_clear(&admin->pool);
 	certificates_close(admin);

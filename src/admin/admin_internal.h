@@ -36,6 +36,7 @@ struct binding_counts {
 	int64_t accounts;
 	int64_t addresses; /* with a live binding */
 	int64_t bindings_total;
+	int64_t bindings_of_node; /* that this node wrote last */
 	uint64_t bindings[DOMAIN_COUNT][TRANSPORT_COUNT];
 	uint64_t users[DOMAIN_COUNT][TRANSPORT_COUNT]; /* with a binding over this transport */
 };
@@ -84,8 +85,9 @@ struct admin {
 	size_t surface_count;
 	struct tokens tokens;
 	struct arena_pool pool;
-	struct fifo deadlines;	/* of exchanges that are suspended */
+	struct fifo deadlines;	/* of exchanges that are suspended, and of streams */
 	unsigned waiting_count; /* exchanges of which the store or the master has something */
+	unsigned stream_count;
 	json_t *certificates; /* as they are listed, but with the time of their end in expires_in */
 	char certificate_trouble[512]; /* why they could not be read again, or "" */
 	struct list commands;	       /* exchanges that wait for the master */
@@ -96,6 +98,8 @@ struct admin {
 	struct processes processes;
 	struct counting counting;
 	struct binding_counts counts; /* of the last complete pass */
+	struct ban_keeper *bans;
+	struct heartbeat *heartbeat;
 };
 
 /* request.c: the callbacks of libmicrohttpd; arg is the surface. */
@@ -150,6 +154,8 @@ struct route {
 	const char *arguments; /* those it knows, separated by blanks */
 	void (*handle)(struct exchange *x);
 };
+/* Is it a list that comes as NDJSON and CSV too (list.h)? */
+bool route_streams(const struct route *route);
 /* As metrics name and number them (base/stats.h): "GET /api/v1/users/{}". */
 unsigned route_count(void);
 unsigned route_index(const struct route *route);
@@ -163,6 +169,7 @@ const struct route *route_find(struct str method, struct str path, struct str *s
 
 /* The handlers */
 void bindings_list(struct exchange *x);
+void bindings_stats(struct exchange *x);
 void aor_show(struct exchange *x);
 void bindings_remove(struct exchange *x);
 void users_list(struct exchange *x);
@@ -173,6 +180,10 @@ void user_change(struct exchange *x);
 void user_delete(struct exchange *x);
 void stats_show(struct exchange *x);
 void certificates_list(struct exchange *x);
+void bans_list(struct exchange *x);
+void bans_add(struct exchange *x);
+void bans_remove(struct exchange *x);
+void nodes_list(struct exchange *x);
 void config_show(struct exchange *x);
 void config_check(struct exchange *x);
 void reload(struct exchange *x);

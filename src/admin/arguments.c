@@ -4,9 +4,12 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "admin_internal.h"
+#include "base/ip.h"
 #include "sip/uri.h"
+#include "store/rows.h"
 
 #define PAGE_SIZE_DEFAULT 50u
 
@@ -82,39 +85,153 @@ argument_user_param(struct exchange *x, const char **param)
 	return true;
 }
 
-struct unknown {
+bool
+argument_domain(struct exchange *x, const char **param)
+{
+	if (!argument_param(x, "domain", param))
+		return false;
+	for (char *c = (char *)(uintptr_t)*param; c != NULL && *c != '\0'; c++)
+		*c = ascii_lower(*c);
+	return true;
+}
+
+bool
+argument_prefix(struct exchange *x, const char *name, const char **param)
+{
+	struct ip_prefix prefix;
+	char text[64];
+	struct writer w = writer_on(text, sizeof(text) - 1);
+	struct str value = argument(x, name);
+	*param = NULL;
+	if (str_empty(value))
+		return true;
+	if (!ip_prefix_parse(value, &prefix))
+		return argument_problem(x, name,
+					"It must be an address or a prefix of addresses, "
+					"192.0.2.0/24 or 2001:db8::/32.");
+	ip_write(&w, &prefix.ip);
+	writer_printf(&w, "/%u", prefix.bits);
+	*param = arena_text(&x->arena, writer_text(&w));
+	return true;
+}
+
+/* "2026-03-04T11:15:02Z", with a fraction and an offset as RFC 3339 allows. */
+static bool
+moment_parse(const char *text, int64_t *ms)
+{
+	struct tm tm = { 0 };
+	int hours, minutes, read = 0;
+	char sign, z;
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (rest == NULL)
+		return false;
+	if (*rest == '.')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	*ms = (int64_t)timegm(&tm) * 1000;
+	if (sscanf(rest, "%c%n", &z, &read) == 1 && (z == 'Z' || z == 'z') && rest[read] == '\0')
+		return true;
+	if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &read) != 3 || read != 6 ||
+	    rest[read] != '\0' || (sign != '+' && sign != '-'))
+		return false;
+	*ms -= (sign == '+' ? 1 : -1) * (hours * 3600000LL + minutes * 60000LL);
+	return true;
+}
+
+bool
+argument_moment(struct exchange *x, const char *name, int64_t now_ms, const char **param)
+{
+	struct str value = argument(x, name);
+	uint64_t seconds;
+	int64_t ms;
+	char text[24];
+	*param = NULL;
+	if (str_empty(value))
+		return true;
+	if (str_to_u64(value, UINT32_MAX, &seconds))
+		ms = now_ms + (int64_t)seconds * 1000;
+	else if (!moment_parse(arena_text(&x->arena, value), &ms))
+		return argument_problem(x, name,
+					"It must be a time, 2026-03-04T11:15:02Z, or "
+					"seconds from now.");
+	snprintf(text, sizeof(text), "%lld", (long long)ms);
+	*param = arena_text(&x->arena, str_of(text));
+	return true;
+}
+
+bool
+argument_wire(struct exchange *x, const char *name, const char **param)
+{
+	struct str value = argument(x, name);
+	char *text = arena_alloc(&x->arena, 4 * value.len + 1);
+	struct writer w = writer_on(text, text == NULL ? 0 : 4 * value.len);
+	wire_encode(&w, value);
+	*param = str_empty(value) ? NULL : text;
+	return true;
+}
+
+bool
+argument_word(struct exchange *x, const char *name, const char *const *words, const char **param)
+{
+	char wanted[160];
+	struct writer w = writer_on(wanted, sizeof(wanted) - 1);
+	if (!argument_param(x, name, param))
+		return false;
+	writer_text_z(&w, "It can be ");
+	for (size_t i = 0; words[i] != NULL; i++) {
+		if (*param == NULL || strcmp(*param, words[i]) == 0)
+			return true;
+		writer_printf(&w, "%s%s",
+			      i == 0		     ? ""
+			      : words[i + 1] == NULL ? " or "
+						     : ", ",
+			      words[i]);
+	}
+	writer_char(&w, '.');
+	wanted[w.len] = '\0';
+	return argument_problem(x, name, wanted);
+}
+
+struct arguments_look {
 	struct str names;
-	const char *found;
+	unsigned found; /* bit by bit, in the order of names */
+	bool unknown, repeated;
 };
 
 static enum MHD_Result
-look_for_unknown(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+look_at_argument(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	struct unknown *unknown = arg;
-	struct str rest = unknown->names, name;
+	struct arguments_look *look = arg;
+	struct str rest = look->names, name;
+	unsigned bit = 1;
 	(void)kind;
 	(void)value;
-	for (bool more = true; more;) {
+	for (bool more = true; more; bit <<= 1) {
 		more = str_cut(rest, ' ', &name, &rest);
-		if (str_eq(name, str_of(key)))
-			return MHD_YES;
+		if (!str_eq(name, str_of(key)))
+			continue;
+		look->repeated = (look->found & bit) != 0;
+		look->found |= bit;
+		return look->repeated ? MHD_NO : MHD_YES;
 	}
-	unknown->found = key;
+	look->unknown = true;
 	return MHD_NO;
 }
 
 bool
 arguments_known(struct exchange *x, const char *names)
 {
-	struct unknown unknown = { .names = str_of(names) };
-	char hint[160];
-	MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, look_for_unknown, &unknown);
-	if (unknown.found == NULL)
+	struct arguments_look look = { .names = str_of(names) };
+	char hint[200];
+	MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, look_at_argument, &look);
+	if (!look.unknown && !look.repeated)
 		return true;
 	snprintf(hint, sizeof(hint), "%s%s.",
 		 *names == '\0' ? "This path takes none" : "This path takes ", names);
-	exchange_problem(x, 400, "invalid_argument", "No such argument",
-			 "There is an argument that this path does not know.", NULL, hint);
+	exchange_problem(x, 400, "invalid_argument",
+			 look.unknown ? "No such argument" : "Repeated argument",
+			 look.unknown ? "There is an argument that this path does not know."
+				      : "An argument stands there more than once.",
+			 NULL, hint);
 	return false;
 }
 

@@ -12,8 +12,19 @@ struct str argument(struct exchange *x, const char *name);
 bool argument_param(struct exchange *x, const char *name, const char **param);
 /* A prefix of user parts, in the canonical spelling of the database. */
 bool argument_user_param(struct exchange *x, const char **param);
-/* False, and answered, when there is an argument that is not among names, which blanks separate: a
- * misspelt filter must not list everything. */
+/* The name of a domain, in lower case. */
+bool argument_domain(struct exchange *x, const char **param);
+/* A prefix of addresses in canonical text, of any of them alone too. */
+bool argument_prefix(struct exchange *x, const char *name, const char **param);
+/* A moment in ms since 1970: RFC 3339, or seconds from now_ms on. */
+bool argument_moment(struct exchange *x, const char *name, int64_t now_ms, const char **param);
+/* Any octets as wire text (D-12). */
+bool argument_wire(struct exchange *x, const char *name, const char **param);
+/* One of these words; NULL at the end of them. */
+bool argument_word(struct exchange *x, const char *name, const char *const *words,
+		   const char **param);
+/* False, and answered, when there is an argument that stands twice or is not among names, which
+ * blanks separate: a misspelt filter must not list everything. */
 bool arguments_known(struct exchange *x, const char *names);
 
 /* NUL-terminated copy in the arena, "" without memory. */
@@ -34,7 +45,7 @@ bool address_of_path(struct exchange *x, struct address *address);
 /* page_size and page_token; false, and answered, when they are no good. */
 struct page {
 	unsigned size;
-	struct str after; /* the last key and id of the page before, empty on the first */
+	struct str after; /* the page is behind this key and id, empty on the first */
 	struct str after_id;
 };
 bool page_asked(struct exchange *x, struct page *page);

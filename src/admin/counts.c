@@ -25,6 +25,7 @@ enum column {
 	COLUMN_TRANSPORT,
 	COLUMN_BINDINGS,
 	COLUMN_USERS,
+	COLUMN_OWN,
 };
 
 static void step(struct timer *timer);
@@ -60,6 +61,7 @@ add_group(struct admin *admin, const struct store_rows *rows, int row)
 	unsigned transport;
 	str_copy(domain, sizeof(domain), store_rows_value(rows, row, COLUMN_DOMAIN));
 	unsigned label = node_domain_find(&admin->memory->node->domains, domain);
+	counts->bindings_of_node += (int64_t)number(rows, row, COLUMN_OWN);
 	counts->bindings_total += (int64_t)number(rows, row, COLUMN_BINDINGS);
 	if (!transport_of(store_rows_value(rows, row, COLUMN_TRANSPORT), &transport))
 		return;
@@ -110,12 +112,13 @@ step(struct timer *timer)
 		memset(&counting->next, 0, sizeof(counting->next));
 	snprintf(counting->now, sizeof(counting->now), "%lld",
 		 (long long)loop_real_ms(admin->loop));
-	counting->query = (struct store_query){ .name = "admin_counts",
-						.param_count = 3,
-						.params = { counting->cursor, TEXT_OF(STEP_ROWS),
-							    counting->now },
-						.patient = true,
-						.done = step_done };
+	counting->query =
+		(struct store_query){ .name = "admin_counts",
+				      .param_count = 4,
+				      .params = { counting->cursor, TEXT_OF(STEP_ROWS),
+						  counting->now, admin->memory->node->name },
+				      .patient = true,
+				      .done = step_done };
 	store_run(admin->store, &counting->query);
 }
 

@@ -8,6 +8,7 @@
 #include "admin_internal.h"
 #include "base/memo.h"
 #include "json.h"
+#include "stream.h"
 
 /* --- waiting -------------------------------------------------------------------------- */
 
@@ -16,10 +17,12 @@ release(struct exchange *x)
 {
 	if (x->response != NULL)
 		MHD_destroy_response(x->response);
+	stream_free(x);
 	if (x->body != NULL)
 		explicit_bzero(x->body, x->body_cap);
 	free(x->body);
 	json_decref(x->held);
+	arena_reset(&x->page_arena);
 	arena_reset(&x->arena);
 	free(x);
 }
@@ -41,13 +44,19 @@ exchange_wait(struct exchange *x)
 		exchange_out_of_memory(x);
 		return;
 	}
+	exchange_suspend(x);
+}
+
+void
+exchange_suspend(struct exchange *x)
+{
 	MHD_suspend_connection(x->connection);
 	x->suspended = true;
 	fifo_start(&x->admin->deadlines, &x->deadline);
 }
 
-static void
-resume(struct exchange *x)
+void
+exchange_resume(struct exchange *x)
 {
 	if (!x->suspended)
 		return;
@@ -63,7 +72,7 @@ let_go(struct exchange *x)
 {
 	x->waiting = false;
 	x->admin->waiting_count--;
-	if (!x->answered)
+	if (!x->answered || (x->stream != NULL && x->suspended))
 		return true;
 	if (x->forgotten)
 		release(x);
@@ -163,6 +172,8 @@ exchange_query(struct exchange *x, const char *name, int param_count,
 	x->query.name = name;
 	x->query.param_count = param_count;
 	x->query.done = query_done;
+	if (x->suspended && x->query.patient) /* one of many: each has its time */
+		fifo_start(&x->admin->deadlines, &x->deadline);
 	store_run(x->admin->store, &x->query);
 }
 
@@ -257,17 +268,25 @@ exchange_header(struct exchange *x, const char *name, const char *value)
 static void
 answer(struct exchange *x, unsigned status, char *text, const char *type)
 {
-	x->response = MHD_create_response_from_buffer(text == NULL ? 0 : strlen(text), text,
-						      text == NULL ? MHD_RESPMEM_PERSISTENT
-								   : MHD_RESPMEM_MUST_FREE);
-	if (x->response == NULL)
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		text == NULL ? 0 : strlen(text), text,
+		text == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	if (response == NULL)
 		free(text);
-	if (text != NULL)
+	exchange_answer_response(x, status, response, text == NULL ? NULL : type);
+}
+
+void
+exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Response *response,
+			 const char *type)
+{
+	x->response = response;
+	if (type != NULL)
 		exchange_header(x, "Content-Type", type);
 	exchange_header(x, "Cache-Control", "no-store");
 	x->status = status;
 	x->answered = true;
-	resume(x);
+	exchange_resume(x);
 }
 
 void
@@ -321,6 +340,10 @@ void
 exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		 const char *detail, const char *field, const char *hint)
 {
+	if (x->stream != NULL) {
+		stream_cut(x);
+		return;
+	}
 	json_t *problem = problem_of(status, reason, title, detail, hint);
 	if (field != NULL)
 		json_object_set_new(problem, "field", json_string(field));

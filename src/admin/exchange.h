@@ -2,7 +2,8 @@
  * One HTTP request and its answer. A handler either answers at once or asks the store, and what it
  * named then answers or asks again. The connection is suspended meanwhile, and resumed by the
  * answer: that of the handler, or ours when admin.request_timeout has passed. An exchange that was
- * answered by the time-out stays until the store has let go of it.
+ * answered by the time-out stays until the store has let go of it. Once an answer is a stream
+ * (stream.h) it is too late for problems: whatever would have been one cuts the stream.
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "accept.h"
 #include "admin/command.h"
 #include "base/arena.h"
 #include "base/list.h"
@@ -21,6 +23,7 @@
 
 struct admin;
 struct route;
+struct stream;
 struct surface;
 
 enum role { ROLE_NONE, ROLE_READ, ROLE_ADMIN };
@@ -37,15 +40,19 @@ struct exchange {
 	struct str segments[4]; /* what "{}" took of the path, percent-decoded, in the arena */
 	unsigned segment_count;
 	struct arena arena;
-	char *body; /* whole, once complete; zeroed before it is freed */
+	struct arena page_arena; /* of what one statement of many brought */
+	char *body;		 /* whole, once complete; zeroed before it is freed */
 	size_t body_len, body_cap;
 	bool body_too_large;
-	bool refused; /* answered before its body was read */
+	bool http_1_0;
+	enum media media; /* what it wants to have */
+	bool refused;	  /* answered before its body was read */
 	bool answered;
 	struct MHD_Response *response;
 	unsigned status;
-	void *work;   /* the handler's own, in the arena */
-	json_t *held; /* the handler's own, given up with the exchange */
+	void *work;	       /* the handler's own, in the arena */
+	json_t *held;	       /* the handler's own, given up with the exchange */
+	struct stream *stream; /* stream.c alone */
 
 	/* Waiting: exchange.c alone */
 	bool suspended;
@@ -65,6 +72,9 @@ struct exchange {
 void exchange_wait(struct exchange *x);
 /* libmicrohttpd forgets the request; frees it, now or when the store lets go. */
 void exchange_forget(struct exchange *x);
+/* For stream.c: while it waits for more, and when there is some. */
+void exchange_suspend(struct exchange *x);
+void exchange_resume(struct exchange *x);
 /* The deadline of whoever waits. */
 void exchange_expired(struct fifo *fifo, struct fifo_entry *entry);
 
@@ -87,6 +97,9 @@ void exchange_no_master(struct admin *admin);
  * may be NULL. */
 void exchange_answer(struct exchange *x, unsigned status, json_t *document);
 void exchange_answer_empty(struct exchange *x, unsigned status);
+/* Any response (taken over) of that type. */
+void exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Response *response,
+			      const char *type);
 void exchange_answer_text(struct exchange *x, unsigned status, const char *text);
 /* text ends with NUL, comes from malloc() and is taken over. */
 void exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type);

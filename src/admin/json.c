@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/writer.h"
 #include "store/rows.h"
 
@@ -72,10 +73,45 @@ json_time(int64_t real_ms)
 }
 
 /* Four digits: no real number here (q) has more, and 0.3 is to stay 0.3. */
+#define FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(4))
+
 char *
 json_written(const json_t *document)
 {
-	return document == NULL ? NULL
-				: json_dumps(document, JSON_COMPACT | JSON_PRESERVE_ORDER |
-							       JSON_REAL_PRECISION(4));
+	return document == NULL ? NULL : json_dumps(document, FLAGS);
+}
+
+void
+json_write(FILE *out, const json_t *document)
+{
+	json_dumpf(document, out, FLAGS);
+}
+
+static json_t *
+joined(const json_t *list)
+{
+	json_t *text = json_string(""), *item;
+	size_t index;
+	json_array_foreach(list, index, item)
+	{
+		json_t *longer = json_sprintf("%s%s%s", json_string_value(text),
+					      index == 0 ? "" : ",", json_string_value(item));
+		json_decref(text);
+		text = longer;
+	}
+	return text;
+}
+
+void
+json_write_cell(FILE *out, const json_t *value)
+{
+	if (json_is_string(value)) {
+		csv_write_cell(out, json_string_value(value));
+	} else if (json_is_array(value)) {
+		json_t *text = joined(value);
+		csv_write_cell(out, json_is_string(text) ? json_string_value(text) : "");
+		json_decref(text);
+	} else if (value != NULL && !json_is_null(value)) {
+		json_dumpf(value, out, FLAGS | JSON_ENCODE_ANY);
+	}
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -18,3 +19,7 @@ json_t *json_aor(struct str key);
 json_t *json_time(int64_t real_ms);
 /* Compact text, malloc'd; NULL for NULL or without memory. */
 char *json_written(const json_t *document);
+/* The same text into a file. */
+void json_write(FILE *out, const json_t *document);
+/* A value as a cell of a CSV: nothing for null, a list's texts with commas between them. */
+void json_write_cell(FILE *out, const json_t *value);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 #define ARENA_BYTES (16u * 1024 * 1024)
+#define PAGE_ARENA_BYTES (4u * 1024 * 1024)
 #define BODY_BYTES_MAX (4u * 1024 * 1024)
 #define BODY_BYTES_FIRST 4096u
 #define PEER_GROUPS_MAX 64
@@ -127,6 +128,35 @@ refuse_path(struct exchange *x, const char *allow)
 	exchange_header(x, "Allow", allow);
 }
 
+static struct str
+header(const struct exchange *x, const char *name)
+{
+	return str_of(MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name));
+}
+
+/* What it sends must be JSON, and what it gets something that we have. */
+static bool
+settle_media(struct exchange *x)
+{
+	struct str type = header(x, "Content-Type"), parameters;
+	bool reads = str_eq(x->method, STR("GET")) || str_eq(x->method, STR("HEAD"));
+	x->media = reads ? accept_media(header(x, "Accept"), route_streams(x->route)) : MEDIA_JSON;
+	str_cut(type, ';', &type, &parameters);
+	type = str_trim(type);
+	if (x->media == MEDIA_NONE)
+		exchange_problem(x, 406, "not_acceptable", "Not acceptable",
+				 "This path has nothing of a type that Accept names.", NULL,
+				 route_streams(x->route) ? "There is application/json, "
+							   "application/x-ndjson and text/csv."
+							 : "There is application/json.");
+	else if (!reads && !str_empty(type) && !str_ieq(type, STR("application/json")) &&
+		 !str_ieq(type, STR("application/merge-patch+json")))
+		exchange_problem(x, 415, "body_unsupported", "Body of another type",
+				 "Bodies are application/json.", NULL,
+				 "Send Content-Type: application/json.");
+	return !x->answered;
+}
+
 static void
 settle_route(struct exchange *x, const char *url)
 {
@@ -146,6 +176,8 @@ settle_route(struct exchange *x, const char *url)
 	else if (x->role < x->route->role)
 		exchange_problem(x, 403, "forbidden", "Not allowed", "This token may only read.",
 				 NULL, "Use a token of role admin.");
+	else if (!settle_media(x))
+		return;
 	else if (announces_too_much(x))
 		exchange_problem(x, 413, "too_large", "Body too large",
 				 "A body holds at most 4 MB.", NULL, "Send it in parts.");
@@ -169,7 +201,7 @@ settle_probe(struct exchange *x, const char *url)
 
 static struct exchange *
 begin(struct surface *surface, struct MHD_Connection *connection, const char *url,
-      const char *method)
+      const char *method, const char *version)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 	if (x == NULL)
@@ -178,8 +210,10 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	x->surface = surface;
 	x->connection = connection;
 	x->uid = -1;
+	x->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 	x->began_us = loop_now_us(surface->admin->loop);
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);
+	arena_init(&x->page_arena, &surface->admin->pool, PAGE_ARENA_BYTES);
 	x->method = arena_copy(&x->arena, str_of(method));
 	if (smuggling_shaped(x))
 		exchange_problem(
@@ -307,9 +341,8 @@ request_handle(void *arg, struct MHD_Connection *connection, const char *url, co
 	       const char *version, const char *upload, size_t *upload_len, void **own)
 {
 	struct exchange *x = *own;
-	(void)version;
 	if (x == NULL) {
-		*own = x = begin(arg, connection, url, method);
+		*own = x = begin(arg, connection, url, method, version);
 		if (x == NULL)
 			return MHD_NO;
 		return x->refused ? send_answer(x, url) : MHD_YES;

@@ -5,17 +5,23 @@
 #include "admin_internal.h"
 
 static const struct route routes[] = {
-	{ "GET", "bindings", ROLE_READ, "domain user transport page_size page_token",
-	  bindings_list },
+	{ "GET", "bindings", ROLE_READ,
+	  "domain user ip transport agent expires_before page_size page_token", bindings_list },
+	{ "GET", "bindings:stats", ROLE_READ, "by", bindings_stats },
 	{ "GET", "aors/{}", ROLE_READ, "", aor_show },
 	{ "DELETE", "aors/{}/bindings", ROLE_ADMIN, "", bindings_remove },
 	{ "DELETE", "aors/{}/bindings/{}", ROLE_ADMIN, "", bindings_remove },
-	{ "GET", "users", ROLE_READ, "domain user algorithm page_size page_token", users_list },
+	{ "GET", "users", ROLE_READ, "domain user algorithm include page_size page_token",
+	  users_list },
 	{ "POST", "users", ROLE_ADMIN, "", users_create },
 	{ "POST", "users:batch", ROLE_ADMIN, "", users_batch },
 	{ "GET", "users/{}", ROLE_READ, "", user_show },
 	{ "PATCH", "users/{}", ROLE_ADMIN, "", user_change },
 	{ "DELETE", "users/{}", ROLE_ADMIN, "", user_delete },
+	{ "GET", "bans", ROLE_READ, "page_size page_token", bans_list },
+	{ "POST", "bans", ROLE_ADMIN, "", bans_add },
+	{ "DELETE", "bans/{}", ROLE_ADMIN, "", bans_remove },
+	{ "GET", "nodes", ROLE_READ, "", nodes_list },
 	{ "GET", "stats", ROLE_READ, "", stats_show },
 	{ "GET", "certificates", ROLE_READ, "", certificates_list },
 	{ "GET", "config", ROLE_ADMIN, "", config_show },
@@ -49,6 +55,12 @@ route_word(unsigned index, char *word, size_t cap)
 		snprintf(word, cap, "%s /api/v1/%s", routes[index].method, routes[index].path);
 	else
 		snprintf(word, cap, "%s", index == ROUTE_HEALTH ? "health" : "none");
+}
+
+bool
+route_streams(const struct route *route)
+{
+	return route->handle == bindings_list || route->handle == users_list;
 }
 
 static bool

@@ -13,11 +13,16 @@ struct flaw {
 void flaw_problem(struct exchange *x, const struct flaw *flaw);
 const char *flaw_reason(const struct flaw *flaw);
 
-/* The rows of admin_user.sql and admin_users.sql as the API shows them. */
-json_t *user_json(struct exchange *x, const struct store_rows *rows, int row);
+/* The columns of the hashes, in the order of enum digest_algorithm. */
+extern const char *const user_ha1_columns[];
+/* The rows of admin_user.sql and admin_users.sql as the API shows them; text is decoded in the
+ * arena. */
+json_t *user_json(struct arena *arena, const struct store_rows *rows, int row);
 
 /* Answers 200 with the first row, or 404 when there is none. */
 void user_answer(struct exchange *x, const struct store_rows *rows);
+/* "2026-02-11", the day on which the account of the first row was made. */
+struct str user_created_on(struct arena *arena, const struct store_rows *rows);
 /* The digest user name of the first row, in octets; false when it cannot be read. */
 bool user_login(struct exchange *x, const struct store_rows *rows, struct str *login);
 

@@ -16,7 +16,7 @@
 #define DISPLAY_NAME_MAX 256u
 #define MOST_CONTACTS 1000
 
-static const char *const ha1_columns[DIGEST_ALGORITHM_COUNT] = {
+const char *const user_ha1_columns[DIGEST_ALGORITHM_COUNT] = {
 	[DIGEST_MD5] = "ha1_md5",
 	[DIGEST_SHA256] = "ha1_sha256",
 	[DIGEST_SHA512_256] = "ha1_sha512_256",
@@ -105,7 +105,7 @@ add_hashes_of(json_t *row, const json_t *password, struct str login, struct str 
 	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++) {
 		digest_ha1((enum digest_algorithm)a, login, domain,
 			   str_of(json_string_value(password)), ha1);
-		json_object_set_new(row, ha1_columns[a], json_string(ha1));
+		json_object_set_new(row, user_ha1_columns[a], json_string(ha1));
 	}
 	OPENSSL_cleanse(ha1, sizeof(ha1));
 	return true;
@@ -117,14 +117,14 @@ add_hashes_given(json_t *row, json_t *given, struct flaw *flaw)
 {
 	bool any = false;
 	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++) {
-		json_t *hash = json_object_get(given, ha1_columns[a]);
-		json_object_set_new(row, ha1_columns[a], json_null());
+		json_t *hash = json_object_get(given, user_ha1_columns[a]);
+		json_object_set_new(row, user_ha1_columns[a], json_null());
 		if (hash == NULL || json_is_null(hash))
 			continue;
 		if (!is_hash(hash, digest_hex_len((enum digest_algorithm)a)))
-			return flawed(flaw, ha1_columns[a],
+			return flawed(flaw, user_ha1_columns[a],
 				      "It must be the hex digits of H(login:domain:password).");
-		add_lower(row, ha1_columns[a], json_string_value(hash));
+		add_lower(row, user_ha1_columns[a], json_string_value(hash));
 		any = true;
 	}
 	return any || flawed(flaw, "password", "Give a password or at least one ha1_ hash.");
@@ -135,7 +135,7 @@ has_hashes(json_t *given)
 {
 	bool any = false;
 	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++)
-		any = any || json_object_get(given, ha1_columns[a]) != NULL;
+		any = any || json_object_get(given, user_ha1_columns[a]) != NULL;
 	return any;
 }
 

@@ -1,10 +1,10 @@
-/* Accounts as the API shows them: never a hash, only which there are. */
-#include <stdio.h>
+/* Accounts as the API shows them: which hashes there are, and themselves only in an export. */
 #include <string.h>
 
 #include "admin_internal.h"
 #include "auth/digest.h"
 #include "json.h"
+#include "list.h"
 #include "store/rows.h"
 #include "user.h"
 
@@ -22,7 +22,9 @@ enum column {
 	SHA256,
 	SHA512_256,
 	CREATED,
-	CHANGED
+	CHANGED,
+	HA1, /* in admin_users.sql: one for each algorithm, what was seen, and the last of them */
+	SEEN = HA1 + DIGEST_ALGORITHM_COUNT
 };
 
 static bool
@@ -79,18 +81,28 @@ json_max_contacts(const struct store_rows *rows, int row)
 }
 
 json_t *
-user_json(struct exchange *x, const struct store_rows *rows, int row)
+user_json(struct arena *arena, const struct store_rows *rows, int row)
 {
 	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "aor",
 			 json_aor(store_rows_value(rows, row, AOR)), "username",
 			 json_octets(store_rows_value(rows, row, USERNAME)), "domain",
 			 json_octets(store_rows_value(rows, row, DOMAIN)), "login",
-			 json_wire(&x->arena, store_rows_value(rows, row, LOGIN)), "enabled",
+			 json_wire(arena, store_rows_value(rows, row, LOGIN)), "enabled",
 			 is_true(rows, row, ENABLED), "display_name", json_display_name(rows, row),
 			 "max_contacts", json_max_contacts(rows, row), "may_register",
 			 json_may_register(rows, row), "algorithms", json_algorithms(rows, row),
 			 "created_at", json_moment(rows, row, CREATED), "changed_at",
 			 json_moment(rows, row, CHANGED));
+}
+
+struct str
+user_created_on(struct arena *arena, const struct store_rows *rows)
+{
+	json_t *moment = json_moment(rows, 0, CREATED);
+	struct str day = str_slice(str_of(json_string_value(moment)), 0, sizeof("2026-02-11") - 1);
+	day = arena_copy(arena, day);
+	json_decref(moment);
+	return day;
 }
 
 bool
@@ -110,7 +122,7 @@ user_answer(struct exchange *x, const struct store_rows *rows)
 	if (store_rows_count(rows) == 0)
 		exchange_unknown_user(x);
 	else
-		exchange_answer(x, 200, user_json(x, rows, 0));
+		exchange_answer(x, 200, user_json(&x->arena, rows, 0));
 }
 
 void
@@ -123,41 +135,58 @@ user_show(struct exchange *x)
 	exchange_query(x, "admin_user", 1, user_answer);
 }
 
-static void
-list_rows(struct exchange *x, const struct store_rows *rows)
+/* --- the list ------------------------------------------------------------------------- */
+
+static json_t *
+user_item(struct exchange *x, const struct store_rows *rows, int row)
 {
-	const struct page *asked = x->work;
-	int count = store_rows_count(rows);
-	int shown = count > (int)asked->size ? (int)asked->size : count;
-	json_t *items = json_array();
-	for (int row = 0; row < shown; row++)
-		json_array_append_new(items, user_json(x, rows, row));
-	json_t *page = json_pack("{s:o}", "items", items);
-	if (count > shown)
-		json_object_set_new(
-			page, "next_page_token",
-			page_token(&x->arena, store_rows_value(rows, shown - 1, AOR), STR("")));
-	exchange_answer(x, 200, page);
+	return user_json(&x->page_arena, rows, row);
 }
+
+static json_t *
+user_item_with_hashes(struct exchange *x, const struct store_rows *rows, int row)
+{
+	json_t *item = user_item(x, rows, row);
+	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++) {
+		struct str hash = store_rows_value(rows, row, HA1 + a);
+		json_object_set_new(item, user_ha1_columns[a],
+				    str_empty(hash) ? json_null() : json_octets(hash));
+	}
+	return item;
+}
+
+/* The columns are those of an import, so that an export is one. */
+#define COLUMNS \
+	"username", "domain", "login", "display_name", "enabled", "max_contacts", "may_register"
+static const char *const columns[] = { COLUMNS, NULL };
+static const char *const columns_with_hashes[] = { COLUMNS, "ha1_md5", "ha1_sha256",
+						   "ha1_sha512_256", NULL };
+
+static const struct list_kind users = { .statement = "admin_users",
+					.param_count = 8,
+					.seen_column = SEEN,
+					.item = user_item,
+					.columns = columns };
+static const struct list_kind users_with_hashes = { .statement = "admin_users",
+						    .param_count = 8,
+						    .seen_column = SEEN,
+						    .item = user_item_with_hashes,
+						    .columns = columns_with_hashes };
 
 void
 users_list(struct exchange *x)
 {
-	struct page *page = arena_alloc(&x->arena, sizeof(*page));
-	const char **params = x->query.params;
-	char rows[16];
-	if (page == NULL || !page_asked(x, page) || !argument_param(x, "domain", &params[0]) ||
-	    !argument_user_param(x, &params[1]) || !argument_param(x, "algorithm", &params[2]))
+	static const char *const algorithms[] = { "md5-only", NULL };
+	static const char *const includes[] = { "hashes", NULL };
+	const char *include, **filters = &x->query.params[LIST_PARAMS];
+	if (!argument_word(x, "algorithm", algorithms, &filters[0]) ||
+	    !argument_word(x, "include", includes, &include))
 		return;
-	if (params[2] != NULL && strcmp(params[2], "md5-only") != 0) {
-		exchange_problem(x, 400, "invalid_argument", "algorithm is no good",
-				 "algorithm can be md5-only.", "algorithm", NULL);
-		return;
-	}
-	snprintf(rows, sizeof(rows), "%u", page->size + 1);
-	x->work = page;
-	params[3] = arena_text(&x->arena, page->after);
-	params[4] = arena_text(&x->arena, str_of(rows));
-	x->query.patient = true;
-	exchange_query(x, "admin_users", 5, list_rows);
+	if (include != NULL && x->role < ROLE_ADMIN)
+		exchange_problem(x, 403, "forbidden", "Not allowed",
+				 "Whoever has a hash can log in with it; this token may only read.",
+				 "include", "Use a token of role admin.");
+	else
+		list_answer(x, include == NULL ? &users : &users_with_hashes, filters[0] != NULL,
+			    x->admin->counts.known ? x->admin->counts.accounts : -1);
 }

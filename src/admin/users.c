@@ -16,25 +16,36 @@ create_shown(struct exchange *x, const struct store_rows *rows)
 		return;
 	}
 	snprintf(location, sizeof(location), "/api/v1/users/%s", x->query.params[0]);
-	exchange_answer(x, 201, user_json(x, rows, 0));
+	exchange_answer(x, 201, user_json(&x->arena, rows, 0));
 	exchange_header(x, "Location", location);
+}
+
+/* Why it was refused: the address has an account, or the login belongs to another one. */
+static void
+create_refused(struct exchange *x, const struct store_rows *rows)
+{
+	const char *key = x->query.params[0];
+	char detail[400], hint[400];
+	bool exists = store_rows_count(rows) > 0;
+	if (exists)
+		snprintf(detail, sizeof(detail), "%.256s was created on %.*s.", key,
+			 STR_ARG(user_created_on(&x->arena, rows)));
+	else
+		snprintf(detail, sizeof(detail),
+			 "The login belongs to another address of the domain of %.256s.", key);
+	snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%.256s.", key);
+	exchange_problem(x, 409, "user_exists",
+			 exists ? "User already exists" : "Login already exists", detail,
+			 exists ? "username" : "login",
+			 exists ? hint : "Give another login, or none: it is the username then.");
 }
 
 static void
 create_written(struct exchange *x, const struct store_rows *rows)
 {
-	const char *key = x->work;
-	char detail[400], hint[400];
-	if (store_rows_count(rows) == 1) {
-		x->query.params[0] = key;
-		exchange_query(x, "admin_user", 1, create_shown);
-		return;
-	}
-	snprintf(detail, sizeof(detail),
-		 "%.256s exists already, or its login belongs to another address of the domain.",
-		 key);
-	snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%.256s.", key);
-	exchange_problem(x, 409, "user_exists", "User already exists", detail, "username", hint);
+	x->query.params[0] = x->work;
+	exchange_query(x, "admin_user", 1,
+		       store_rows_count(rows) == 1 ? create_shown : create_refused);
 }
 
 void

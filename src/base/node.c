@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
+
 #define OTHER "other"
 
 bool
@@ -16,11 +18,14 @@ node_memory_map(struct node_memory *memory, uint32_t workers)
 		return false;
 	*memory = (struct node_memory){ .node = map,
 					.pages = stats_map(workers + 2),
-					.page_count = workers + 2 };
+					.page_count = workers + 2,
+					.bans = bans_map(),
+					.failures = failures_map(workers) };
 	memory->node->worker_count = workers;
 	snprintf(memory->node->domains.names[DOMAIN_OTHER], sizeof(OTHER), OTHER);
 	memory->node->domains.count = 1;
-	return memory->pages != NULL;
+	random_bytes(&memory->node->instance, sizeof(memory->node->instance));
+	return memory->pages != NULL && memory->bans != NULL && memory->failures != NULL;
 }
 
 struct stats *

@@ -162,6 +162,11 @@ stats_each(const struct stats *page, void (*each)(const char *, const char *, ui
 		{ "sent_bytes", "octets sent", STATS_SUM(page->sent_bytes) },
 		{ "db_errors", "statements that failed or were lost", STATS_SUM(page->db_errors) },
 		{ "db_up", "lanes connected now", page->db_lanes[LINK_UP] },
+		{ "bans_automatic", "sources banned after limits.ban_after failures",
+		  page->bans[BANS_AUTOMATIC] },
+		{ "bans_manual", "bans made through the admin API", page->bans[BANS_MANUAL] },
+		{ "banned_prefixes", "bans in force on this node",
+		  STATS_SUM(page->banned_prefixes) },
 		{ "bindings_expired", "expired bindings swept or replaced",
 		  page->binding_changes[CHANGE_EXPIRED] },
 	};

@@ -21,7 +21,7 @@ static const struct column columns[] = {
 };
 static const char *const fields[] = { "cidr",	    "reason",	  "origin",	"node", "comment",
 				      "created_at", "expires_at", "expires_in", NULL };
-static const struct listing listing = { columns, COUNT(columns), fields, false };
+static const struct listing listing = { columns, COUNT(columns), fields };
 
 enum ctl_exit
 ctl_ban_list(const struct ctl_options *options)

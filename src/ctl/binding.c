@@ -76,11 +76,10 @@ static const char *const fields[] = { "id",	    "aor",	  "contact",	"instance",
 				      "expires_at", "expires_in", NULL };
 static const char *const stats_fields[] = { "value", "bindings", NULL };
 
-static const struct listing list_listing = { list_columns, COUNT(list_columns), fields, false };
-static const struct listing show_listing = { show_columns, COUNT(show_columns) - 1, fields, false };
-static const struct listing path_listing = { show_columns, COUNT(show_columns), fields, false };
-static const struct listing stats_listing = { stats_columns, COUNT(stats_columns), stats_fields,
-					      false };
+static const struct listing list_listing = { list_columns, COUNT(list_columns), fields };
+static const struct listing show_listing = { show_columns, COUNT(show_columns) - 1, fields };
+static const struct listing path_listing = { show_columns, COUNT(show_columns), fields };
+static const struct listing stats_listing = { stats_columns, COUNT(stats_columns), stats_fields };
 
 /* "5m" from now, or a time. */
 static bool

@@ -70,8 +70,7 @@ ctl_config_show(const struct ctl_options *options)
 	};
 	static const char *const fields[] = { "key",	 "value",      "origin",
 					      "default", "applied_on", NULL };
-	const struct listing listing = { columns, COUNT(columns) - !options->origin, fields,
-					 false };
+	const struct listing listing = { columns, COUNT(columns) - !options->origin, fields };
 	struct client_path path;
 	client_path_start(&path, "config");
 	return pages_print_whole(options, &path, "options", &listing, "no options");

@@ -34,8 +34,7 @@ ctl_user_export(const struct ctl_options *options)
 {
 	struct ctl_options all = *options;
 	struct client_path path;
-	const struct listing listing = { .fields = options->with_hashes ? hashed : plain,
-					 .exact = true };
+	const struct listing listing = { .fields = options->with_hashes ? hashed : plain };
 	if (options->format == CTL_TABLE)
 		all.format = CTL_CSV;
 	if (options->argument_count > 0 && !print_into(options->arguments[0]))

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "client.h"
 #include "import.h"
 #include "import_row.h"
@@ -99,9 +100,9 @@ reject(struct import *import, size_t line, json_t *row, const char *why)
 		return;
 	}
 	fprintf(import->rejects, "%zu,", line);
-	output_csv_cell(import->rejects, user == NULL ? "" : user);
+	csv_write_cell(import->rejects, user == NULL ? "" : user);
 	fputc(',', import->rejects);
-	output_csv_cell(import->rejects, why);
+	csv_write_cell(import->rejects, why);
 	fputc('\n', import->rejects);
 }
 

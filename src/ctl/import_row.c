@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/csv.h"
 #include "base/str.h"
 #include "ctl.h"
 #include "may_register.h"
@@ -99,7 +100,7 @@ json_field(const char *column, const char *text, const char **why)
 		*why = value == NULL ? "max_contacts is no number" : NULL;
 	} else {
 		value = strcmp(column, "may_register") == 0 ? may_register_json(text)
-							    : json_string(text);
+							    : json_string(csv_plain(text));
 		*why = value == NULL ? "not UTF-8" : NULL;
 	}
 	return value;

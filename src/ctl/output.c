@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/writer.h"
 
 #define LINE_WIDTH 100u
@@ -102,29 +103,6 @@ print_table(json_t *items, const struct column *columns, size_t count)
 /* --- for programs --------------------------------------------------------------------- */
 
 static void
-csv_cell(FILE *out, const char *text, bool formula)
-{
-	if (strpbrk(text, ",\"\r\n") == NULL && !formula) {
-		fputs(text, out);
-		return;
-	}
-	fputs(formula ? "\"'" : "\"", out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
-}
-
-void
-output_csv_cell(FILE *out, const char *text)
-{
-	csv_cell(out, text,
-		 text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL && text[1] != '\0');
-}
-
-static void
 print_csv(json_t *items, const struct listing *listing, bool first)
 {
 	const char *const *fields = listing->fields;
@@ -140,10 +118,7 @@ print_csv(json_t *items, const struct listing *listing, bool first)
 			char *text = json_is_null(value) ? NULL : output_text(item, fields[i]);
 			if (i > 0)
 				putchar(',');
-			if (listing->exact)
-				csv_cell(stdout, text == NULL ? "" : text, false);
-			else
-				output_csv_cell(stdout, text == NULL ? "" : text);
+			csv_write_cell(stdout, text == NULL ? "" : text);
 			free(text);
 		}
 		fputs("\r\n", stdout);

@@ -17,17 +17,12 @@ struct listing {
 	const struct column *columns; /* of the table */
 	size_t column_count;	      /* at most COLUMNS_MAX */
 	const char *const *fields;    /* keys of the CSV columns, ends with NULL */
-	bool exact; /* CSV is read by us again: no apostrophe in front of what a spreadsheet would
-		       take for a formula */
 };
 
 /* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. */
 void output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first);
 /* One document, indented; used by --json. */
 void output_json(json_t *document);
-/* One cell: RFC 4180; one that a spreadsheet would take for a formula gets an apostrophe in front.
- */
-void output_csv_cell(FILE *out, const char *text);
 
 /* Text of a member for cells: strings as they are, lists comma-joined, null as "-"; whatever a
  * terminal would take for a command becomes "?". malloc'd. */

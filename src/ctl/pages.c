@@ -64,7 +64,7 @@ next_page(struct walk *walk, enum ctl_exit *code)
 	walk->shown += count;
 	walk->left -= count < walk->left ? count : walk->left;
 	json_decref(page);
-	return walk->token != NULL && walk->left > 0 && count > 0;
+	return walk->token != NULL && walk->left > 0; /* a page may be empty and not the last */
 }
 
 static void

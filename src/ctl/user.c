@@ -39,7 +39,7 @@ static const char *const fields[] = { "username",
 				      "changed_at",
 				      NULL };
 
-static const struct listing listing = { columns, COUNT(columns), fields, false };
+static const struct listing listing = { columns, COUNT(columns), fields };
 
 static void
 print_user(const struct ctl_options *options, json_t *user)

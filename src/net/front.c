@@ -188,7 +188,7 @@ judge(struct connection *c, struct str octets, size_t fresh)
 		if (connection_admit(c)) {
 			connection_start(c);
 		} else {
-			listener_refuse(c->peer.transport);
+			stats->connections_refused++; /* the user has counted why */
 			connection_kill(c, CLOSE_ERROR);
 		}
 	}

@@ -87,8 +87,6 @@ void udp_flush(struct net *net);
 
 /* --- listen.c --- */
 
-/* Counts a connection that a limit refused. */
-void listener_refuse(enum transport transport);
 void listener_prepare(const struct served *served);
 void listener_ready(struct watch *watch, bool readable, bool writable);
 /* When descriptors ran out all listeners rest for a moment. */

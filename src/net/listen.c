@@ -52,8 +52,8 @@ listeners_resume(struct timer *timer)
 	}
 }
 
-void
-listener_refuse(enum transport transport)
+static void
+refuse(enum transport transport)
 {
 	stats->connections_refused++;
 	stats_outcome(REASON_CONNECTION_LIMIT, transport, DOMAIN_OTHER);
@@ -82,12 +82,12 @@ welcome(struct served *served, int fd, const struct sockaddr_storage *from)
 		      (served->transport != TRANSPORT_TLS || *served->tls != NULL);
 	if (!usable || net->live >= net->settings.max_connections) {
 		close(fd);
-		listener_refuse(served->transport);
+		refuse(served->transport);
 		return;
 	}
 	struct endpoint local = local_of(fd, served);
 	if (connection_open(net, fd, served, &source, &local) == NULL)
-		listener_refuse(served->transport);
+		stats->connections_refused++; /* the user has counted why */
 }
 
 static bool

@@ -168,6 +168,17 @@ net_shed(struct net *net, uint32_t count)
 }
 
 void
+net_kill_if(struct net *net, bool (*unwanted)(const struct peer *, void *), void *arg)
+{
+	for (uint32_t slot = 0; slot < net->slot_count; slot++) {
+		struct connection *connection = net->slots[slot].connection;
+		if (connection != NULL && connection->phase != PHASE_DEAD &&
+		    unwanted(&connection->peer, arg))
+			connection_kill(connection, CLOSE_UNWANTED);
+	}
+}
+
+void
 net_shutdown(struct net *net)
 {
 	net_shed(net, UINT32_MAX);

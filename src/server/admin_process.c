@@ -1,7 +1,9 @@
 /* The admin process: HTTP beside the workers, a store of its own, and the sweep of expired
  * bindings. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "auth/digest.h"
@@ -13,6 +15,10 @@
 #define SWEEP_MS 5000u
 #define SWEEP_AGAIN_MS 50u
 #define CONNECTIONS 2u
+/* Where processors are scarce, phones come first: a listing waits for the workers, not they for it.
+ */
+#define NICENESS 10
+#define LEAVE_MS 1500u /* the database has so long to hear that the node has stopped */
 
 struct admin_process {
 	const struct launch *launch;
@@ -23,6 +29,8 @@ struct admin_process {
 	struct control_watch control;
 	struct timer look;	      /* at the files of the certificates */
 	int64_t certificates_changed; /* their newest modification time, seconds */
+	struct timer leave;
+	bool leaving;
 };
 
 static _Noreturn void
@@ -77,6 +85,29 @@ reload(struct admin_process *process, enum log_level level, int fd)
 }
 
 static void
+leave_due(struct timer *timer)
+{
+	loop_stop(container_of(timer, struct admin_process, leave)->loop);
+}
+
+static void
+left(void *arg)
+{
+	struct admin_process *process = arg;
+	loop_stop(process->loop);
+}
+
+static void
+leave(struct admin_process *process)
+{
+	if (process->leaving)
+		return;
+	process->leaving = true;
+	timer_start(process->loop, &process->leave, LEAVE_MS, leave_due);
+	admin_leave(process->admin, left, process);
+}
+
+static void
 on_control(struct control_watch *control, const struct control_message *message, int fd)
 {
 	struct admin_process *process = container_of(control, struct admin_process, control);
@@ -84,7 +115,10 @@ on_control(struct control_watch *control, const struct control_message *message,
 		reload(process, message->level, fd);
 	else if (message->verb == CONTROL_REPORT)
 		admin_report(process->admin, message->id, message->outcome, fd);
-	else if (message->verb == CONTROL_STOP || message->verb == CONTROL_STOP_NOW)
+	else if (message->verb == CONTROL_STOP ||
+		 (message->verb == CONTROL_STOP_NOW && !process->leaving))
+		leave(process);
+	else if (message->verb == CONTROL_STOP_NOW)
 		loop_stop(process->loop);
 }
 
@@ -116,6 +150,10 @@ admin_main(const struct birth *birth)
 	char error[512];
 	stats_use(node_admin_page(birth->memory));
 	table_seed();
+	errno = 0;
+	if (nice(NICENESS) == -1 && errno != 0)
+		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",
+			    strerror(errno));
 	process.launch = birth->launch;
 	process.config = birth->config;
 	process.control.message = on_control;

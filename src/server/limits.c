@@ -37,6 +37,8 @@ struct limits {
 	struct table sources;
 	struct table aors;
 	struct table connections;
+	const struct bans *bans; /* NULL: none, nor failures */
+	struct failures *failures;
 };
 
 static bool
@@ -251,4 +253,53 @@ limits_connection_closed(struct limits *limits, const struct ip *source)
 	struct entry *entry = table_find(&limits->connections, &key);
 	if (entry != NULL && entry->connections > 0)
 		entry->connections--;
+}
+
+/* --- bans -------------------------------------------------------------------------------- */
+
+void
+limits_use_bans(struct limits *limits, const struct bans *bans, struct failures *failures)
+{
+	limits->bans = bans;
+	limits->failures = failures;
+}
+
+bool
+limits_banned(const struct limits *limits, enum transport transport, const struct ip *source,
+	      uint64_t now_ms)
+{
+	return limits->bans != NULL &&
+	       bans_match(limits->bans, source, transport == TRANSPORT_UDP, now_ms) &&
+	       !limits_exempt(limits, source);
+}
+
+/* A stale nonce is no failure, whatever made it so: the phone is told to try again, and no
+ * password was tried (D-09). */
+static bool
+is_failure(enum reason reason)
+{
+	switch (reason) {
+	case REASON_UNKNOWN_USER:
+	case REASON_BAD_PASSWORD:
+	case REASON_USER_DISABLED:
+	case REASON_ALGORITHM_MISMATCH:
+	case REASON_REALM_MISMATCH:
+	case REASON_URI_MISMATCH:
+	case REASON_IDENTITY_MISMATCH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+limits_failure(const struct limits *limits, enum transport transport, const struct ip *source,
+	       enum reason reason)
+{
+	if (limits->failures == NULL || transport == TRANSPORT_UDP || !is_failure(reason) ||
+	    limits_exempt(limits, source))
+		return;
+	struct failure failure = { .source = limits_source(limits, source), .reason = reason };
+	if (!failures_report(limits->failures, &failure))
+		stats->failures_lost++;
 }

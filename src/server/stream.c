@@ -116,6 +116,16 @@ is_keepalive(const char *octets, size_t len)
 	return true;
 }
 
+/* SEC-26.3.2.4-1. One count and no line in the log, or whoever is banned could fill it. */
+static bool
+banned(struct requests *all, enum transport transport, const struct ip *source)
+{
+	if (!limits_banned(all->limits, transport, source, loop_now_ms(all->loop)))
+		return false;
+	stats_outcome(REASON_BANNED, transport, DOMAIN_OTHER);
+	return true;
+}
+
 /* ORD-01. */
 static bool
 over_rate(struct requests *all, const struct peer *peer)
@@ -131,6 +141,8 @@ static void
 on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t len)
 {
 	struct requests *all = container_of(user, struct requests, user);
+	if (banned(all, TRANSPORT_UDP, &peer->source.ip))
+		return;
 	if (is_keepalive(octets, len)) {
 		stats->keepalives++;
 		return;
@@ -216,8 +228,27 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 static bool
 on_accept(struct net_user *user, enum transport transport, const struct endpoint *source)
 {
-	(void)transport;
-	return limits_connection(container_of(user, struct requests, user)->limits, &source->ip);
+	struct requests *all = container_of(user, struct requests, user);
+	if (banned(all, transport, &source->ip))
+		return false;
+	if (limits_connection(all->limits, &source->ip))
+		return true;
+	stats_outcome(REASON_CONNECTION_LIMIT, transport, DOMAIN_OTHER);
+	return false;
+}
+
+/* For whoever was let in before he was banned. Answers that he is still owed go unsaid. */
+static bool
+close_banned(const struct peer *peer, void *arg)
+{
+	struct requests *all = arg;
+	return banned(all, peer->transport, &peer->source.ip);
+}
+
+void
+requests_close_banned(struct requests *all)
+{
+	net_kill_if(all->net, close_banned, all);
 }
 
 /* A request that came over it goes on (TRN-18-3); its answer will find nobody. */

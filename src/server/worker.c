@@ -55,6 +55,7 @@ struct worker {
 	struct served served[SERVED_MAX];
 	size_t served_count;
 	struct timer tick;
+	uint32_t bans_turn; /* the bans that our connections were held against */
 	struct timer stop;
 	uint64_t drain_began_ms; /* 0: not draining */
 	uint64_t closed_ms;	 /* when the listeners were closed, 0: they are open */
@@ -193,6 +194,16 @@ listen_on_all(struct worker *worker)
 	}
 }
 
+/* Bans are rare, connections many: they are walked after a change only. */
+static void
+look_at_bans(struct worker *worker)
+{
+	uint32_t turn = bans_turn(worker->birth->memory->bans);
+	if (turn != worker->bans_turn)
+		requests_close_banned(worker->requests);
+	worker->bans_turn = turn;
+}
+
 /* The kernel counts for each socket, and a worker that replaces another one finds its sockets as it
  * left them: what was dropped in between is counted too. */
 static void
@@ -225,6 +236,7 @@ tick(struct timer *timer)
 	}
 	if (worker->tls != NULL && secret != NULL)
 		tls_server_ticket_secret(worker->tls, secret);
+	look_at_bans(worker);
 	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
 		    tick);
 }
@@ -441,6 +453,9 @@ open_parts(struct worker *worker)
 	struct requests_settings requests =
 		settings_requests(worker->config, settings_policy_value(worker->policy));
 	worker->limits = limits_open(&limits);
+	if (worker->limits != NULL)
+		limits_use_bans(worker->limits, worker->birth->memory->bans,
+				&worker->birth->memory->failures[worker->birth->index]);
 	worker->requests = worker->limits == NULL ? NULL
 						  : requests_open(worker->loop, worker->store,
 								  worker->limits, &requests);

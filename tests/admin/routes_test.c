@@ -11,6 +11,7 @@ START_TEST(paths_find_their_route)
 	} cases[] = {
 		{ "GET", "bindings", "bindings", "" },
 		{ "HEAD", "bindings", "bindings", "" },
+		{ "GET", "bindings:stats", "bindings:stats", "" },
 		{ "GET", "aors/a@x", "aors/{}", "a@x" },
 		{ "GET", "aors/a%2Fb@x", "aors/{}", "a%2Fb@x" },
 		{ "DELETE", "aors/a@x/bindings", "aors/{}/bindings", "a@x" },

@@ -169,7 +169,7 @@ def test_md5_only_users(env):
     server.database.add_user("old", "example.com", "x", algorithms=("MD5",))
     try:
         equal([u["username"] for u in server.ctl_json("user", "list", "--algorithm", "md5-only")["items"]], ["old"], "users")
-        expect(server.ctl("user", "list", "--algorithm", "sha", check=False), 1, "algorithm can be md5-only.")
+        expect(server.ctl("user", "list", "--algorithm", "sha", check=False), 1, "algorithm: It can be md5-only.")
     finally:
         server.ctl("user", "delete", "old@example.com", "--yes")
 
@@ -285,7 +285,7 @@ def test_bindings_by_command(env):
     expect(server.ctl("binding", "show", "alice@example.com"), 0, "alice@example.com has no bindings")
     expect(server.ctl("binding", "remove", "alice@example.com", check=False), 2, "say which")
     expect(server.ctl("binding", "remove", "nobody@example.com", "--all", "--yes", check=False), 3, "No such user")
-    expect(server.ctl("binding", "list", "--transport", "sctp", check=False), 1, "transport is udp, tcp or tls.")
+    expect(server.ctl("binding", "list", "--transport", "sctp", check=False), 1, "transport: It can be udp, tcp or tls.")
 
 
 def test_output_that_cannot_be_written(env):

@@ -62,7 +62,7 @@ def test_configuration(env):
     true(row.split()[1] == "1m" and "rollcall.conf:" in row, row)
     true("default" not in expect(run(server, "config", "show"), 0).stdout.splitlines()[0].lower(), "no origin unless asked for")
     options = json.loads(expect(run(server, "config", "show", "--json"), 0).stdout)["options"]
-    true(any(option["key"] == "server.name" and option["value"] == "reg-test" for option in options), "server.name")
+    true(any(option["key"] == "server.name" and option["value"].strip('"') == "reg-test" for option in options), "server.name")
     equal(len(expect(run(server, "config", "show", "--ndjson"), 0).stdout.splitlines()), len(options), "rows of ndjson")
     server.configure({"limits": {"per_ip_burst": 777}, "server": {"workers": "2"}})
     for words in (("config", "check"), ("reload",)):

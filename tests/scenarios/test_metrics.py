@@ -22,6 +22,7 @@ ELSEWHERE = {
     "rollcall_udp_truncated_total": "tests/net/udp_test.c",
     "rollcall_udp_send_full_total": "a full buffer on loopback is a matter of luck",
     "rollcall_db_conflicts_total": "tests/store/store_test.c",
+    "rollcall_failures_lost_total": "tests/server/limits_test.c",
 }
 MOVED = set()
 
@@ -236,6 +237,21 @@ def test_limits(env, moved):
     true(m.by("rate_limited_total", scope="aor") >= 1, "limit of an address")
     true(m.by("rate_limited_total", scope="source") >= 100, "limit of a source")
     equal(m.by("connections_refused_total"), 2, "connections over the limit")
+
+
+@moves("bans_total", "banned_prefixes")
+def test_bans(env, moved):
+    server = env.start({"limits": {"exempt": [], "ban_after": 2}})
+    server.wait(lambda: server.api("/bans")[0] == 200, "the API has its database")
+    with moved(server) as m:
+        guesser = server.phone("tcp", bind=(own_address(0), 0), password="guess")
+        for _ in range(2):
+            guesser.reg(C1).expect(401)
+        equal(server.api("/bans", "POST", '{"cidr":"203.0.113.7","for":600}')[0], 201, "a ban by an operator")
+        server.wait(lambda: m.look() and m.by("bans_total") == 2, "both bans", 20)
+    for name in ("bans_total", "banned_prefixes"):
+        for scope in ("automatic", "manual"):
+            equal(m.by(name, scope=scope), 1, "%s of scope %s" % (name, scope))
 
 
 @moves("transactions_evicted_total")

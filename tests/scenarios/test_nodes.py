@@ -6,7 +6,8 @@ import ssl
 import threading
 
 from harness import covers, equal, true
-from harness.faults import add_users
+from harness.faults import add_users, admin
+from harness.http import ask
 from harness.phone import ALICE_PASSWORD
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
@@ -195,3 +196,88 @@ def test_node_killed_under_load_loses_nothing_that_was_acknowledged(env):
     for n, cseq in acknowledged.items():
         true(stored.get("u%d" % n, 0) >= cseq, "u%d: acknowledged %d, stored %s" % (n, cseq, stored.get("u%d" % n)))
     second.phone(user="u0").reg("<sip:u0@192.0.2.2:5062>").expect(200)
+
+
+# --- the table of nodes ---
+
+def nodes(server):
+    """{name: item} of GET /nodes; of several of one name the last. Nothing while the API has no database yet."""
+    answer = ask(server.socket, "GET", "/api/v1/nodes")
+    return {} if answer.status == 503 else {item["node"]: item for item in answer.expect(200).json["items"]}
+
+
+def wait_states(server, timeout=20.0, **wanted):
+    wanted = {name.replace("_", "-"): state for name, state in wanted.items()}
+    server.wait(lambda: {name: item["state"] for name, item in nodes(server).items()} == wanted,
+                "nodes are %s" % wanted, timeout)
+
+
+def test_nodes_see_each_other(env):
+    first, second = two(env)
+    first.wait_ready()
+    wait_states(first, reg_a="ready", reg_b="ready")
+    item = nodes(second)["reg-a"]
+    equal(sorted(item), ["bindings", "node", "seen_ago", "seen_at", "started_at", "state", "version", "workers"], "fields")
+    equal((item["version"], item["workers"]), (first.stats()["version"], 1), "version and workers")
+    true(0 <= item["seen_ago"] <= 15, "seen_ago: %r" % item)
+    second.stop()
+    wait_states(first, reg_a="ready", reg_b="stopped")
+    second.start()
+    wait_states(second, reg_a="ready", reg_b="ready")
+    equal(second.database.value("select count(*) from node"), "2", "rows: a stopped instance gives way to the next")
+
+
+def test_a_node_that_is_killed_is_gone(env):
+    first, second = two(env)
+    wait_states(first, reg_a="ready", reg_b="ready")
+    os.killpg(second.process.pid, signal.SIGKILL)
+    second.process.wait()
+    second.process = None
+    equal(nodes(first)["reg-b"]["state"], "ready", "state before anybody can know")
+    first.database.query("update node set seen_at = now() - interval '16 s' where name = 'reg-b'")
+    wait_states(first, reg_a="ready", reg_b="gone")
+    first.database.query("update node set seen_at = now() - interval '25 h' where name = 'reg-b'")
+    wait_states(first, reg_a="ready")
+    second.start()
+    wait_states(first, reg_a="ready", reg_b="ready")
+    equal(second.log.count("node.twin"), 0, "warnings about a second node")
+
+
+def test_a_draining_node_says_so(env):
+    first, second = two(env, health={"drain_delay": "5s", "drain_timeout": "20s"})
+    wait_states(first, reg_a="ready", reg_b="ready")
+    second.process.send_signal(signal.SIGTERM)
+    wait_states(first, reg_a="ready", reg_b="draining")
+    second.stop()
+    wait_states(first, reg_a="ready", reg_b="stopped")
+
+
+def test_two_nodes_of_one_name_are_told(env):
+    first = env.start({"server": {"name": "reg-a"}})
+    second = env.start({"server": {"name": "reg-a"}}, database=first.database)
+    for server in (first, second):
+        server.wait_log("warning node.twin .*another node of this database is called reg-a", 40)
+    equal(len(ask(first.socket, "GET", "/api/v1/nodes").json["items"]), 2, "nodes")
+    equal(first.log.count("warning node.twin"), 1, "warnings")
+    second.stop()
+    first.wait_log("notice node.twin .*the only one of its name again", 40)
+
+
+def test_the_admin_process_dies_and_its_node_is_the_same(env):
+    server = env.start({"server": {"name": "reg-a"}})
+    wait_states(server, reg_a="ready")
+    os.kill(admin(server), signal.SIGKILL)
+    server.database.query("update node set seen_at = now() - interval '14 s'")
+    server.wait(lambda: nodes(server).get("reg-a", {"seen_ago": 99})["seen_ago"] < 10, "a heartbeat", 40)
+    equal(server.database.value("select count(*) from node"), "1", "rows")
+    equal(server.log.count("node.twin"), 0, "warnings about a second node")
+
+
+def test_bindings_of_each_node(env):
+    first, second = two(env)
+    first.phone().reg(C1).expect(200)
+    second.phone().reg(C2).expect(200)
+    for server in (first, second):
+        server.restart()  # the first count comes soon after a start
+    first.wait(lambda: sorted((name, item["bindings"]) for name, item in nodes(first).items()) == [("reg-a", 1), ("reg-b", 1)],
+               "one binding each", 40)

@@ -2,6 +2,7 @@
 #include "server/limits.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/table.h"
 #include "support/check_main.h"
@@ -163,5 +164,80 @@ START_TEST(settings_change)
 }
 END_TEST
 
-SUITE(limits, burst_then_rate, sources_by_prefix, aor_by_source, connections_are_counted,
-      exempt_sources_have_no_limit, tables_are_bounded, settings_change)
+static bool
+takes(struct failures *failures, const char *source)
+{
+	struct failure taken;
+	struct ip address = ip(source);
+	return failures_take(failures, &taken) && ip_equal(&taken.source, &address);
+}
+
+/* SEC-26.3.2.4-1: what counts is a refused log-in over TCP or TLS, by prefix, of who is not exempt
+ */
+START_TEST(failures_that_count)
+{
+	struct ip_prefix office;
+	ck_assert(ip_prefix_parse(STR("198.51.100.0/24"), &office));
+	struct limits_settings settings = usual();
+	settings.exempt = &office;
+	settings.exempt_count = 1;
+	struct limits *limits = limits_open(&settings);
+	struct failures *failures = failures_map(1);
+	struct ip four = ip("192.0.2.1"), six = ip("2001:db8::1"), exempt = ip("198.51.100.9");
+	limits_failure(limits, TRANSPORT_TCP, &four, REASON_BAD_PASSWORD); /* to nobody */
+	limits_use_bans(limits, bans_map(), failures);
+	limits_failure(limits, TRANSPORT_UDP, &four, REASON_BAD_PASSWORD);
+	limits_failure(limits, TRANSPORT_TCP, &exempt, REASON_BAD_PASSWORD);
+	static const enum reason no_failures[] = { REASON_CHALLENGED,	 REASON_NONCE_STALE,
+						   REASON_NONCE_INVALID, REASON_NONCE_REPLAYED,
+						   REASON_MALFORMED,	 REASON_REGISTERED };
+	for (size_t i = 0; i < sizeof(no_failures) / sizeof(*no_failures); i++)
+		limits_failure(limits, TRANSPORT_TCP, &four, no_failures[i]);
+	limits_failure(limits, TRANSPORT_TLS, &six, REASON_UNKNOWN_USER);
+	limits_failure(limits, TRANSPORT_TCP, &four, REASON_USER_DISABLED);
+	ck_assert(takes(failures, "2001:db8::"));
+	ck_assert(takes(failures, "192.0.2.1"));
+	struct failure more;
+	ck_assert(!failures_take(failures, &more));
+	uint64_t lost = stats->failures_lost;
+	for (unsigned i = 0; i < FAILURES_MAX + 2; i++)
+		limits_failure(limits, TRANSPORT_TCP, &four, REASON_BAD_PASSWORD);
+	ck_assert_uint_eq(stats->failures_lost, lost + 2); /* nobody takes them */
+	limits_close(limits);
+}
+END_TEST
+
+/* SEC-26.3.2.4-1: bans hold for who is not exempt; for datagrams only those of an operator */
+START_TEST(bans_and_exemptions)
+{
+	struct ip_prefix office;
+	ck_assert(ip_prefix_parse(STR("192.0.2.128/25"), &office));
+	struct limits_settings settings = usual();
+	settings.exempt = &office;
+	settings.exempt_count = 1;
+	struct limits *limits = limits_open(&settings);
+	struct bans *bans = bans_map();
+	struct ban_set *set = calloc(1, sizeof(*set));
+	struct ban ban = { .until_ms = 2000 };
+	struct ip one = ip("192.0.2.1"), exempt = ip("192.0.2.129");
+	ck_assert(ip_prefix_parse(STR("192.0.2.0/24"), &ban.prefix) && ban_set_put(set, &ban));
+	bans_publish(bans, set);
+	ck_assert(!limits_banned(limits, TRANSPORT_TCP, &one, 1000));
+	limits_use_bans(limits, bans, failures_map(1));
+	ck_assert(limits_banned(limits, TRANSPORT_TCP, &one, 1000));
+	ck_assert(limits_banned(limits, TRANSPORT_TLS, &one, 1000));
+	ck_assert(!limits_banned(limits, TRANSPORT_UDP, &one, 1000));
+	ck_assert(!limits_banned(limits, TRANSPORT_TCP, &exempt, 1000));
+	ck_assert(!limits_banned(limits, TRANSPORT_TCP, &one, 2000));
+	set->items[0].manual = true;
+	bans_publish(bans, set);
+	ck_assert(limits_banned(limits, TRANSPORT_UDP, &one, 1000));
+	ck_assert(!limits_banned(limits, TRANSPORT_UDP, &exempt, 1000));
+	free(set);
+	limits_close(limits);
+}
+END_TEST
+
+SUITE(limits, failures_that_count, bans_and_exemptions, burst_then_rate, sources_by_prefix,
+      aor_by_source, connections_are_counted, exempt_sources_have_no_limit, tables_are_bounded,
+      settings_change)

@@ -125,6 +125,14 @@ fake_hang_up(struct net *net, struct fake_connection *connection)
 	gone(net, connection, CLOSE_PEER);
 }
 
+void
+net_kill_if(struct net *net, bool (*unwanted)(const struct peer *, void *), void *arg)
+{
+	for (uint32_t i = 0; i < net->connection_count; i++)
+		if (net->connections[i].alive && unwanted(&net->connections[i].peer, arg))
+			gone(net, &net->connections[i], CLOSE_UNWANTED);
+}
+
 bool
 peer_send(struct net *net, const struct peer *peer, const struct endpoint *target,
 	  struct str octets)

@@ -7,6 +7,10 @@ from harness.check import Failure
 PATIENCE = 10.0
 
 
+class Cut(Failure):
+    """A body that has no end."""
+
+
 class Answer:
     def __init__(self, status, fields, body):
         self.status, self.fields, self.body = status, fields, body
@@ -73,11 +77,36 @@ class Http:
         length = int(answer.get("content-length") or 0)
         if method == "HEAD" or status in (204, 304):
             return answer
+        if (answer.get("transfer-encoding") or "").lower() == "chunked":
+            answer.body = b"".join(self.chunks())
+            return answer
         while len(self.buffer) < length:
             if not self._fill():
                 raise Failure("the connection ended within the answer")
         answer.body, self.buffer = self.buffer[:length], self.buffer[length:]
         return answer
+
+    def chunks(self):
+        """The chunks of a body one by one; Cut when the connection ends within it."""
+        while True:
+            while b"\r\n" not in self.buffer:
+                self._fill_or_cut()
+            line, _, self.buffer = self.buffer.partition(b"\r\n")
+            length = int(line.split(b";")[0], 16)
+            while len(self.buffer) < length + 2:
+                self._fill_or_cut()
+            chunk, self.buffer = self.buffer[:length], self.buffer[length + 2:]
+            if length == 0:
+                return
+            yield chunk
+
+    def _fill_or_cut(self):
+        try:
+            if self._fill():
+                return
+        except ConnectionError:
+            pass
+        raise Cut("the connection ended within a chunked body")
 
     def closed(self):
         """Waits for the end; False when octets come instead."""

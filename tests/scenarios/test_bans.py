@@ -1,0 +1,382 @@
+"""Bans: who fails too often is not heard any more, nobody else notices; and what an operator may do about it.
+
+All sources are loopback addresses, which limits.exempt names by default; here it is empty. A window of an hour and limits
+that nobody reaches keep the clock and the rates out of it.
+"""
+import os
+import signal
+import socket
+import urllib.parse
+
+from harness import Stream, Udp, covers, equal, own_address, true
+from harness.faults import admin
+from harness.http import ask
+from harness.phone import Phone
+from harness.proxy import v2
+
+C1 = "<sip:alice@192.0.2.10:5062>"
+A, B, C = own_address(), own_address(1), own_address(2)
+LIMITS = {"exempt": [], "per_ip_rate": "100000/s", "per_ip_burst": 100000, "per_aor_rate": "100000/s", "ban_after": 5,
+          "ban_window": "1h", "ban_time": "1h"}
+PATIENCE = 20.0
+
+
+def api(server, method, path, body=None):
+    return ask(server.socket, method, "/api/v1" + path, body)
+
+
+def with_database(server):
+    """Phones may be served a moment before the admin process has a connection of its own."""
+    server.wait(lambda: api_up(server), "the API has its database", PATIENCE)
+    return server
+
+
+def start(env, changes, **how):
+    return with_database(env.start(changes, **how))
+
+
+def api_up(server):
+    try:
+        return api(server, "GET", "/bans").status == 200
+    except OSError:
+        return False
+
+
+def ban_path(cidr):
+    return "/bans/" + urllib.parse.quote(cidr, safe="")
+
+
+def bans(server):
+    return {item["cidr"]: item for item in api(server, "GET", "/bans?page_size=1000").expect(200).json["items"]}
+
+
+def phone_from(server, address, transport="tcp", **how):
+    if transport == "udp":
+        wire = Udp(("127.0.0.1", server.port), server.transcript, bind=(address, 0))
+    else:
+        tls = transport == "tls"
+        wire = Stream(("127.0.0.1", server.tls_port if tls else server.port), server.transcript,
+                      server.tls_context() if tls else None, "example.com", bind=(address, 0))
+    phone = Phone(wire, transport, **how)
+    server.phones.append(phone)
+    return phone
+
+
+def guess(server, address, times, transport="tcp", **how):
+    """So many wrong answers to challenges over one connection."""
+    phone = phone_from(server, address, transport, password="guess", **how)
+    for _ in range(times):
+        phone.reg(C1 if transport != "tls" else "<sips:alice@192.0.2.10>").expect(401)
+    return phone
+
+
+def refused(server, address, port=None):
+    """True when a connection from there ends before anything was said."""
+    try:
+        with socket.create_connection(("127.0.0.1", port or server.port), timeout=8, source_address=(address, 0)) as wire:
+            wire.settimeout(0.3)
+            return wire.recv(1) == b""
+    except socket.timeout:
+        return False
+    except OSError:
+        return True
+
+
+def wait_refused(server, address):
+    server.wait(lambda: refused(server, address), "%s is refused" % address, PATIENCE)
+
+
+def wait_served(server, address):
+    server.wait(lambda: not refused(server, address), "%s is served" % address, PATIENCE)
+
+
+def register(server, address, transport="tcp"):
+    phone_from(server, address, transport).reg(C1 if transport != "tls" else "<sips:alice@192.0.2.10>").expect(200)
+
+
+# --- automatic ---
+
+@covers("SEC-26.3.2.4-1", "SEC-26.1.5-2")
+def test_a_hundred_wrong_answers_ban_their_source_and_nobody_else(env):
+    server = start(env, {"limits": {**LIMITS, "ban_after": 100}})
+    before = guess(server, A, 99)
+    register(server, A)
+    before.reg(C1).expect(401)
+    wait_refused(server, A)
+    true(refused(server, A, server.tls_port), "TLS is refused before its handshake")
+    true(before.wire.closed(), "the connection of the guesser stays open")
+    for transport in ("tcp", "tls", "udp"):
+        register(server, B, transport)
+    register(server, A, "udp")  # a datagram proves no address: it is slowed at most
+    true(server.outcomes("banned", transport="tcp") >= 1, "banned is not counted")
+    equal(server.counter("bans_automatic"), 1, "bans_automatic")
+    equal(server.counter("banned_prefixes"), 1, "banned_prefixes")
+    ban = server.wait(lambda: bans(server).get(A + "/32"), "the ban in the API")
+    equal((ban["origin"], ban["reason"], ban["node"], ban["comment"]), ("automatic", "bad_password", "reg-test", None), "ban")
+    true(3500 < ban["expires_in"] <= 3600, "expires_in: %r" % ban)
+    server.wait_log(r'notice ban state=begun origin=automatic reason=bad_password left=3\d\d\d node=reg-test cidr="%s/32"' % A)
+    equal(server.log.count("state=begun"), 1, "ban events")
+
+
+@covers("SEC-26.3.2.4-1")
+def test_failures_in_datagrams_ban_nobody(env):
+    """Anybody can write any source on a datagram."""
+    server = start(env, {"limits": LIMITS})
+    guess(server, A, 30, "udp")
+    guess(server, B, 5)
+    wait_refused(server, B)  # the failures of A came before
+    register(server, A)
+    equal(server.counter("bans_automatic"), 1, "bans_automatic")
+
+
+@covers("SEC-26.3.2.4-1")
+def test_challenges_and_stale_nonces_are_no_failures(env):
+    server = start(env, {"limits": LIMITS})
+    phone = phone_from(server, A)
+    for _ in range(20):
+        phone.exchange(phone.register_request(C1)).expect(401)
+    phone.reg(C1).expect(200)
+    for _ in range(20):  # the same nonce count again and again
+        request = phone.register_request(C1)
+        phone.exchange(phone.authorize(request, nc="00000001")).expect(401)
+    guess(server, B, 5)
+    wait_refused(server, B)
+    phone.reg(C1).expect(200)
+    register(server, A)
+
+
+@covers("SEC-26.3.2.4-1")
+def test_failures_over_tls_on_many_connections(env):
+    """Two workers, and each failure comes over a connection of its own."""
+    server = start(env, {"server": {"workers": 2}, "limits": LIMITS})
+    for _ in range(5):
+        guess(server, A, 1, "tls")
+    wait_refused(server, A)
+    for _ in range(8):
+        true(refused(server, A), "one worker does not know")
+        register(server, B)
+
+
+def test_a_ban_is_over_when_its_time_has_passed(env):
+    server = start(env, {"limits": {**LIMITS, "ban_time": "2s"}})
+    guess(server, A, 5)
+    wait_refused(server, A)
+    wait_served(server, A)
+    register(server, A)
+    server.wait_log(r'ban state=over .*cidr="%s/32"' % A)
+    server.wait(lambda: server.counter("banned_prefixes") == 0, "no ban in force")
+    equal(bans(server), {}, "bans")
+
+
+def test_masked_logs_shorten_who_is_banned(env):
+    server = start(env, {"limits": LIMITS, "log": {"personal_data": "masked", "level": "notice"}})
+    guess(server, A, 5)
+    wait_refused(server, A)
+    server.wait_log("ban state=begun")
+    true(A not in server.log, "the address is in the log")
+
+
+def test_exempt_sources_are_never_banned(env):
+    server = start(env, {"limits": {**LIMITS, "exempt": [A + "/32"]}})
+    guess(server, A, 20)
+    guess(server, B, 5)
+    wait_refused(server, B)
+    register(server, A)
+
+
+def test_ban_after_is_applied_by_a_reload(env):
+    server = start(env, {"limits": {**LIMITS, "ban_after": 0}})
+    guess(server, A, 30)
+    server.configure({"limits": {"ban_after": 3}})
+    server.reload()
+    server.wait_log("configuration applied")
+    server.wait(lambda: guess_until_refused(server, A), "banned after the reload", PATIENCE)
+    register(server, B)
+
+
+def guess_until_refused(server, address):
+    try:
+        guess(server, address, 3)
+    except Exception:  # in the middle of it
+        pass
+    return refused(server, address)
+
+
+@covers("SEC-26.3.2.4-1")
+def test_behind_a_load_balancer_the_client_is_banned(env):
+    """All connections come from one address: that of the balancer, which is never meant."""
+    front = {"proxy_protocol": "v2", "proxy_from": ["127.0.0.1/32"]}
+    server = start(env, {"limits": LIMITS, ("listener", "sip"): front, ("listener", "tls"): front})
+    client, other = "203.0.113.9", "203.0.113.10"
+
+    def through(address, **how):
+        phone = Phone(server.tcp(header=v2(address)), "tcp", **how)
+        server.phones.append(phone)
+        return phone
+    guesser = through(client, password="guess")
+    for _ in range(5):
+        guesser.reg(C1).expect(401)
+    server.wait(lambda: client + "/32" in bans(server), "the client is banned", PATIENCE)
+    true(guesser.wire.closed(), "the connection of the guesser stays open")
+    true(through(client).wire.closed(), "a banned client is served")
+    through(other).reg(C1).expect(200)
+    equal(list(bans(server)), [client + "/32"], "bans")
+    true(server.outcomes("banned", transport="tcp") >= 1, "banned is not counted")
+    equal(server.outcomes("connection_limit"), 0, "connection_limit")
+
+
+# --- by an operator ---
+
+def test_a_manual_ban_closes_connections_and_holds_for_datagrams(env):
+    server = start(env, {"limits": LIMITS, "server": {"workers": 2}})
+    phones = [phone_from(server, A, t) for t in ("tcp", "tcp", "tcp", "tls")]
+    other = phone_from(server, B)
+    for phone in phones + [other]:
+        phone.opt().expect(200)
+    made = api(server, "POST", "/bans", {"cidr": A, "for": 3600, "comment": "scans us"}).expect(201)
+    equal(made.get("location"), "/api/v1" + ban_path(A + "/32"), "Location")
+    equal({k: made.json[k] for k in ("cidr", "origin", "reason", "node", "comment")},
+          {"cidr": A + "/32", "origin": "manual", "reason": None, "node": "reg-test", "comment": "scans us"}, "ban")
+    for phone in phones:
+        true(phone.wire.closed(), "a connection of a banned source stays open")
+    true(refused(server, A), "a new connection is accepted")
+    datagrams = phone_from(server, A, "udp")
+    datagrams.send(datagrams.request("OPTIONS", "sip:example.com"))
+    datagrams.silence(0.5)
+    true(server.outcomes("banned", transport="udp") == 1, "datagrams are not counted")
+    other.opt().expect(200)
+    equal(server.log.count("reason=banned"), 0, "log lines about packets")
+    api(server, "DELETE", ban_path(A + "/32")).expect(204)
+    register(server, A)
+    phone_from(server, A, "udp").opt().expect(200)
+    api(server, "DELETE", ban_path(A + "/32")).expect(404, "ban_unknown")
+    server.wait_log(r'ban state=removed .*cidr="%s/32"' % A)
+
+
+def test_the_longest_and_the_shortest_prefix(env):
+    server = start(env, {"limits": LIMITS})
+    network = ".".join(A.split(".")[:2]) + ".0.0/16"
+    api(server, "POST", "/bans", {"cidr": network, "for": 60}).expect(201)
+    true(refused(server, A), "an address of the prefix is served")
+    register(server, B)
+    api(server, "POST", "/bans", {"cidr": A + "/32", "for": 60}).expect(201)
+    api(server, "DELETE", ban_path(network)).expect(204)
+    true(refused(server, A), "the longer prefix is forgotten")
+    api(server, "DELETE", ban_path(A)).expect(204)
+    register(server, A)
+
+
+def test_a_second_ban_extends_the_first(env):
+    server = with_database(env.server)
+    first = api(server, "POST", "/bans", {"cidr": "192.0.2.9", "for": 600, "comment": "one"}).expect(201).json
+    second = api(server, "POST", "/bans", {"cidr": "192.0.2.9/32", "for": 3600}).expect(201).json
+    third = api(server, "POST", "/bans", {"cidr": "192.0.2.9", "for": 60, "comment": "three"}).expect(201).json
+    equal(second["created_at"], first["created_at"], "created_at")
+    true(3590 < second["expires_in"] <= 3600 and third["expires_at"] == second["expires_at"], "expires_at")
+    equal((second["comment"], third["comment"]), ("one", "three"), "comments")
+    api(server, "DELETE", "/bans/192.0.2.9").expect(204)
+
+
+def test_bans_come_page_by_page(env):
+    server = with_database(env.server)
+    wanted = ["192.0.2.%d/32" % n for n in range(10, 17)] + ["198.51.100.0/24", "2001:db8:1::/48"]
+    for cidr in wanted:
+        api(server, "POST", "/bans", {"cidr": cidr, "for": 600}).expect(201)
+    seen, token = [], None
+    while token is not None or not seen:
+        page = api(server, "GET", "/bans?page_size=4" + ("" if token is None else "&page_token=" + token)).expect(200).json
+        seen += [item["cidr"] for item in page["items"]]
+        token = page.get("next_page_token")
+    equal(seen, wanted, "bans of all pages")
+    for cidr in wanted:
+        api(server, "DELETE", ban_path(cidr)).expect(204)
+    equal(bans(server), {}, "bans")
+
+
+def test_problems_of_bans(env):
+    server = start(env, {"limits": {**LIMITS, "exempt": ["198.51.100.7/32", "2001:db8:5::/48"]}})
+    for body, field in (({"cidr": "nonsense", "for": 60}, "cidr"), ({"cidr": "192.0.2.0/33", "for": 60}, "cidr"),
+                        ({"cidr": "192.0.2.1/24", "for": 60}, "cidr"), ({"cidr": "::ffff:192.0.2.1", "for": 60}, "cidr"),
+                        ({"cidr": 7, "for": 60}, "cidr"), ({"for": 60}, "cidr"), ({"cidr": "192.0.2.1"}, "for"),
+                        ({"cidr": "192.0.2.1", "for": 0}, "for"), ({"cidr": "192.0.2.1", "for": "1h"}, "for"),
+                        ({"cidr": "192.0.2.1", "for": 60, "comment": 7}, "comment"),
+                        ({"cidr": "192.0.2.1", "for": 60, "comment": "x" * 201}, "comment"),
+                        ({"cidr": "192.0.2.1", "for": 60, "hours": 1}, "hours")):
+        answer = api(server, "POST", "/bans", body).expect(400, "invalid_field")
+        equal(answer.json["field"], field, "field of %r" % body)
+    true("192.0.2.0/24" in api(server, "POST", "/bans", {"cidr": "192.0.2.1/24", "for": 60}).json["hint"], "the hint")
+    for cidr in ("198.51.100.7", "198.51.100.0/24", "0.0.0.0/0", "2001:db8:5:1::/64", "::/0", "127.0.0.1", "::1"):
+        true("limits.exempt" in api(server, "POST", "/bans", {"cidr": cidr, "for": 60}).expect(409, "ban_exempt").json["hint"],
+             "hint for %s" % cidr)
+    api(server, "DELETE", "/bans/nonsense").expect(400, "invalid_field")
+    api(server, "DELETE", "/bans/192.0.2.77").expect(404, "ban_unknown")
+    api(server, "GET", "/bans?page_token=bm9uc2Vuc2UK").expect(400, "invalid_argument")
+    equal(bans(server), {}, "bans")
+
+
+# --- two nodes, deaths, the database ---
+
+def two(env, **changes):
+    first = start(env, {"server": {"name": "reg-a"}, "limits": LIMITS, **changes})
+    second = start(env, {"server": {"name": "reg-b"}, "limits": LIMITS, **changes}, database=first.database)
+    return first, second
+
+
+def test_nodes_share_their_bans(env):
+    first, second = two(env)
+    guess(first, A, 5)
+    wait_refused(first, A)
+    wait_refused(second, A)
+    register(second, B)
+    equal(second.wait(lambda: bans(second), "the ban at the other node")[A + "/32"]["node"], "reg-a", "node of the ban")
+    api(second, "DELETE", ban_path(A + "/32")).expect(204)
+    true(not refused(second, A), "still banned where it was removed")
+    wait_served(first, A)
+    api(first, "POST", "/bans", {"cidr": B, "for": 600}).expect(201)
+    wait_refused(second, B)
+
+
+def kill_admin(server):
+    os.kill(admin(server), signal.SIGKILL)
+
+
+def test_the_admin_process_dies(env):
+    server = start(env, {"limits": LIMITS})
+    guess(server, A, 5)
+    wait_refused(server, A)
+    server.wait(lambda: bans(server), "the ban in the database")
+    kill_admin(server)
+    true(refused(server, A), "the ban is forgotten")
+    with_database(server)
+    true(refused(server, A), "the ban is forgotten")
+    equal(list(bans(server)), [A + "/32"], "bans")
+    guess(server, B, 5)
+    wait_refused(server, B)
+
+
+def test_a_restart_keeps_bans(env):
+    server = start(env, {"limits": LIMITS})
+    api(server, "POST", "/bans", {"cidr": A, "for": 600}).expect(201)
+    server.restart()
+    wait_refused(server, A)
+    register(server, B)
+
+
+def test_bans_without_a_database(env):
+    cluster = env.own_cluster()
+    server = start(env, {"limits": LIMITS, "database": {"query_timeout": "3s"}}, cluster=cluster)
+    guesser = phone_from(server, A, password="guess")
+    for _ in range(4):
+        guesser.reg(C1).expect(401)
+    api(server, "POST", "/bans", {"cidr": B, "for": 600}).expect(201)
+    cluster.stop()
+    server.wait(lambda: api(server, "GET", "/bans").status == 503, "the database is away", PATIENCE)
+    true(refused(server, B), "a ban ends with the database")
+    api(server, "POST", "/bans", {"cidr": C, "for": 600}).expect(503, "database_unavailable")
+    true(not refused(server, C), "banned, though the answer was 503")
+    kill_admin(server)
+    true(refused(server, B), "a ban ends with the admin process")
+    cluster.start()
+    with_database(server)
+    wait_refused(server, B)
+    equal(list(bans(server)), [B + "/32"], "bans")

@@ -15,6 +15,7 @@
 #include "base/stats.h"
 
 enum config_schemes { CONFIG_SCHEMES_BOTH, CONFIG_SCHEMES_SIPS, CONFIG_SCHEMES_SIP };
+enum config_path { CONFIG_PATH_NO, CONFIG_PATH_YES, CONFIG_PATH_LENIENT };
 enum config_client_auth {
 	CONFIG_CLIENT_AUTH_OFF,
 	CONFIG_CLIENT_AUTH_REQUEST,
@@ -33,6 +34,7 @@ struct config_domain {
 	bool require_tls;
 	bool compatible;	       /* contacts = compatible */
 	struct config_list algorithms; /* checked names */
+	struct config_list service_route;
 };
 enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
 struct config_listener {
@@ -95,6 +97,7 @@ struct config {
 		uint32_t expires_jitter; /* percent */
 		uint32_t max_contacts, max_contacts_per_request;
 		bool replace_oldest;
+		enum config_path path;
 	} registration;
 	struct {
 		char *url;

@@ -94,6 +94,9 @@ enum config_type {
 	X(domain, algorithms, config_domain, algorithms, WORDS, "SHA-256, MD5", 1, 0,              \
 	  "MD5 SHA-256 SHA-512-256", RELOAD,                                                       \
 	  "order = preference in the challenges; old phones may need {\"MD5\"}")                   \
+	X(domain, service_route, config_domain, service_route, LIST, "", 0, 0, NULL, RELOAD,       \
+	  "Service-Route in each 200 to REGISTER (RFC 3608): proxies of outgoing calls, "          \
+	  "{\"<sip:proxy.example.com;lr>\"}, in visiting order; sips: when schemes = sips")        \
 	X(listener, bind, config_listener, binds, ENDPOINTS, "", 0, 0, NULL, RELOAD,               \
 	  "addresses with port; default: every address, port 5060, or 5061 for tls")               \
 	X(listener, transport, config_listener, udp, TRANSPORTS, "udp, tcp", 1, 0, "udp tcp tls",  \
@@ -177,6 +180,10 @@ enum config_type {
 	  0, "reject replace_oldest", RELOAD,                                                      \
 	  "the oldest bindings of the same +sip.instance always go first; then reject | "          \
 	  "replace_oldest")                                                                        \
+	X(registration, path, config, registration.path, CHOICE, "yes", 0, 0, "no yes lenient",    \
+	  RESTART,                                                                                 \
+	  "Path of edge proxies (RFC 3327), stored with each binding: yes | lenient | no ; yes = " \
+	  "answered 420 unless Supported names path, lenient = stored all the same")               \
 	X(database, url, config, database.url, TEXT, "postgresql:///rollcall", 1, 4095, NULL,      \
 	  RESTART,                                                                                 \
 	  "libpq URL; several hosts allowed; without a password in it. For example\n"              \

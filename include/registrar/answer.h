@@ -33,6 +33,8 @@ struct answer {
 	const struct domain *challenge; /* 401 */
 	bool stale;
 	char nonce[NONCE_TEXT_LEN + 1];
+	struct str path;		/* REGISTER 200: of the request … */
+	struct str service_route;	/* … and of the domain */
 	const struct binding *bindings; /* REGISTER 200 */
 	uint32_t binding_count;
 	int64_t now_ms; /* for expires and Date; a live binding is listed with 1 at least */

@@ -16,6 +16,8 @@ struct answer;
 
 /* Contact values that are kept; registration.max_contacts_per_request is never more. */
 #define CONTACTS_MAX 100u
+/* The whole Path: it is stored with each binding, and listed once in the answer. */
+#define PATH_OCTETS_MAX 4096u
 
 struct contact {
 	struct sip_address address;
@@ -34,6 +36,7 @@ struct contacts {
 	bool expires_given; /* the Expires field */
 	uint32_t expires_s;
 	bool path_not_sips; /* a Path value with a sip: URI (SPS-5.2-4) */
+	struct str path;    /* all Path values in their order, joined by commas */
 };
 
 /*

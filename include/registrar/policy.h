@@ -12,6 +12,9 @@
 
 enum domain_schemes { DOMAIN_SCHEMES_BOTH, DOMAIN_SCHEMES_SIPS, DOMAIN_SCHEMES_SIP };
 enum domain_contacts { DOMAIN_CONTACTS_STRICT, DOMAIN_CONTACTS_COMPATIBLE };
+/* D-23. Off: Path is a field that nobody here understands. Strict: a client must say that it knows
+ * the extension. */
+enum path_policy { PATH_OFF, PATH_STRICT, PATH_LENIENT };
 
 struct domain {
 	struct str name; /* lower case; the realm too */
@@ -22,6 +25,7 @@ struct domain {
 	bool require_tls;
 	enum domain_contacts contacts;
 	struct digest_offer offer;
+	struct str service_route; /* RFC 3608, as one field value; empty: none */
 };
 
 struct policy {
@@ -37,6 +41,7 @@ struct policy {
 	uint32_t max_contacts;
 	uint32_t max_contacts_per_request;
 	bool replace_oldest; /* on_max_contacts = replace_oldest */
+	enum path_policy path;
 	uint32_t nonce_ttl_s;
 	uint32_t retry_after_min_s;
 	uint32_t retry_after_max_s;

@@ -27,6 +27,7 @@ struct binding {
 	uint32_t cseq;
 	struct str instance;   /* value of +sip.instance without quotes, empty without */
 	struct str user_agent; /* at most SIP_MAX_USER_AGENT */
+	struct str path;       /* RFC 3327, as one field value; empty: none */
 	struct str node;       /* the flow: where the REGISTER came in … */
 	enum transport transport;
 	bool secure;	   /* over TLS as far as the registrar could tell */

@@ -34,6 +34,7 @@ with page as materialized (
 	limit $3::integer
 )
 select aor, id, b ->> 'u', b ->> 'i', b ->> 't', b ->> 'f', b ->> 'n', b ->> 'q', b ->> 'c', b ->> 's', b ->> 'a', b ->> 'k',
-	b ->> 'm', b ->> 'e', addresses, last
+	b ->> 'm', b ->> 'e', b ->> 'h', coalesce(b ->> 'g', b ->> 'f'), coalesce(b ->> 'w', (b ->> 't' = 'tls')::text),
+	addresses, last
 from seen left join found on true
 order by position, id

@@ -83,7 +83,7 @@ select
 	to_timestamp((b ->> 'm')::bigint / 1000.0)::timestamp(0) without time zone as last_modified,
 	0 as flags,
 	0 as cflags,
-	coalesce(wire_text(b ->> 'a'), '') as user_agent,
+	coalesce(wire_text(b ->> 'a'), 'n/a') as user_agent, -- as Kamailio does; about none it complains at each look-up
 	null::text as socket,
 	null::integer as methods, -- all
 	wire_text(b ->> 'i') as instance,

@@ -5,7 +5,7 @@
 #include "list.h"
 
 /* Columns of admin_bindings.sql behind those of a binding. */
-#define SEEN_COLUMN 14
+#define SEEN_COLUMN 17
 
 static json_t *
 binding_item(struct exchange *x, const struct store_rows *rows, int row)

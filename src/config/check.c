@@ -9,6 +9,7 @@
 
 #include "load.h"
 #include "quantity.h"
+#include "sip/address.h"
 
 /* Descriptors of a worker that are not connections: listeners, database, log, and room to spare. */
 #define DESCRIPTORS_KEPT 512
@@ -195,6 +196,42 @@ check_domain(struct loader *loader, const struct section *section, size_t index)
 	}
 }
 
+/* RFC 3608 §4, RFC 5630 §5.2. NULL, or what is wrong with it and what to write instead. */
+static const char *
+route_fault(const struct config_domain *domain, const char *text)
+{
+	struct sip_address hop;
+	struct sip_param param;
+	bool bad = false, loose = false;
+	if (!sip_address_parse(&hop, str_of(text)) || !hop.bracketed ||
+	    hop.uri.scheme == SIP_SCHEME_OTHER)
+		return "is not a SIP URI in angle brackets; write \"<sip:proxy.example.com;lr>\"";
+	for (struct str rest = hop.uri.params; sip_next_uri_param(&rest, &param, &bad);)
+		loose |= str_ieq(param.name, STR("lr"));
+	if (!loose)
+		return "has no ;lr inside its angle brackets; write "
+		       "\"<sip:proxy.example.com;lr>\"";
+	bool sips_only = domain->schemes == CONFIG_SCHEMES_SIPS;
+	if (sips_only != (hop.uri.scheme == SIP_SCHEME_SIPS))
+		return sips_only ? "must be a sips: URI, because schemes = sips"
+				 : "must be a sip: URI, which serves sips: too; sips: is for "
+				   "schemes = sips";
+	return NULL;
+}
+
+static void
+check_service_route(struct loader *loader, const struct section *section,
+		    const struct config_domain *domain)
+{
+	for (size_t i = 0; i < domain->service_route.count; i++) {
+		const char *fault = route_fault(domain, domain->service_route.items[i]);
+		if (fault != NULL)
+			complain(loader, section_place(section, "service_route"),
+				 "domain \"%s\": service_route %s %s", domain->name,
+				 domain->service_route.items[i], fault);
+	}
+}
+
 static bool
 has_tls(const struct config *config)
 {
@@ -214,6 +251,7 @@ check_domains(struct loader *loader)
 	     s != NULL; s = section_of_kind(s->next, CONFIG_SECTION_domain), index++) {
 		const struct config_domain *domain = &config->domains[index];
 		check_domain(loader, s, index);
+		check_service_route(loader, s, domain);
 		if (!tls && (domain->require_tls || domain->schemes == CONFIG_SCHEMES_SIPS))
 			warn(loader,
 			     section_place(s, domain->require_tls ? "require_tls" : "schemes"),

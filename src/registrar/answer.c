@@ -46,10 +46,10 @@ write_warning(struct writer *w, const struct answer *answer)
 						: " \"SIPS Not Allowed\"\r\n");
 }
 
-/* What is understood, by kind (RFC 3261 §11.2, D-28, D-29). No body is understood and no extension
- * is implemented, which an empty Accept and an empty Supported say. */
+/* What is understood, by kind (RFC 3261 §11.2, D-28, D-29). No body is understood, which an empty
+ * Accept says, and an empty Supported says the same of extensions. */
 static void
-write_capabilities(struct writer *w, const struct answer *answer)
+write_capabilities(struct writer *w, const struct answer *answer, const struct policy *policy)
 {
 	if (answer->allow)
 		sip_response_header(w, STR("Allow"), STR(SIP_ALLOW));
@@ -60,7 +60,8 @@ write_capabilities(struct writer *w, const struct answer *answer)
 	if (answer->accept_language)
 		sip_response_header(w, STR("Accept-Language"), STR("en"));
 	if (answer->supported)
-		sip_response_header(w, STR("Supported"), STR(""));
+		sip_response_header(w, STR("Supported"),
+				    policy->path == PATH_OFF ? STR("") : STR("path"));
 }
 
 /* Seconds left, rounded up: what was just granted comes out exactly, what lives still has one. */
@@ -91,7 +92,7 @@ write_contact(struct writer *w, const struct binding *binding, int64_t now_ms)
 }
 
 static void
-write_fields(struct writer *w, const struct answer *answer)
+write_fields(struct writer *w, const struct answer *answer, const struct policy *policy)
 {
 	if (answer->challenge != NULL)
 		challenge_write(w, answer->challenge->name, str_of(answer->nonce),
@@ -104,7 +105,11 @@ write_fields(struct writer *w, const struct answer *answer)
 		write_number(w, "Retry-After", answer->retry_after_s);
 	if (answer->warning != 0)
 		write_warning(w, answer);
-	write_capabilities(w, answer);
+	write_capabilities(w, answer, policy);
+	if (!str_empty(answer->path))
+		sip_response_header(w, STR("Path"), answer->path);
+	if (!str_empty(answer->service_route))
+		sip_response_header(w, STR("Service-Route"), answer->service_route);
 	for (uint32_t i = 0; i < answer->binding_count; i++)
 		write_contact(w, &answer->bindings[i], answer->now_ms);
 	if (answer->date) {
@@ -121,7 +126,7 @@ answer_write(struct writer *w, const struct answer *answer, const struct policy 
 	/* A challenge goes to anybody who asks, so it is kept short (SEC-26.1.5-1). */
 	struct str server = answer->challenge == NULL ? policy->server_header : STR("");
 	sip_response_begin(w, request, source, answer->status, answer->phrase, to_tag, server);
-	write_fields(w, answer);
+	write_fields(w, answer, policy);
 	sip_response_end(w);
 	return writer_ok(w);
 }

@@ -40,6 +40,12 @@ endpoint_text(const struct endpoint *endpoint, struct arena *arena)
 	return arena_copy(arena, writer_text(&w));
 }
 
+struct str
+registration_path(const struct registration *r)
+{
+	return r->policy->path == PATH_OFF ? STR("") : r->inspection.contacts.path;
+}
+
 static struct str
 relay_text(const struct origin *origin, struct arena *arena)
 {
@@ -64,6 +70,7 @@ binding_of(const struct contact *contact, const struct registration *r, uint32_t
 		.cseq = r->request->cseq,
 		.instance = contact->instance,
 		.user_agent = str_slice(agent, 0, SIP_MAX_USER_AGENT),
+		.path = registration_path(r),
 		.node = r->policy->node,
 		.transport = r->origin.transport,
 		.secure = r->origin.secure,

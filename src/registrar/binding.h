@@ -12,6 +12,8 @@
 bool binding_live(const struct binding *binding, int64_t now_ms);
 /* Octet for octet the contact, its display name and parameters included. */
 bool binding_is(const struct binding *binding, const struct contact *contact);
+/* What is stored with each binding that r writes, and returned to its client (RFC 3327 §5.3). */
+struct str registration_path(const struct registration *r);
 /* The request has its Call-ID and no higher CSeq (RFC 3261 §10.3 step 7). */
 bool binding_outdates(const struct binding *binding, const struct sip_message *request);
 /* Touched last by this very request. */

@@ -144,21 +144,36 @@ parse_contacts(struct contacts *contacts, struct answer *answer, const struct si
 	return true;
 }
 
-/* RFC 3327 §4: name-addr only. What Path asks for is not supported yet, but a malformed one is
- * refused, and SIPS looks at its schemes. */
+/* RFC 3327 §4: name-addr only. It is read whether or not the extension is on, because SIPS looks at
+ * its schemes. Like a Contact it is shown to other programs, so it has no control octets. */
 static bool
-parse_path(struct contacts *contacts, struct answer *answer, const struct sip_message *request)
+parse_path(struct contacts *contacts, struct answer *answer, const struct sip_message *request,
+	   struct arena *arena)
 {
+	if (request->rows[SIP_HEADER_PATH] == 0)
+		return true;
+	char *joined = arena_alloc(arena, PATH_OCTETS_MAX);
+	if (joined == NULL)
+		return exhausted(answer);
+	struct writer w = writer_on(joined, PATH_OCTETS_MAX);
 	struct str value;
 	struct sip_values values = sip_message_values(request, SIP_HEADER_PATH);
 	while (sip_next_value(&values, &value)) {
 		struct sip_address hop;
+		if (has_control(value))
+			return malformed(answer, "Control Character in Path");
 		if (!sip_address_parse(&hop, value) || !hop.bracketed ||
 		    hop.uri.scheme == SIP_SCHEME_OTHER)
 			return malformed(answer, "Malformed Path header field");
 		contacts->path_not_sips |= hop.uri.scheme != SIP_SCHEME_SIPS;
+		if (w.len > 0)
+			writer_char(&w, ',');
+		writer_str(&w, value);
 	}
-	return values.bad ? malformed(answer, "Malformed Path header field") : true;
+	if (values.bad)
+		return malformed(answer, "Malformed Path header field");
+	contacts->path = writer_text(&w);
+	return writer_ok(&w) || malformed(answer, "Path Too Long");
 }
 
 static bool
@@ -179,7 +194,8 @@ contacts_parse(struct contacts *contacts, struct answer *answer, const struct si
 	if (request->to.uri.scheme == SIP_SCHEME_OTHER)
 		return malformed(answer, "To Must Be a SIP or SIPS URI");
 	if (!parse_contacts(contacts, answer, request, arena) ||
-	    !parse_path(contacts, answer, request) || !parse_expires(contacts, answer, request))
+	    !parse_path(contacts, answer, request, arena) ||
+	    !parse_expires(contacts, answer, request))
 		return false;
 	return arena_ok(arena) ? true : exhausted(answer);
 }

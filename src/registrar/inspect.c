@@ -113,9 +113,16 @@ joined_room(const struct sip_message *request, enum sip_header_id id)
 	return len;
 }
 
-/* No extension is implemented, so every option tag is unknown (REG-10.3.2-2). */
+/* An extension that is not implemented, or switched off, is an unknown option tag (REG-10.3.2-2).
+ */
 static bool
-nothing_is_required(struct question *q)
+supports(const struct policy *policy, struct str tag)
+{
+	return policy->path != PATH_OFF && str_ieq(tag, STR("path"));
+}
+
+static bool
+required_is_supported(struct question *q)
 {
 	const struct sip_message *request = q->request;
 	if (request->rows[SIP_HEADER_REQUIRE] == 0)
@@ -127,15 +134,21 @@ nothing_is_required(struct question *q)
 	struct writer w = writer_on(buf, room);
 	struct sip_values tags = sip_message_values(request, SIP_HEADER_REQUIRE);
 	struct str tag;
+	bool any = false;
 	while (sip_next_value(&tags, &tag)) {
 		if (!sip_is_token(tag))
 			return refuse(q, 400, REASON_MALFORMED, "Malformed Require header field");
+		any = true;
+		if (supports(q->policy, tag))
+			continue;
 		if (w.len > 0)
 			writer_str(&w, STR(", "));
 		writer_str(&w, tag);
 	}
-	if (tags.bad || w.len == 0 || !writer_ok(&w))
+	if (tags.bad || !any || !writer_ok(&w))
 		return refuse(q, 400, REASON_MALFORMED, "Malformed Require header field");
+	if (w.len == 0)
+		return true;
 	q->answer->unsupported = writer_text(&w);
 	return refuse(q, 420, REASON_EXTENSION_UNSUPPORTED, NULL);
 }
@@ -307,7 +320,7 @@ inspect_request(struct inspection *inspection, struct answer *answer, const stru
 	       uri_is_usable(&q) &&	     /* ORD-20 to ORD-22 */
 	       domain_is_served(&q) &&	     /* ORD-23, ORD-24 */
 	       is_not_merged(&q, merged) &&  /* ORD-25 */
-	       nothing_is_required(&q) &&    /* ORD-26 */
+	       required_is_supported(&q) &&  /* ORD-26 */
 	       body_can_be_ignored(&q) &&    /* ORD-27 */
 	       fields_are_well_formed(&q) && /* ORD-28 */
 	       sips_came_over_tls(&q) &&     /* ORD-29 */

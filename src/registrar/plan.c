@@ -7,8 +7,8 @@
 
 #include "binding.h"
 
-/* The Contact fields of the 200 stay under this (REG-10.3.7-17); a row spends so much beside its
- * texts. */
+/* The Contact and Path fields of the 200 stay under this (REG-10.3.7-17); a row spends so much
+ * beside its texts. */
 #define LIST_MAX_BYTES 60000u
 #define LIST_ROW_BYTES 40u
 
@@ -375,6 +375,7 @@ list_can_be_answered(const struct plan *plan)
 		bytes += binding->display.len + binding->uri.len + binding->params.len +
 			 LIST_ROW_BYTES;
 	}
+	bytes += registration_path(plan->r).len;
 	if (!written || bytes < LIST_MAX_BYTES)
 		return true;
 	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
@@ -433,6 +434,8 @@ list_bindings(struct registration *r, enum reason reason)
 		.reason = reason,
 		.changed = reason != REASON_FETCHED,
 		.supported = true,
+		.path = registration_path(r),
+		.service_route = r->inspection.domain->service_route,
 		.bindings = r->after.bindings,
 		.binding_count = r->after.binding_count,
 		.now_ms = r->now_ms,

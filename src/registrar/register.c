@@ -177,6 +177,23 @@ without_record(struct registration *r, enum lookup_result result)
 						       : REASON_DATABASE_UNAVAILABLE);
 }
 
+/* RFC 3327 §5.3: a client that does not know the extension could not tell that its answers and its
+ * calls go through these proxies. */
+static bool
+path_is_agreed(const struct registration *r)
+{
+	return r->policy->path != PATH_STRICT || str_empty(r->inspection.contacts.path) ||
+	       sip_message_lists(r->request, SIP_HEADER_SUPPORTED, STR("path"));
+}
+
+static enum register_next
+refuse_path(struct registration *r)
+{
+	enum register_next next = reject(r, 420, NULL, REASON_EXTENSION_UNSUPPORTED);
+	r->answer.unsupported = STR("path");
+	return next;
+}
+
 /*
  * Steps 6 and 7 for a request that may change the address. Whatever they say, the nonce count is
  * stored with it, so that nobody can use it again with another Contact (D-03).
@@ -225,6 +242,9 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 		return reject(r, 403, NULL, REASON_IDENTITY_MISMATCH);
 	if (!record->exists) /* 5. that exists */
 		return reject(r, 404, NULL, REASON_AOR_UNKNOWN);
+
+	if (!path_is_agreed(r))
+		return refuse_path(r);
 
 	enum register_next next = decide_bindings(r, record); /* 6, 7. */
 	if (next == REGISTER_COMMIT && mark == MARK_EQUAL)    /* a repetition: all is stored */

@@ -14,7 +14,8 @@ made_of(const struct record *record, const struct contact *contact, uint32_t req
 	for (uint32_t i = 0; i < record->binding_count; i++) {
 		const struct binding *binding = &record->bindings[i];
 		if (binding_live(binding, r->now_ms) && binding_made_by(binding, r->request) &&
-		    binding_is(binding, contact) && binding->requested_s == requested_s)
+		    binding_is(binding, contact) && binding->requested_s == requested_s &&
+		    str_eq(binding->path, registration_path(r)))
 			return true;
 	}
 	return false;

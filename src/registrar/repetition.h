@@ -8,8 +8,8 @@
 
 /*
  * True when the bindings are what this very request made them: its Call-ID and CSeq, its contacts
- * octet for octet, with the same parameters and requested intervals. "*", a removal and a fetch are
- * never that.
+ * octet for octet, with the same parameters, requested intervals and Path. "*", a removal and a
+ * fetch are never that.
  */
 bool repetition_is_stored(const struct registration *r, const struct record *record);
 /* True when the row holds what r wanted to commit, so that the commit was not lost. */

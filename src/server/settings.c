@@ -34,6 +34,8 @@ text_bytes(const struct config *config)
 		bytes += strlen(domain->name);
 		for (size_t k = 0; k < domain->aliases.count; k++)
 			bytes += strlen(domain->aliases.items[k]);
+		for (size_t k = 0; k < domain->service_route.count; k++)
+			bytes += strlen(domain->service_route.items[k]) + 1;
 	}
 	return bytes + 1;
 }
@@ -52,6 +54,19 @@ keep_text(struct writer *text, const char *value)
 {
 	size_t start = text->len;
 	writer_text_z(text, value);
+	return (struct str){ text->buf + start, text->len - start };
+}
+
+/* As one field value. */
+static struct str
+keep_list(struct writer *text, const struct config_list *list)
+{
+	size_t start = text->len;
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0)
+			writer_char(text, ',');
+		writer_text_z(text, list->items[i]);
+	}
 	return (struct str){ text->buf + start, text->len - start };
 }
 
@@ -76,6 +91,7 @@ fill_domain(struct domain *domain, const struct config_domain *source, struct si
 			  : source->schemes == CONFIG_SCHEMES_SIPS ? DOMAIN_SCHEMES_SIPS
 								   : DOMAIN_SCHEMES_SIP;
 	domain->require_tls = source->require_tls;
+	domain->service_route = keep_list(text, &source->service_route);
 	domain->contacts = source->compatible ? DOMAIN_CONTACTS_COMPATIBLE : DOMAIN_CONTACTS_STRICT;
 	for (size_t i = 0; i < source->algorithms.count && i < DIGEST_ALGORITHM_COUNT; i++)
 		if (digest_algorithm_parse(str_of(source->algorithms.items[i]),
@@ -103,6 +119,9 @@ fill_numbers(struct policy *policy, const struct config *config)
 	policy->max_contacts = config->registration.max_contacts;
 	policy->max_contacts_per_request = config->registration.max_contacts_per_request;
 	policy->replace_oldest = config->registration.replace_oldest;
+	policy->path = config->registration.path == CONFIG_PATH_YES	  ? PATH_STRICT
+		       : config->registration.path == CONFIG_PATH_LENIENT ? PATH_LENIENT
+									  : PATH_OFF;
 	policy->nonce_ttl_s = seconds(config->auth.nonce_ttl);
 	policy->retry_after_min_s = seconds(config->limits.retry_after_min);
 	policy->retry_after_max_s = seconds(config->limits.retry_after_max);

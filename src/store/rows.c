@@ -31,6 +31,7 @@ static const struct field fields[] = {
 	{ "s", FIELD_U32, offsetof(struct binding, cseq), true },
 	{ "i", FIELD_WIRE, offsetof(struct binding, instance), false },
 	{ "a", FIELD_WIRE, offsetof(struct binding, user_agent), false },
+	{ "h", FIELD_WIRE, offsetof(struct binding, path), false },
 	{ "n", FIELD_WIRE, offsetof(struct binding, node), false },
 	{ "t", FIELD_TRANSPORT, offsetof(struct binding, transport), false },
 	{ "w", FIELD_SECURE, offsetof(struct binding, secure), false },

@@ -181,6 +181,48 @@ START_TEST(domains)
 }
 END_TEST
 
+/* PTH-3608-6.3-1, SPS-5.2-6: each hop is a name-addr with lr, of the scheme that the domain's
+ * clients can use */
+START_TEST(service_routes)
+{
+#define ROUTED(more) "domain \"a.example\" {\n\t" more "\n}\n" CERTIFICATE
+	static const char what[] = "test.conf:2: error: domain \"a.example\": service_route ";
+	static const struct {
+		const char *text, *complaint; /* NULL: good */
+	} cases[] = {
+		{ ROUTED("service_route = {\"<sip:p1.example;lr>\", "
+			 "\"<sip:[2001:db8::1]:5070;lr>\"}"),
+		  NULL },
+		{ ROUTED("schemes = sips service_route = {\"Proxy <sips:p1.example;x;LR>\"}"),
+		  NULL },
+		{ ROUTED("service_route = {\"sip:p1.example;lr\"}"),
+		  "sip:p1.example;lr is not a SIP URI in angle brackets; write "
+		  "\"<sip:proxy.example.com;lr>\"" },
+		{ ROUTED("service_route = {\"<tel:+1;lr>\"}"),
+		  "<tel:+1;lr> is not a SIP URI in angle brackets; write "
+		  "\"<sip:proxy.example.com;lr>\"" },
+		{ ROUTED("service_route = {\"<sip:p1.example>;lr\"}"),
+		  "<sip:p1.example>;lr has no ;lr inside its angle brackets; write "
+		  "\"<sip:proxy.example.com;lr>\"" },
+		{ ROUTED("service_route = {\"<sips:p1.example;lr>\"}"),
+		  "<sips:p1.example;lr> must be a sip: URI, which serves sips: too; sips: is for "
+		  "schemes = sips" },
+		{ ROUTED("schemes = sips service_route = {\"<sip:p1.example;lr>\"}"),
+		  "<sip:p1.example;lr> must be a sips: URI, because schemes = sips" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char message[512];
+		snprintf(message, sizeof(message), "%s%s\n", what,
+			 cases[i].complaint == NULL ? "" : cases[i].complaint);
+		if (cases[i].complaint == NULL)
+			expect_good(cases[i].text, "");
+		else
+			expect_bad(cases[i].text, message);
+	}
+#undef ROUTED
+}
+END_TEST
+
 START_TEST(host_names_at_their_limits)
 {
 	static const struct {
@@ -417,7 +459,7 @@ START_TEST(many_errors_are_counted)
 END_TEST
 
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
-      contradictions, minimum_over_one_hour, body_limit_follows, domains,
+      contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
       passwords_stay_out, too_many_connections_for_the_descriptors, broken_syntax,
       comments_keep_the_lines, many_errors_are_counted)

@@ -47,6 +47,8 @@ set_scene(struct rig *rig, struct rig_request *request, const uint8_t *octets)
 	rig->policy.expires_min_s = 1 + octets[3] * 20u;
 	rig->policy.expires_max_s = rig->policy.expires_min_s + octets[4] * 40u;
 	rig->policy.expires_jitter_percent = octets[5] % 100;
+	rig->policy.path = (enum path_policy)(octets[0] >> 6) % 3;
+	rig->domains[0].service_route = octets[5] & 128 ? STR("<sip:p.example.com;lr>") : STR("");
 }
 
 /* Bindings as an older version might have stored them: a URI that cannot be read is among them. */
@@ -66,6 +68,7 @@ store_bindings(struct rig *rig, struct str rest)
 			.call_id = str_of(call_ids[i % 2]),
 			.cseq = 7,
 			.instance = i % 3 == 0 ? STR("<urn:x>") : STR(""),
+			.path = i % 4 == 0 ? STR("<sip:stored;lr>") : STR(""),
 			.created_ms = rig->now_ms - 1000,
 			.updated_ms = rig->now_ms - 1000 * (i % 7),
 		};
@@ -96,6 +99,7 @@ check_written(const struct rig *rig, const struct binding *binding)
 	promise(granted_ms <= (int64_t)binding->requested_s * 1000);
 	promise(granted_ms <= (int64_t)rig->policy.expires_max_s * 1000);
 	promise(binding->requested_s >= rig->policy.expires_min_s || binding->requested_s >= 3600);
+	promise(str_eq(binding->path, rig->answer.path));
 	struct sip_uri uri;
 	promise(sip_uri_parse(&uri, binding->uri));
 	bool sips_request = rig->registration.inspection.uri.scheme == SIP_SCHEME_SIPS;
@@ -103,10 +107,29 @@ check_written(const struct rig *rig, const struct binding *binding)
 	promise(uri.scheme != SIP_SCHEME_SIPS || rig->registration.origin.secure);
 }
 
+/* RFC 3327 §5.3, D-23: each value can be a Route, none when it is off, and the client agreed. */
+static void
+check_path(const struct rig *rig)
+{
+	struct str rest = rig->answer.path, value;
+	bool bad = false;
+	while (sip_next_member(&rest, &value, &bad)) {
+		struct sip_address hop;
+		promise(sip_address_parse(&hop, value));
+		promise(hop.bracketed && hop.uri.scheme != SIP_SCHEME_OTHER);
+	}
+	promise(!bad);
+	promise(rig->answer.path.len <= PATH_OCTETS_MAX);
+	bool told = sip_message_lists(&rig->message, SIP_HEADER_SUPPORTED, STR("path"));
+	promise(str_empty(rig->answer.path) || rig->policy.path == PATH_LENIENT ||
+		(rig->policy.path == PATH_STRICT && told));
+}
+
 static void
 check_accepted(const struct rig *rig, uint32_t live_before)
 {
 	const struct record *record = &rig->record;
+	check_path(rig);
 	promise(record->binding_count <= rig->policy.max_contacts ||
 		record->binding_count <= live_before);
 	promise(rig->answer.binding_count == live_count(record, rig->now_ms));

@@ -176,7 +176,7 @@ START_TEST(codes_carry_their_fields)
 END_TEST
 
 /* UAS-11.2-2, UAS-11.2-3, UAS-20.37-1, UAS-20.35-1: all five, Supported empty while nothing is
- * implemented; Server as configured */
+ * switched on; Server as configured */
 START_TEST(a_200_to_options_shows_what_is_understood)
 {
 	struct scene s;
@@ -193,7 +193,11 @@ START_TEST(a_200_to_options_shows_what_is_understood)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		has(&s, fields[i]);
 	has(&s, "Content-Length: 0\r");
+	has(&s, "Supported: \r");
 	lacks(&s, "Server");
+	s.baseline.policy.path = PATH_STRICT;
+	write(&s, &answer);
+	has(&s, "Supported: path\r");
 	s.baseline.policy.server_header = STR("rollcall");
 	write(&s, &answer);
 	has(&s, "Server: rollcall\r");

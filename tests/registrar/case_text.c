@@ -55,8 +55,8 @@ case_take_word(struct str *rest, struct str *key, struct str *value)
 struct str
 case_cut_contact(struct str *rest)
 {
-	static const char *const keys[] = { " call-id=",   " cseq=", " left=",
-					    " requested=", " age=",  " like=" };
+	static const char *const keys[] = { " call-id=", " cseq=", " left=", " requested=",
+					    " age=",	 " like=", " path=" };
 	size_t end = rest->len;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		const char *at = memmem(rest->p, rest->len, keys[i], strlen(keys[i]));

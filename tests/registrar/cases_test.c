@@ -70,6 +70,10 @@ set_policy(struct run *run, struct str rest)
 			policy->replace_oldest = str_eq(value, STR("replace_oldest"));
 			continue;
 		}
+		if (str_eq(key, STR("path"))) {
+			policy->path = str_eq(value, STR("no")) ? PATH_OFF : PATH_LENIENT;
+			continue;
+		}
 		uint32_t amount = (uint32_t)number(run, value);
 		if (str_eq(key, STR("min")))
 			policy->expires_min_s = amount;
@@ -103,6 +107,8 @@ set_domain(struct run *run, struct str rest)
 								     : DOMAIN_SCHEMES_SIP;
 		else if (str_eq(key, STR("tls")))
 			domain->require_tls = true;
+		else if (str_eq(key, STR("route")))
+			domain->service_route = value;
 		else
 			broken(run, "unknown domain %.*s", STR_ARG(key));
 	}
@@ -186,6 +192,8 @@ give_binding(struct run *run, struct str rest)
 			binding->expires_ms = run->rig.now_ms + (int64_t)number(run, value) * 1000;
 		else if (str_eq(key, STR("requested")))
 			binding->requested_s = (uint32_t)number(run, value);
+		else if (str_eq(key, STR("path")))
+			binding->path = value;
 		else if (str_eq(key, STR("age")))
 			binding->updated_ms = run->rig.now_ms - (int64_t)number(run, value) * 1000;
 		else
@@ -318,10 +326,10 @@ live_bindings(struct run *run)
 		writer_str(&w, b->uri);
 		writer_str(&w, STR(">"));
 		writer_str(&w, b->params);
-		writer_printf(&w, " call-id=%.*s cseq=%u left=%lld requested=%u id=%.*s",
+		writer_printf(&w, " call-id=%.*s cseq=%u left=%lld requested=%u path=%.*s id=%.*s",
 			      STR_ARG(b->call_id), b->cseq,
 			      (long long)(b->expires_ms - run->rig.now_ms) / 1000, b->requested_s,
-			      STR_ARG(b->id));
+			      STR_ARG(b->path), STR_ARG(b->id));
 	}
 	ck_assert(writer_ok(&w));
 	return writer_text(&w);
@@ -415,6 +423,8 @@ binding_fits(const struct run *run, const struct binding *binding, struct str re
 			       number(run, value);
 		else if (str_eq(key, STR("requested")))
 			fits = binding->requested_s == number(run, value);
+		else if (str_eq(key, STR("path")))
+			fits = str_eq(binding->path, value);
 		else if (str_eq(key, STR("like"))) {
 			snprintf(id, sizeof(id), "given-%.*s", STR_ARG(value));
 			fits = str_eq(binding->id, str_of(id));

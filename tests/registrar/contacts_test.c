@@ -174,6 +174,39 @@ START_TEST(lengths)
 }
 END_TEST
 
+/* PTH-3327-5.3-1, PTH-3327-4-1: the values in their order, whatever rows they came in; what is
+ * shown elsewhere holds no control octets */
+START_TEST(path_values)
+{
+	rig_open(&rig);
+	ck_assert(parse("Contact: <sip:a@h>\r\n"));
+	ck_assert(str_empty(contacts.path));
+	ck_assert(parse("Path: <sip:a;lr> , \"x, y\" <sip:b>;z=1\r\nPath: <sips:c@h>\r\n"));
+	ck_assert(str_eq(contacts.path, STR("<sip:a;lr>,\"x, y\" <sip:b>;z=1,<sips:c@h>")));
+	ck_assert(!parse("Path: \"\\\x01\" <sip:a;lr>\r\n"));
+	rig_close(&rig);
+}
+END_TEST
+
+/* SEC-26.1.5-3: what is stored with each binding is bounded as a whole too */
+START_TEST(path_is_bounded)
+{
+	char lines[8192];
+	rig_open(&rig);
+	for (size_t extra = 0; extra < 2; extra++) {
+		struct writer w = writer_on(lines, sizeof(lines));
+		writer_text_z(&w, "Path: ");
+		for (size_t i = 0; i < PATH_OCTETS_MAX / 8 - 1; i++)
+			writer_text_z(&w, "<sip:a>,");
+		writer_text_z(&w, extra == 0 ? "<sip:aa>\r\n" : "<sip:aaa>\r\n");
+		writer_char(&w, '\0');
+		ck_assert(parse(lines) == (extra == 0));
+		ck_assert(extra == 1 || contacts.path.len == PATH_OCTETS_MAX);
+	}
+	rig_close(&rig);
+}
+END_TEST
+
 /* PAR-LIM-5: a Path URI is held to the same limit */
 START_TEST(path_lengths)
 {
@@ -309,5 +342,6 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
-SUITE(contacts, q_values, malformed_fields, control_octets, to_is_sip, lengths, path_lengths,
-      number_of_contacts, params_without_expires, intervals, stars, path_schemes, memory_runs_out)
+SUITE(contacts, q_values, malformed_fields, control_octets, to_is_sip, lengths, path_values,
+      path_is_bounded, path_lengths, number_of_contacts, params_without_expires, intervals, stars,
+      path_schemes, memory_runs_out)

@@ -209,9 +209,10 @@ START_TEST(a_merged_request_is_a_loop)
 }
 END_TEST
 
-/* ORD-26, UAS-8.2.2.3-1, UAS-8.2.2.3-3, REG-10.3.2-1, REG-10.3.2-2, PAR-25-4, PAR-20.32-1: every
- * tag is unknown yet, and Unsupported lists them all; Proxy-Require and Supported are not asked */
-START_TEST(nothing_can_be_required)
+/* ORD-26, UAS-8.2.2.3-1, UAS-8.2.2.3-3, REG-10.3.2-1, REG-10.3.2-2, PAR-25-4, PAR-20.32-1:
+ * Unsupported lists every tag that is unknown or switched off; Proxy-Require and Supported are not
+ * asked */
+START_TEST(unknown_tags_cannot_be_required)
 {
 	const struct {
 		const char *fields, *unsupported; /* NULL: malformed */
@@ -525,7 +526,7 @@ END_TEST
 
 SUITE(inspect, methods_are_judged_first, a_request_uri_has_a_limit,
       a_request_uri_is_judged_by_scheme_then_syntax, a_domain_must_be_served,
-      max_forwards_0_ends_here, a_merged_request_is_a_loop, nothing_can_be_required,
+      max_forwards_0_ends_here, a_merged_request_is_a_loop, unknown_tags_cannot_be_required,
       bodies_are_refused_unless_optional, fields_used_are_well_formed, sips_requires_tls,
       domains_have_a_policy, a_server_that_is_not_ready_says_so, options_are_answered,
       the_first_fault_decides, other_fields_are_ignored, exhaustion_is_500)

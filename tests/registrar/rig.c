@@ -49,6 +49,7 @@ open_policy(struct rig *rig)
 		.expires_min_s = 60,
 		.expires_max_s = 7200,
 		.max_contacts = 10,
+		.path = PATH_STRICT,
 		.max_contacts_per_request = 10,
 		.nonce_ttl_s = 300,
 		.retry_after_min_s = 20,

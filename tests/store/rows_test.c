@@ -108,6 +108,7 @@ odd_binding(struct str odd)
 		.cseq = UINT32_MAX,
 		.instance = odd,
 		.user_agent = odd,
+		.path = odd,
 		.node = odd,
 		.transport = TRANSPORT_TCP,
 		.secure = true,

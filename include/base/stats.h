@@ -271,10 +271,11 @@ struct stats {
 	HISTOGRAMS(X)
 #undef X
 	/* What has no sum over the processes. */
-	uint64_t loop_turn_ms;	 /* monotonic time of the last turn of the loop */
-	uint64_t store_usable;	 /* 1: the store of this process takes operations */
-	uint64_t loop_busy_us;	 /* spent in its turns, waiting left out */
-	uint64_t udp_drops_seen; /* the kernel's own count, of the sockets served now */
+	uint64_t loop_turn_ms;	     /* monotonic time of the last turn of the loop */
+	uint64_t store_usable;	     /* 1: the store of this process takes operations */
+	uint64_t loop_busy_us;	     /* spent in its turns, waiting left out */
+	uint64_t udp_drops_seen;     /* the kernel's own count, of the sockets served now */
+	uint64_t udp_receive_buffer; /* octets, the smallest of the UDP sockets so far; 0: none */
 	int64_t certificates[STATS_CERTIFICATES]; /* ends of those served, seconds since 1970, in
 						     the order of the configuration; 0: none */
 };

@@ -1,5 +1,7 @@
 /* The numbers behind `rollcallctl status`: counters of all processes, checks, and what counts.c has
  * counted. */
+#include <sys/resource.h>
+
 #include "admin_internal.h"
 
 static void
@@ -29,6 +31,29 @@ optional_count(const struct admin *admin, int64_t count)
 	return admin->counts.known ? json_integer((json_int_t)count) : json_null();
 }
 
+/* Of each process: they have it from the master. */
+static json_int_t
+descriptor_limit(void)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX
+		       ? (json_int_t)limit.rlim_cur
+		       : INT32_MAX;
+}
+
+/* The smallest that a worker's UDP socket got, in octets; 0: there is none. */
+static json_int_t
+udp_receive_buffer(const struct admin *admin)
+{
+	uint64_t least = 0;
+	for (size_t i = 0; i < admin->memory->page_count; i++) {
+		uint64_t here = admin->memory->pages[i].udp_receive_buffer;
+		if (here > 0 && (least == 0 || here < least))
+			least = here;
+	}
+	return (json_int_t)least;
+}
+
 void
 stats_show(struct exchange *x)
 {
@@ -52,14 +77,18 @@ stats_show(struct exchange *x)
 	int64_t now = loop_real_ms(admin->loop);
 	exchange_answer(
 		x, 200,
-		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:"
+			  "o,s:o}",
 			  "version", ROLLCALL_VERSION, "node", node->name, "state", state, "ready",
 			  ready, "uptime", (json_int_t)((now - node->started_ms) / 1000),
 			  "config_age", (json_int_t)((now - node->loaded_ms) / 1000), "workers",
 			  (int)node->worker_count, "worker_deaths", (int)node->worker_deaths,
-			  "users", optional_count(admin, admin->counts.accounts),
-			  "users_with_bindings", optional_count(admin, admin->counts.addresses),
-			  "bindings", optional_count(admin, admin->counts.bindings_total),
-			  "domains", domains, "checks", checks, "counters", counters, "outcomes",
-			  json_outcomes(sum), "recent", recent_json(admin)));
+			  "descriptor_limit", descriptor_limit(), "max_connections",
+			  (json_int_t)admin->config->server.max_connections, "udp_receive_buffer",
+			  udp_receive_buffer(admin), "users",
+			  optional_count(admin, admin->counts.accounts), "users_with_bindings",
+			  optional_count(admin, admin->counts.addresses), "bindings",
+			  optional_count(admin, admin->counts.bindings_total), "domains", domains,
+			  "checks", checks, "counters", counters, "outcomes", json_outcomes(sum),
+			  "recent", recent_json(admin)));
 }

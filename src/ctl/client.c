@@ -161,6 +161,16 @@ add_token(struct curl_slist **headers, const struct ctl_options *options,
 	return true;
 }
 
+/* The journal of this machine says why, when the daemon was to be on it. */
+static void
+explain_absence(const char *where, bool here)
+{
+	char line[LAST_LOG_BYTES];
+	bool known = here && last_log(line);
+	ctl_error("no rollcalld at %s; start it: systemctl start rollcalld; %s%s", where,
+		  known ? "last log: " : "its log: journalctl -u rollcalld", known ? line : "");
+}
+
 static enum ctl_exit
 explain_failure(const struct ctl_options *options, CURL *curl, const struct target *target,
 		CURLcode code)
@@ -175,9 +185,7 @@ explain_failure(const struct ctl_options *options, CURL *curl, const struct targ
 		return CTL_NOT_ALLOWED;
 	}
 	if (code == CURLE_COULDNT_CONNECT)
-		ctl_error("no rollcalld at %s; start it: systemctl start rollcalld; its log: "
-			  "journalctl -u rollcalld",
-			  where);
+		explain_absence(where, target->socket != NULL);
 	else
 		ctl_error("%s: %s", where, curl_easy_strerror(code));
 	return CTL_UNREACHABLE;

@@ -22,6 +22,11 @@ void client_path_argument(struct client_path *path, const char *name, const char
 enum ctl_exit client_call(const struct ctl_options *options, const char *method,
 			  const struct client_path *path, json_t *body, json_t **answer);
 
+/* last_log.c: the last line that the unit rollcalld wrote to the journal, fit for a terminal; false
+ * without a journal or without a line. */
+#define LAST_LOG_BYTES 400
+bool last_log(char line[static LAST_LOG_BYTES]);
+
 /* "rollcall.conf:12: error: …" for one of the errors of a configuration that was refused. */
 void client_print_error(FILE *out, json_t *error);
 

@@ -69,8 +69,21 @@ const struct ctl_command ctl_commands[] = {
 	  "rollcallctl db status", 0, 0, ctl_db_status },
 	{ "db", "migrate", "[--url postgresql://…] [--dry-run]", "bring the schema up to date",
 	  "rollcallctl db migrate --dry-run", 0, 0, ctl_db_migrate },
-	{ "explain", NULL, "REASON", "what a reason word means", "rollcallctl explain bad_password",
-	  1, 1, ctl_explain },
+	{ "init", NULL, "[--domain D] [--database URL] [--chain FILE --key FILE]",
+	  "write a first configuration and a token; asks for what is not given",
+	  "rollcallctl init --domain example.com --database "
+	  "postgresql://rollcall@localhost/rollcall",
+	  0, 0, ctl_init },
+	{ "doctor", NULL, "", "what is wrong between phones and database, and what to do",
+	  "rollcallctl doctor", 0, 0, ctl_doctor },
+	{ "token", "create", "--role read|admin",
+	  "make a token for the API over TCP; it is shown once",
+	  "rollcallctl token create --role read", 0, 0, ctl_token_create },
+	{ "explain", NULL, "[REASON]", "what a reason word means; without one, all of them",
+	  "rollcallctl explain bad_password", 0, 1, ctl_explain },
+	{ "completion", "bash", "", "completion for bash, on stdout",
+	  "rollcallctl completion bash > /etc/bash_completion.d/rollcallctl", 0, 0,
+	  ctl_completion_bash },
 	{ "version", NULL, "", "the version", "rollcallctl version", 0, 0, ctl_version },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL },
 };
@@ -87,7 +100,7 @@ print_commands(const char *noun, FILE *out)
 			continue;
 		snprintf(name, sizeof(name), "%s%s%s", c->noun, c->verb == NULL ? "" : " ",
 			 c->verb == NULL ? "" : c->verb);
-		fprintf(out, "  %-16s %s\n", name, c->purpose);
+		fprintf(out, "  %-17s %s\n", name, c->purpose);
 	}
 }
 
@@ -99,6 +112,7 @@ print_help(FILE *out)
 	fputs("\nOptions for all\n"
 	      "  --json, --ndjson, --csv   for programs instead of a table\n"
 	      "  -q                        no words on stderr but errors\n"
+	      "  --no-color                no colours on a terminal (also: NO_COLOR=1)\n"
 	      "  --yes                     do not ask\n"
 	      "  --url URL                 unix:PATH or http://HOST:PORT (ROLLCALL_URL); for db: "
 	      "postgresql://…\n"

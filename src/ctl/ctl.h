@@ -27,6 +27,7 @@ enum ctl_format { CTL_TABLE, CTL_JSON, CTL_NDJSON, CTL_CSV };
 struct ctl_options {
 	enum ctl_format format;
 	bool quiet;
+	bool no_color;
 	bool silent; /* calls say nothing of their failures: they are tried again */
 	bool yes;
 	bool help;
@@ -45,6 +46,8 @@ struct ctl_options {
 	const char *may_register;
 	const char *display_name;
 	const char *on_duplicate;
+	const char *role;
+	const char *database, *chain, *key; /* of the configuration that init writes */
 	const char *ip;
 	const char *agent;
 	const char *expires_before;
@@ -87,6 +90,10 @@ bool options_take(struct ctl_options *options, int argc, char **argv);
  * must not do the deed. */
 bool options_fit(const struct ctl_options *options, const struct ctl_command *command);
 
+/* Calls each for the options that a command names in its usage, NULL: for those of all commands. */
+void options_each(const struct ctl_command *command,
+		  void (*each)(const char *name, bool is_text, void *arg), void *arg);
+
 /* "error: …" on stderr; line ends at the end of what it says are dropped. */
 void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Words for people on stderr, unless quiet. */
@@ -106,6 +113,19 @@ bool ctl_confirm(const struct ctl_options *options, const char *question);
 /* A password from stdin (first line) or, on a terminal, asked twice without echo. NULL, with an
  * error, when there is none. */
 json_t *ctl_password(const struct ctl_options *options, const char *user);
+
+/* Where the configuration is when nobody says otherwise. */
+#define CTL_CONFIG_DEFAULT "/etc/rollcall/rollcall.conf"
+
+/* colour.c: what a terminal shows green, yellow, red; nothing but the text elsewhere, with
+ * --no-color and with NO_COLOR in the environment. */
+enum ctl_colour { CTL_GOOD, CTL_WARN, CTL_BAD };
+void ctl_coloured(const struct ctl_options *options, enum ctl_colour colour, const char *text);
+
+/* Files of ours belong to group rollcall, where there is one. */
+void ctl_give_to_group(int fd);
+/* token.c: makes a random token and appends its hash to path; *token is malloc'd. */
+enum ctl_exit token_add(const char *path, const char *role, char **token);
 
 /* user.c, export.c, import.c, binding.c, ban.c, cluster.c, control.c, ready.c, status.c,
  * database.c */
@@ -137,5 +157,9 @@ enum ctl_exit ctl_ready(const struct ctl_options *options);
 enum ctl_exit ctl_status(const struct ctl_options *options);
 enum ctl_exit ctl_db_migrate(const struct ctl_options *options);
 enum ctl_exit ctl_db_status(const struct ctl_options *options);
+enum ctl_exit ctl_completion_bash(const struct ctl_options *options);
+enum ctl_exit ctl_doctor(const struct ctl_options *options);
+enum ctl_exit ctl_token_create(const struct ctl_options *options);
+enum ctl_exit ctl_init(const struct ctl_options *options);
 enum ctl_exit ctl_explain(const struct ctl_options *options);
 enum ctl_exit ctl_version(const struct ctl_options *options);

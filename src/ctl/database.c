@@ -3,16 +3,14 @@
  * transaction under a lock, so that two who migrate at once do no harm.
  */
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
-#include "ctl.h"
+#include "database.h"
 #include "output.h"
 #include "sql_files.h"
 
-#define DEFAULT_CONFIG "/etc/rollcall/rollcall.conf"
 /* Two who migrate at once wait for each other. The number is ours alone. */
 #define LOCK "select pg_advisory_xact_lock(7302661)"
 
@@ -70,10 +68,8 @@ connect_url(const char *url, const char *password)
 	return NULL;
 }
 
-/* --url, or what the configuration says; the password may come from its password_file. NULL with an
- * error printed. */
-static PGconn *
-connect_database(const struct ctl_options *options)
+PGconn *
+database_connect(const struct ctl_options *options)
 {
 	char password[256] = "";
 	const char *environment = getenv("ROLLCALL_DATABASE_URL");
@@ -82,7 +78,7 @@ connect_database(const struct ctl_options *options)
 	if (options->config == NULL && environment != NULL)
 		return connect_url(environment, password);
 	struct config *config = config_load(
-		options->config == NULL ? DEFAULT_CONFIG : options->config, NULL, 0, stderr);
+		options->config == NULL ? CTL_CONFIG_DEFAULT : options->config, NULL, 0, stderr);
 	if (config == NULL)
 		return NULL;
 	const char *file = config->database.password_file;
@@ -120,9 +116,8 @@ number_of(PGconn *connection, const char *sql)
 	return number;
 }
 
-/* The highest version applied, 0 for a database without schema, -1 with an error printed. */
-static int
-applied_version(PGconn *connection)
+int
+database_version(PGconn *connection)
 {
 	int present = number_of(connection,
 				"select (to_regclass('schema_version') is not null)::integer");
@@ -137,8 +132,8 @@ file_version(const struct sql_file *file)
 	return (int)strtol(file->name, NULL, 10);
 }
 
-static int
-newest_version(void)
+int
+database_newest(void)
 {
 	int newest = 0;
 	for (const struct sql_file *file = sql_schema; file->name != NULL; file++)
@@ -151,7 +146,7 @@ migrate(PGconn *connection, const struct ctl_options *options)
 {
 	if (!run(connection, "begin") || !run(connection, LOCK))
 		return CTL_FAILED;
-	int have = applied_version(connection), want = newest_version();
+	int have = database_version(connection), want = database_newest();
 	if (have < 0)
 		return CTL_FAILED;
 	if (have > want) {
@@ -177,7 +172,7 @@ migrate(PGconn *connection, const struct ctl_options *options)
 enum ctl_exit
 ctl_db_migrate(const struct ctl_options *options)
 {
-	PGconn *connection = connect_database(options);
+	PGconn *connection = database_connect(options);
 	if (connection == NULL)
 		return CTL_UNREACHABLE;
 	enum ctl_exit code = migrate(connection, options);
@@ -203,10 +198,10 @@ print_database(const struct ctl_options *options, const PGconn *connection, int 
 enum ctl_exit
 ctl_db_status(const struct ctl_options *options)
 {
-	PGconn *connection = connect_database(options);
+	PGconn *connection = database_connect(options);
 	if (connection == NULL)
 		return CTL_UNREACHABLE;
-	int have = applied_version(connection), want = newest_version();
+	int have = database_version(connection), want = database_newest();
 	if (have >= 0)
 		print_database(options, connection, have, want);
 	PQfinish(connection);

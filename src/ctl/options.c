@@ -21,7 +21,7 @@ static const struct known known[] = {
 	{ "json", 0, false, true, CTL_JSON },
 	{ "ndjson", 0, false, true, CTL_NDJSON },
 	{ "csv", 0, false, true, CTL_CSV },
-	{ "no-color", 0, false, true, CTL_TABLE }, /* there is none yet */
+	{ "no-color", FLAG(no_color), true, -1 },
 	{ "yes", FLAG(yes), true, -1 },
 	{ "quiet", FLAG(quiet), true, -1 },
 	{ "help", FLAG(help), true, -1 },
@@ -41,6 +41,10 @@ static const struct known known[] = {
 	{ "may-register", TEXT(may_register), false, -1 },
 	{ "display-name", TEXT(display_name), false, -1 },
 	{ "on-duplicate", TEXT(on_duplicate), false, -1 },
+	{ "role", TEXT(role), false, -1 },
+	{ "database", TEXT(database), false, -1 },
+	{ "chain", TEXT(chain), false, -1 },
+	{ "key", TEXT(key), false, -1 },
 	{ "ip", TEXT(ip), false, -1 },
 	{ "agent", TEXT(agent), false, -1 },
 	{ "expires-before", TEXT(expires_before), false, -1 },
@@ -140,6 +144,15 @@ named_in(const char *usage, const char *name)
 		    at[2 + len] != '-')
 			return true;
 	return false;
+}
+
+void
+options_each(const struct ctl_command *command,
+	     void (*each)(const char *name, bool is_text, void *arg), void *arg)
+{
+	for (size_t i = 0; i < KNOWN; i++)
+		if (command == NULL ? known[i].for_all : named_in(command->usage, known[i].name))
+			each(known[i].name, known[i].is_text, arg);
 }
 
 bool

@@ -12,9 +12,8 @@
 
 #define LINE_WIDTH 100u
 
-/* Columns on the screen; UTF-8 continuation octets take none. */
-static size_t
-width(const char *text)
+size_t
+output_width(const char *text)
 {
 	size_t count = 0;
 	for (; *text != '\0'; text++)
@@ -27,7 +26,7 @@ print_cell(const char *text, size_t wide, bool last)
 {
 	size_t shown = 0;
 	const char *c = text;
-	bool cut = width(text) > wide;
+	bool cut = output_width(text) > wide;
 	for (; *c != '\0'; c++) {
 		bool starts = ((unsigned char)*c & 0xc0) != 0x80;
 		if (starts && cut && shown + 1 >= wide)
@@ -50,7 +49,8 @@ narrow(size_t *wide, const struct column *columns, size_t count)
 	for (size_t i = 0; i < count; i++)
 		total += wide[i];
 	for (size_t i = count; i-- > 0 && total > LINE_WIDTH;) {
-		size_t least = width(columns[i].title) > 8 ? width(columns[i].title) : 8;
+		size_t least =
+			output_width(columns[i].title) > 8 ? output_width(columns[i].title) : 8;
 		if (!columns[i].cut || wide[i] <= least)
 			continue;
 		size_t give = total - LINE_WIDTH;
@@ -65,15 +65,15 @@ static void
 make_cells(json_t *items, const struct column *columns, size_t count, char **cells, size_t *wide)
 {
 	for (size_t i = 0; i < count; i++)
-		wide[i] = width(columns[i].title);
+		wide[i] = output_width(columns[i].title);
 	for (size_t row = 0; row < json_array_size(items); row++) {
 		for (size_t i = 0; i < count; i++) {
 			json_t *item = json_array_get(items, row);
 			char *cell = columns[i].cell != NULL ? columns[i].cell(item)
 							     : output_text(item, columns[i].key);
 			cells[row * count + i] = cell;
-			if (cell != NULL && width(cell) > wide[i])
-				wide[i] = width(cell);
+			if (cell != NULL && output_width(cell) > wide[i])
+				wide[i] = output_width(cell);
 		}
 	}
 }
@@ -184,9 +184,8 @@ joined(json_t *list)
 	return text;
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F, in UTF-8 two octets) become "?". */
-static void
-make_harmless(char *text)
+void
+output_harmless(char *text)
 {
 	char *to = text;
 	for (const char *c = text; *c != '\0'; c++) {
@@ -213,7 +212,7 @@ output_text(json_t *item, const char *key)
 	else
 		text = json_dumps(value, JSON_ENCODE_ANY);
 	if (text != NULL)
-		make_harmless(text);
+		output_harmless(text);
 	return text;
 }
 

@@ -27,6 +27,10 @@ void output_json(json_t *document);
 /* Text of a member for cells: strings as they are, lists comma-joined, null as "-"; whatever a
  * terminal would take for a command becomes "?". malloc'd. */
 char *output_text(json_t *item, const char *key);
+/* C0, DEL, and C1 (U+0080 to U+009F, in UTF-8 two octets) become "?", in place. */
+void output_harmless(char *text);
+/* Columns on the screen; UTF-8 continuation octets take none. */
+size_t output_width(const char *text);
 /* The same of "aor", without its scheme. */
 char *output_aor(json_t *item);
 /* "12 000", as people read it. */

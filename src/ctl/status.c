@@ -8,6 +8,8 @@
 
 #define ATTENTION_LINES 3
 
+static const struct listing reasons = { .fields = (const char *const[]){ "reason", "text", NULL } };
+
 static json_int_t
 number(json_t *document, const char *group, const char *name)
 {
@@ -81,8 +83,50 @@ print_checks(json_t *document)
 		       json_string_value(json_object_get(check, "detail")));
 }
 
+/* READY, DEGRADED, and all that is no service. */
+static enum ctl_colour
+state_colour(const char *state)
+{
+	return strcmp(state, "READY") == 0	? CTL_GOOD
+	       : strcmp(state, "DEGRADED") == 0 ? CTL_WARN
+						: CTL_BAD;
+}
+
 static void
-print_status(json_t *document)
+print_share(const char *label, json_t *share)
+{
+	if (json_is_number(share))
+		printf("   %s %.1f%%", label, json_number_value(share) * 100);
+}
+
+static void
+print_quantile(const char *label, json_t *ms)
+{
+	if (json_is_number(ms))
+		printf("   %s %.1fms", label, json_number_value(ms));
+}
+
+/* The last ten seconds, then all that was since the start. */
+static void
+print_registers(json_t *document)
+{
+	json_t *recent = json_object_get(document, "recent");
+	printf("REGISTER   %.0f/s",
+	       json_number_value(json_object_get(recent, "registers_per_second")));
+	print_share("ok", json_object_get(recent, "ok"));
+	print_share("challenge", json_object_get(recent, "challenged"));
+	print_share("failed", json_object_get(recent, "failed"));
+	print_quantile("p50", json_object_get(recent, "p50_ms"));
+	print_quantile("p99", json_object_get(recent, "p99_ms"));
+	printf("\n           registered %lld   refreshed %lld   removed %lld   fetched %lld   "
+	       "challenged %lld\n",
+	       (long long)outcome(document, "registered"),
+	       (long long)outcome(document, "refreshed"), (long long)outcome(document, "removed"),
+	       (long long)outcome(document, "fetched"), (long long)outcome(document, "challenged"));
+}
+
+static void
+print_status(const struct ctl_options *options, json_t *document)
 {
 	char up[32], age[32], state[32];
 	snprintf(state, sizeof(state), "%s", json_string_value(json_object_get(document, "state")));
@@ -90,19 +134,17 @@ print_status(json_t *document)
 		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 32) : *c == '_' ? ' ' : *c;
 	output_duration(up, sizeof(up), number(document, NULL, "uptime"));
 	output_duration(age, sizeof(age), number(document, NULL, "config_age"));
-	printf("rollcall %s on %s   %s   up %s   %lld workers   config loaded %s ago\n",
-	       json_string_value(json_object_get(document, "version")),
-	       json_string_value(json_object_get(document, "node")), state, up,
+	printf("rollcall %s on %s   ", json_string_value(json_object_get(document, "version")),
+	       json_string_value(json_object_get(document, "node")));
+	ctl_coloured(options, state_colour(state), state);
+	printf("   up %s   %lld workers   config loaded %s ago\n", up,
 	       (long long)number(document, NULL, "workers"), age);
 	print_checks(document);
 	print_count("bindings  ", json_object_get(document, "bindings"));
 	print_count("   users with bindings", json_object_get(document, "users_with_bindings"));
 	print_count(" of", json_object_get(document, "users"));
-	printf("\nREGISTER   registered %lld   refreshed %lld   removed %lld   fetched %lld   "
-	       "challenged %lld\n",
-	       (long long)outcome(document, "registered"),
-	       (long long)outcome(document, "refreshed"), (long long)outcome(document, "removed"),
-	       (long long)outcome(document, "fetched"), (long long)outcome(document, "challenged"));
+	putchar('\n');
+	print_registers(document);
 	printf("SIPS       strict refused %lld, would refuse %lld\n",
 	       (long long)number(document, "counters", "sips_strict_refused"),
 	       (long long)number(document, "counters", "sips_strict_would_refuse"));
@@ -131,7 +173,7 @@ ctl_status(const struct ctl_options *options)
 	if (code != CTL_DONE)
 		return code;
 	if (options->format == CTL_TABLE)
-		print_status(answer);
+		print_status(options, answer);
 	else
 		output_json(answer);
 	if (!json_is_true(json_object_get(answer, "ready")))
@@ -140,9 +182,30 @@ ctl_status(const struct ctl_options *options)
 	return code;
 }
 
+static void
+explain_all(const struct ctl_options *options)
+{
+	json_t *items = json_array();
+	for (unsigned i = 1; i < REASON_COUNT; i++) {
+		const char *word = reason_word((enum reason)i), *text = reason_text((enum reason)i);
+		if (options->format == CTL_TABLE)
+			printf("%s\n    %s\n", word, text);
+		else
+			json_array_append_new(items,
+					      json_pack("{s:s,s:s}", "reason", word, "text", text));
+	}
+	if (options->format != CTL_TABLE)
+		output_rows(options->format, items, &reasons, true);
+	json_decref(items);
+}
+
 enum ctl_exit
 ctl_explain(const struct ctl_options *options)
 {
+	if (options->argument_count == 0) {
+		explain_all(options);
+		return CTL_DONE;
+	}
 	enum reason reason = reason_from_word(str_of(options->arguments[0]));
 	if (reason != REASON_NONE) {
 		printf("%s\n%s\n", reason_word(reason), reason_text(reason));

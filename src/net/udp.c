@@ -75,6 +75,19 @@ set_option(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+/* The kernel says twice what it grants: half is for its own records. */
+static void
+note_buffer(int fd)
+{
+	int doubled = 0;
+	socklen_t len = sizeof(doubled);
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &doubled, &len) != 0 || doubled <= 0)
+		return;
+	uint64_t octets = (uint64_t)doubled / 2;
+	if (stats->udp_receive_buffer == 0 || octets < stats->udp_receive_buffer)
+		stats->udp_receive_buffer = octets;
+}
+
 /* Path MTU discovery is off, so that large answers may be fragmented (RFC 3261 §18.2.2). */
 void
 udp_prepare(const struct served *served, uint32_t receive_buffer)
@@ -90,6 +103,7 @@ udp_prepare(const struct served *served, uint32_t receive_buffer)
 	}
 	if (octets > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) < 0)
 		set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
+	note_buffer(fd);
 }
 
 uint64_t

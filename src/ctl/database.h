@@ -1,0 +1,14 @@
+/* The database as rollcallctl reaches it: directly, not through the daemon. */
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "ctl.h"
+
+/* --url, or what the configuration says; the password may come from its password_file. NULL with an
+ * error printed. */
+PGconn *database_connect(const struct ctl_options *options);
+/* The highest version applied, 0 for a database without schema, -1 with an error printed. */
+int database_version(PGconn *connection);
+/* The version that this program knows. */
+int database_newest(void);

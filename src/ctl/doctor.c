@@ -1,0 +1,223 @@
+/*
+ * doctor: looks at everything between a phone and the database and says what is wrong and what to
+ * do. It changes nothing: the account that it registers with has a random name and is deleted
+ * again.
+ */
+#include "doctor.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "output.h"
+
+#define LINE_WIDTH 100u
+#define HINT_COLUMN 55u
+#define GAP 5u
+
+/* --- findings ------------------------------------------------------------------------- */
+
+void
+doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, const char *hint,
+	    const char *format, ...)
+{
+	char *text;
+	va_list args;
+	va_start(args, format);
+	int len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	if (doctor->count == FINDINGS_MAX) {
+		free(text);
+		return;
+	}
+	output_harmless(text);
+	doctor->findings[doctor->count++] = (struct finding){
+		.check = check, .mark = mark, .text = text, .hint = hint ? strdup(hint) : NULL
+	};
+}
+
+void
+doctor_clear(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->count; i++) {
+		free(doctor->findings[i].text);
+		free(doctor->findings[i].hint);
+	}
+	doctor->count = 0;
+}
+
+static size_t
+count_of(const struct doctor *doctor, enum ctl_colour mark)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < doctor->count; i++)
+		count += doctor->findings[i].mark == mark;
+	return count;
+}
+
+/* --- printing ------------------------------------------------------------------------- */
+
+struct marks {
+	const char *words[3];
+	const char *arrow;
+};
+
+static const struct marks *
+marks_here(void)
+{
+	static const struct marks utf8 = { { "✓", "!", "✗" }, "→" };
+	static const struct marks ascii = { { "ok", "!", "x" }, "->" };
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? &utf8 : &ascii;
+}
+
+/* What is well shares a line as long as there is room; what is not has one of its own. */
+static void
+print_lines(const struct doctor *doctor)
+{
+	const struct marks *marks = marks_here();
+	size_t column = 0;
+	for (size_t i = 0; i < doctor->count; i++) {
+		const struct finding *finding = &doctor->findings[i];
+		const char *mark = marks->words[finding->mark];
+		size_t wide = output_width(mark) + 1 + output_width(finding->text);
+		if (column > 0 && (finding->mark != CTL_GOOD || column + GAP + wide > LINE_WIDTH)) {
+			putchar('\n');
+			column = 0;
+		}
+		printf("%*s", column > 0 ? (int)GAP : 0, "");
+		ctl_coloured(doctor->options, finding->mark, mark);
+		printf(" %s", finding->text);
+		column += (column > 0 ? GAP : 0) + wide;
+		if (finding->hint != NULL)
+			printf("%*s%s %s", column < HINT_COLUMN ? (int)(HINT_COLUMN - column) : 2,
+			       "", marks->arrow, finding->hint);
+		if (finding->mark != CTL_GOOD) {
+			putchar('\n');
+			column = 0;
+		}
+	}
+	if (column > 0)
+		putchar('\n');
+	size_t problems = count_of(doctor, CTL_BAD), warnings = count_of(doctor, CTL_WARN);
+	printf("%zu problem%s, %zu warning%s\n", problems, problems == 1 ? "" : "s", warnings,
+	       warnings == 1 ? "" : "s");
+}
+
+static const struct listing listing = { .fields = (const char *const[]){ "check", "result", "text",
+									 "hint", NULL } };
+
+static void
+print_document(const struct doctor *doctor)
+{
+	static const char *const words[] = { "good", "warning", "problem" };
+	json_t *items = json_array();
+	for (size_t i = 0; i < doctor->count; i++) {
+		const struct finding *finding = &doctor->findings[i];
+		json_array_append_new(items,
+				      json_pack("{s:s,s:s,s:s,s:s?}", "check", finding->check,
+						"result", words[finding->mark], "text",
+						finding->text, "hint", finding->hint));
+	}
+	if (doctor->options->format == CTL_JSON) {
+		json_t *document = json_pack("{s:O,s:I,s:I}", "checks", items, "problems",
+					     (json_int_t)count_of(doctor, CTL_BAD), "warnings",
+					     (json_int_t)count_of(doctor, CTL_WARN));
+		output_json(document);
+		json_decref(document);
+	} else {
+		output_rows(doctor->options->format, items, &listing, true);
+	}
+	json_decref(items);
+}
+
+enum ctl_exit
+doctor_print(const struct doctor *doctor)
+{
+	if (doctor->options->format == CTL_TABLE)
+		print_lines(doctor);
+	else
+		print_document(doctor);
+	return count_of(doctor, CTL_BAD) > 0 ? CTL_UNHEALTHY : CTL_DONE;
+}
+
+/* --- the examination ------------------------------------------------------------------ */
+
+static void
+note_configuration(const struct config_note *note, void *arg)
+{
+	char where[300] = "";
+	if (note->file != NULL && note->line > 0)
+		snprintf(where, sizeof(where), "%s:%u: ", note->file, note->line);
+	else if (note->file != NULL)
+		snprintf(where, sizeof(where), "%s: ", note->file);
+	doctor_note(arg, "configuration", note->warning ? CTL_WARN : CTL_BAD, NULL, "%s%s", where,
+		    note->text);
+}
+
+static struct config *
+check_configuration(struct doctor *doctor, const char *path)
+{
+	struct config *config = config_load_noted(path, NULL, 0, note_configuration, doctor);
+	if (doctor->count == 0)
+		doctor_note(doctor, "configuration", CTL_GOOD, NULL, "configuration valid");
+	return config;
+}
+
+static void
+ask_daemon(struct doctor *doctor)
+{
+	struct client_path path;
+	size_t index;
+	json_t *check;
+	client_path_start(&path, "stats");
+	if (client_call(doctor->options, "GET", &path, NULL, &doctor->stats) != CTL_DONE) {
+		doctor_note(doctor, "daemon", CTL_BAD, "systemctl start rollcalld",
+			    "rollcalld does not answer");
+		return;
+	}
+	if (json_is_true(json_object_get(doctor->stats, "ready")))
+		doctor_note(doctor, "daemon", CTL_GOOD, NULL, "rollcalld ready");
+	json_array_foreach(json_object_get(doctor->stats, "checks"), index, check)
+	{
+		const char *name = json_string_value(json_object_get(check, "name"));
+		const char *detail = json_string_value(json_object_get(check, "detail"));
+		if (!json_is_true(json_object_get(check, "ok")))
+			doctor_note(doctor, "daemon", CTL_BAD, NULL, "not ready: %s: %s",
+				    name == NULL ? "?" : name, detail == NULL ? "?" : detail);
+	}
+}
+
+static void
+examine(struct doctor *doctor)
+{
+	ask_daemon(doctor);
+	doctor_registration(doctor);
+	doctor_health(doctor);
+	doctor_database(doctor);
+	doctor_certificates(doctor);
+	doctor_limits(doctor);
+	json_decref(doctor->stats);
+}
+
+enum ctl_exit
+ctl_doctor(const struct ctl_options *options)
+{
+	struct ctl_options here = *options;
+	setlocale(LC_CTYPE, ""); /* which marks can be shown */
+	if (here.config == NULL)
+		here.config = CTL_CONFIG_DEFAULT;
+	struct doctor doctor = { .options = &here };
+	struct config *config = check_configuration(&doctor, here.config);
+	doctor.config = config;
+	if (config != NULL)
+		examine(&doctor);
+	enum ctl_exit code = doctor_print(&doctor);
+	doctor_clear(&doctor);
+	config_free(config);
+	return code;
+}

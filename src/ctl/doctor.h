@@ -1,0 +1,40 @@
+/* What the parts of `rollcallctl doctor` share: findings, gathered first and printed at the end. */
+#pragma once
+
+#include "config/config.h"
+#include "ctl.h"
+
+#define FINDINGS_MAX 96u
+#define DOCTOR_WAIT_MS 5000
+
+struct finding {
+	const char *check;
+	enum ctl_colour mark;
+	char *text;
+	char *hint; /* what to do; NULL: nothing */
+};
+
+struct doctor {
+	const struct ctl_options *options;
+	const struct config *config;
+	json_t *stats; /* of the daemon; NULL: it did not answer */
+	struct finding findings[FINDINGS_MAX];
+	size_t count;
+};
+
+/* check is a fixed word ("certificates"); hint may be NULL and is copied. */
+void doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, const char *hint,
+		 const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* As the options ask: lines with marks, or JSON. CTL_UNHEALTHY when there is a problem. */
+enum ctl_exit doctor_print(const struct doctor *doctor);
+void doctor_clear(struct doctor *doctor);
+
+/* Where to reach an address that was bound: any address is loopback. "127.0.0.1:5060" */
+void doctor_address(const struct endpoint *bound, char *out, size_t cap);
+
+/* doctor_database.c, doctor_host.c, doctor_sip.c */
+void doctor_database(struct doctor *doctor);
+void doctor_certificates(struct doctor *doctor);
+void doctor_health(struct doctor *doctor);
+void doctor_limits(struct doctor *doctor);
+void doctor_registration(struct doctor *doctor);

@@ -1,0 +1,133 @@
+/* doctor, the database: reached as the daemon reaches it, with its URL and password. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "database.h"
+#include "doctor.h"
+
+#define CLOCK_APART_MAX_S 5.0
+#define WRITE_SLOW_MS 100.0
+/* A record in the write-ahead log and no row: a commit that costs what a real one costs and leaves
+ * nothing behind. */
+#define WRITE "select pg_logical_emit_message(true, 'rollcall', 'doctor')"
+
+/* The first value as a number; false when there is none. */
+static bool
+ask_number(PGconn *connection, const char *sql, double *number)
+{
+	PGresult *result = PQexec(connection, sql);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+	if (good)
+		*number = strtod(PQgetvalue(result, 0, 0), NULL);
+	PQclear(result);
+	return good;
+}
+
+/* Milliseconds of one commit, negative with the reason noted. */
+static double
+write_time(struct doctor *doctor, PGconn *connection)
+{
+	struct timespec before, after;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	PGresult *result = PQexec(connection, WRITE);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (!good && state != NULL && strcmp(state, "25006") == 0)
+		doctor_note(doctor, "database", CTL_BAD,
+			    "add target_session_attrs=read-write to database.url",
+			    "database %s is read-only", PQhost(connection));
+	else if (!good)
+		doctor_note(doctor, "database", CTL_BAD, NULL, "database: a commit fails: %s",
+			    PQerrorMessage(connection));
+	PQclear(result);
+	return good ? (double)(after.tv_sec - before.tv_sec) * 1000.0 +
+			       (double)(after.tv_nsec - before.tv_nsec) / 1e6
+		    : -1.0;
+}
+
+static void
+check_clock(struct doctor *doctor, PGconn *connection)
+{
+	double theirs, before = (double)clock_real_ms() / 1000.0;
+	if (!ask_number(connection, "select extract(epoch from clock_timestamp())", &theirs))
+		return;
+	double ours = (before + (double)clock_real_ms() / 1000.0) / 2;
+	double apart = ours > theirs ? ours - theirs : theirs - ours;
+	if (apart > CLOCK_APART_MAX_S)
+		doctor_note(doctor, "clock", CTL_WARN, "check NTP",
+			    "system clock differs from database by %.0fs", apart);
+	else
+		doctor_note(doctor, "clock", CTL_GOOD, NULL, "clock and database %.1fs apart",
+			    apart);
+}
+
+/* The hosts of the URL that are not the one we are connected to. */
+static void
+check_standbys(struct doctor *doctor, PGconn *connection)
+{
+	PQconninfoOption *options = PQconninfo(connection);
+	const char *hosts = "", *ports = "";
+	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+		if (strcmp(o->keyword, "host") == 0 && o->val != NULL)
+			hosts = o->val;
+		if (strcmp(o->keyword, "port") == 0 && o->val != NULL)
+			ports = o->val;
+	}
+	struct str host, host_rest = str_of(hosts), port = { NULL, 0 }, port_rest = str_of(ports);
+	for (bool more = memchr(hosts, ',', strlen(hosts)) != NULL; more;) {
+		char host_text[256], port_text[16];
+		more = str_cut(host_rest, ',', &host, &host_rest);
+		if (!str_empty(port_rest))
+			str_cut(port_rest, ',', &port, &port_rest);
+		snprintf(host_text, sizeof(host_text), "%.*s", STR_ARG(host));
+		snprintf(port_text, sizeof(port_text), "%.*s", STR_ARG(port));
+		if (strcmp(host_text, PQhost(connection)) == 0 &&
+		    (str_empty(port) || strcmp(port_text, PQport(connection)) == 0))
+			continue;
+		const char *keys[] = { "host", "port", "connect_timeout", NULL };
+		const char *values[] = { host_text, port_text, "3", NULL };
+		bool up = PQpingParams(keys, values, 0) == PQPING_OK;
+		doctor_note(doctor, "database", up ? CTL_GOOD : CTL_WARN, NULL, "standby %s %s",
+			    host_text, up ? "reachable" : "does not answer");
+	}
+	PQconninfoFree(options);
+}
+
+static void
+check_connection(struct doctor *doctor, PGconn *connection)
+{
+	int server = PQserverVersion(connection);
+	int have = database_version(connection), want = database_newest();
+	if (have < want)
+		doctor_note(doctor, "database", CTL_BAD, "rollcallctl db migrate",
+			    "database schema is %d, this version needs %d", have, want);
+	if (have > want)
+		doctor_note(doctor, "database", CTL_BAD, "install the newer version",
+			    "database schema is %d, this version knows %d", have, want);
+	double ms = write_time(doctor, connection);
+	if (ms >= 0 && have == want)
+		doctor_note(doctor, "database", ms > WRITE_SLOW_MS ? CTL_WARN : CTL_GOOD, NULL,
+			    "database %s: PostgreSQL %d.%d, schema %d of %d, write %.1fms",
+			    PQhost(connection), server / 10000, server % 10000, have, want, ms);
+	check_standbys(doctor, connection);
+	check_clock(doctor, connection);
+}
+
+void
+doctor_database(struct doctor *doctor)
+{
+	struct ctl_options direct = *doctor->options;
+	direct.url = NULL; /* that is the daemon's */
+	PGconn *connection = database_connect(&direct);
+	if (connection == NULL) {
+		doctor_note(doctor, "database", CTL_BAD, "the error above says why",
+			    "database cannot be reached");
+		return;
+	}
+	check_connection(doctor, connection);
+	PQfinish(connection);
+}

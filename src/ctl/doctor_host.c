@@ -1,0 +1,168 @@
+/* doctor, what the machine gives: certificates, buffers, descriptors, and the health listener. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "doctor.h"
+
+#define EXPIRY_WARN_DAYS 14
+#define DESCRIPTORS_BESIDE 512u /* of a worker: files, pipes, connections to the database */
+
+/* --- certificates --------------------------------------------------------------------- */
+
+static void
+check_certificate(struct doctor *doctor, const char *name, const X509 *certificate)
+{
+	int days = 0, seconds = 0;
+	static const char *const hint = "renew, then: rollcallctl reload";
+	ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate));
+	if (days < 0 || seconds < 0)
+		doctor_note(doctor, "certificates", CTL_BAD, hint, "certificate %s expired %dd ago",
+			    name, -days);
+	else
+		doctor_note(doctor, "certificates", days < EXPIRY_WARN_DAYS ? CTL_WARN : CTL_GOOD,
+			    days < EXPIRY_WARN_DAYS ? hint : NULL, "certificate %s expires in %dd",
+			    name, days);
+}
+
+void
+doctor_certificates(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->config->certificate_count; i++) {
+		const struct config_certificate *c = &doctor->config->certificates[i];
+		FILE *file = fopen(c->chain, "re");
+		if (file == NULL) {
+			doctor_note(doctor, "certificates", CTL_BAD, NULL, "certificate %s: %s: %s",
+				    c->name, c->chain, strerror(errno));
+			continue;
+		}
+		X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
+		fclose(file);
+		if (certificate == NULL)
+			doctor_note(doctor, "certificates", CTL_BAD, NULL,
+				    "certificate %s: %s holds no certificate", c->name, c->chain);
+		else
+			check_certificate(doctor, c->name, certificate);
+		X509_free(certificate);
+	}
+}
+
+/* --- health --------------------------------------------------------------------------- */
+
+static size_t
+ignore(char *octets, size_t size, size_t count, void *arg)
+{
+	(void)octets;
+	(void)arg;
+	return size * count;
+}
+
+static void
+check_health(struct doctor *doctor, const struct endpoint *endpoint)
+{
+	char url[128], where[80];
+	long status = 0;
+	CURL *curl = curl_easy_init();
+	if (curl == NULL)
+		return;
+	doctor_address(endpoint, where, sizeof(where));
+	snprintf(url, sizeof(url), "http://%s/readyz", where);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)DOCTOR_WAIT_MS);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
+	CURLcode code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OK)
+		doctor_note(doctor, "health", CTL_BAD, NULL, "health listener %s: %s", where,
+			    curl_easy_strerror(code));
+	else
+		doctor_note(doctor, "health", status == 200 ? CTL_GOOD : CTL_BAD, NULL,
+			    "health listener %s answers %ld", where, status);
+	curl_easy_cleanup(curl);
+}
+
+void
+doctor_health(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->config->health.listen_count; i++)
+		check_health(doctor, &doctor->config->health.listen[i]);
+}
+
+/* --- limits of the system ------------------------------------------------------------- */
+
+static void
+check_udp_buffer(struct doctor *doctor)
+{
+	json_int_t wanted = doctor->config->connection.udp_receive_buffer;
+	json_int_t real = json_integer_value(json_object_get(doctor->stats, "udp_receive_buffer"));
+	char hint[80];
+	if (real == 0) /* there is no UDP listener, or no daemon to ask */
+		return;
+	snprintf(hint, sizeof(hint), "sysctl -w net.core.rmem_max=%lld", (long long)wanted);
+	if (real < wanted)
+		doctor_note(doctor, "udp", CTL_BAD, hint,
+			    "UDP receive buffer is %lld kB, wanted %lld kB", (long long)real / 1024,
+			    (long long)wanted / 1024);
+	else
+		doctor_note(doctor, "udp", CTL_GOOD, NULL, "UDP receive buffer %lld kB",
+			    (long long)wanted / 1024);
+}
+
+static void
+check_descriptors(struct doctor *doctor)
+{
+	json_int_t limit = json_integer_value(json_object_get(doctor->stats, "descriptor_limit"));
+	json_int_t workers = json_integer_value(json_object_get(doctor->stats, "workers"));
+	json_int_t most = json_integer_value(json_object_get(doctor->stats, "max_connections"));
+	if (limit == 0 || workers == 0)
+		return;
+	char hint[64];
+	json_int_t needed = most / workers + DESCRIPTORS_BESIDE;
+	snprintf(hint, sizeof(hint), "set LimitNOFILE=%lld", (long long)needed);
+	if (limit < needed)
+		doctor_note(doctor, "descriptors", CTL_WARN, hint,
+			    "max_connections is %lld, but a worker may open %lld files",
+			    (long long)most, (long long)limit);
+	else
+		doctor_note(doctor, "descriptors", CTL_GOOD, NULL, "%lld files a worker",
+			    (long long)limit);
+}
+
+static bool
+read_number(const char *path, uint64_t *number)
+{
+	char text[32];
+	FILE *file = fopen(path, "re");
+	bool good = file != NULL && fgets(text, sizeof(text), file) != NULL &&
+		    str_to_u64(str_trim(str_of(text)), UINT64_MAX, number);
+	if (file != NULL)
+		fclose(file);
+	return good;
+}
+
+/* Only where connections are tracked; a full table drops packets without a word. */
+static void
+check_conntrack(struct doctor *doctor)
+{
+	uint64_t count, most;
+	if (!read_number("/proc/sys/net/netfilter/nf_conntrack_count", &count) ||
+	    !read_number("/proc/sys/net/netfilter/nf_conntrack_max", &most) || most == 0)
+		return;
+	if (count > most / 5 * 4)
+		doctor_note(doctor, "conntrack", CTL_WARN,
+			    "raise net.netfilter.nf_conntrack_max, or do not track the SIP ports",
+			    "connection tracking holds %llu of %llu", (unsigned long long)count,
+			    (unsigned long long)most);
+}
+
+void
+doctor_limits(struct doctor *doctor)
+{
+	check_udp_buffer(doctor);
+	check_descriptors(doctor);
+	check_conntrack(doctor);
+}

@@ -31,10 +31,10 @@ outcome(json_t *document, const char *reason)
 static void
 print_count(const char *label, json_t *count)
 {
+	char text[32] = "?";
 	if (json_is_integer(count))
-		printf("%s %lld", label, (long long)json_integer_value(count));
-	else
-		printf("%s ?", label);
+		output_count(text, sizeof(text), json_integer_value(count));
+	printf("%s %s", label, text);
 }
 
 static bool

@@ -331,7 +331,7 @@ def test_status_of_a_healthy_node(env):
     phone.reg(C1).expect(401)
     server.wait(lambda: server.stats()["users"] is not None, "the first background count", 30)
     shown = server.ctl("status").stdout
-    for text in ("rollcall ", " on reg-test   READY   up ", "REGISTER   registered 1 ", "database   ",
+    for text in ("rollcall ", " on reg-test   READY   up ", "REGISTER   ", "   registered 1 ", "database   ",
                  "attention  bad_password 1 times  → rollcallctl explain bad_password"):
         true(text in shown, "%r is not in\n%s" % (text, shown))
     true(all(len(line) <= 110 for line in shown.splitlines()), "a long line in\n" + shown)

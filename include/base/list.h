@@ -50,5 +50,17 @@ list_first(const struct list *head)
 {
 	return list_empty(head) ? NULL : head->next;
 }
+/* The same, taken out. */
+static inline struct list *
+list_take_first(struct list *head)
+{
+	struct list *node = head->next;
+	if (node == head)
+		return NULL;
+	head->next = node->next;
+	node->next->prev = head;
+	list_init(node);
+	return node;
+}
 #define list_each(node, head) \
 	for (struct list *node = (head)->next; node != (head); node = node->next)

@@ -2,7 +2,7 @@
  * the same guarded commit as a REGISTER. */
 #include "binding.h"
 
-#define CONFLICTS_MAX 50u /* a phone in a loop is hard to catch; the deadline is the real limit */
+#define CONFLICTS_MAX 1000u /* a phone in a loop is hard to catch; the deadline is the real limit */
 
 struct aor_work {
 	struct address address;

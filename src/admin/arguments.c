@@ -115,25 +115,36 @@ argument_prefix(struct exchange *x, const char *name, const char **param)
 	return true;
 }
 
+/* "Z", or "+01:30" as minutes. */
+static bool
+offset_parse(struct str text, int64_t *minutes)
+{
+	uint64_t hours, rest;
+	*minutes = 0;
+	if (str_ieq(text, STR("Z")))
+		return true;
+	if (text.len != 6 || (text.p[0] != '+' && text.p[0] != '-') || text.p[3] != ':' ||
+	    !str_to_u64(str_slice(text, 1, 2), 23, &hours) ||
+	    !str_to_u64(str_slice(text, 4, 2), 59, &rest))
+		return false;
+	*minutes = (int64_t)(hours * 60 + rest) * (text.p[0] == '+' ? 1 : -1);
+	return true;
+}
+
 /* "2026-03-04T11:15:02Z", with a fraction and an offset as RFC 3339 allows. */
 static bool
 moment_parse(const char *text, int64_t *ms)
 {
 	struct tm tm = { 0 };
-	int hours, minutes, read = 0;
-	char sign, z;
+	int64_t minutes;
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	if (rest == NULL)
 		return false;
 	if (*rest == '.')
 		rest += 1 + strspn(rest + 1, "0123456789");
-	*ms = (int64_t)timegm(&tm) * 1000;
-	if (sscanf(rest, "%c%n", &z, &read) == 1 && (z == 'Z' || z == 'z') && rest[read] == '\0')
-		return true;
-	if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &read) != 3 || read != 6 ||
-	    rest[read] != '\0' || (sign != '+' && sign != '-'))
+	if (!offset_parse(str_of(rest), &minutes))
 		return false;
-	*ms -= (sign == '+' ? 1 : -1) * (hours * 3600000LL + minutes * 60000LL);
+	*ms = ((int64_t)timegm(&tm) - minutes * 60) * 1000;
 	return true;
 }
 

@@ -82,14 +82,13 @@ let_go(struct exchange *x)
 static bool
 asks_master(const struct exchange *x)
 {
-	return x->command_link.next != NULL;
+	return !list_empty(&x->command_link);
 }
 
 static void
 stop_asking(struct exchange *x)
 {
 	list_remove(&x->command_link);
-	x->command_link = (struct list){ NULL, NULL };
 }
 
 void
@@ -219,10 +218,10 @@ exchange_command(struct exchange *x, const struct command *command,
 	if (admin->ask(admin->ask_arg, x->command_id, command))
 		return;
 	stop_asking(x);
-	let_go(x);
-	exchange_problem(x, 503, "overloaded", "Master busy",
-			 "The master process takes no further commands just now.", NULL,
-			 "Nothing was changed. Try again in a second.");
+	if (let_go(x))
+		exchange_problem(x, 503, "overloaded", "Master busy",
+				 "The master process takes no further commands just now.", NULL,
+				 "Nothing was changed. Try again in a second.");
 }
 
 void
@@ -245,10 +244,9 @@ admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome, int
 void
 exchange_no_master(struct admin *admin)
 {
-	while (!list_empty(&admin->commands)) {
-		struct exchange *x =
-			container_of(list_first(&admin->commands), struct exchange, command_link);
-		stop_asking(x);
+	struct list *link;
+	while ((link = list_take_first(&admin->commands)) != NULL) {
+		struct exchange *x = container_of(link, struct exchange, command_link);
 		if (let_go(x))
 			exchange_problem(x, 503, "draining", "Stopping",
 					 "The daemon stops before it could answer.", NULL, NULL);

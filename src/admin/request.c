@@ -210,6 +210,7 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	x->surface = surface;
 	x->connection = connection;
 	x->uid = -1;
+	list_init(&x->command_link);
 	x->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 	x->began_us = loop_now_us(surface->admin->loop);
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);

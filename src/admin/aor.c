@@ -2,7 +2,8 @@
  * the same guarded commit as a REGISTER. */
 #include "binding.h"
 
-#define CONFLICTS_MAX 1000u /* a phone in a loop is hard to catch; the deadline is the real limit */
+/* A phone in a loop is hard to catch; the deadline is the real limit. */
+#define CONFLICTS_MAX 1000u
 
 struct aor_work {
 	struct address address;

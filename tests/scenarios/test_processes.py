@@ -51,6 +51,7 @@ def test_killed_worker_is_replaced_and_the_others_notice_nothing(env):
     kill(victim)
     for n in range(2, 6):
         phones[other][0].reg(contact % n).expect(200)
+    server.wait(lambda: victim not in workers(server), "the killed worker has gone")
     now = wait_workers(server, 2)
     true(victim not in now and other in now, "workers %s became %s" % (sorted(phones), now))
     cut = [phone for phone in streams if phone.wire.closed(0.05)]

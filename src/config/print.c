@@ -2,6 +2,7 @@
  * The configuration as text, from the same table that reads it. Strings are quoted so that
  * libConfuse reads them back octet for octet, "$" included, which would begin a variable.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -172,6 +173,7 @@ const void *
 section_owner(const struct config *config, enum config_section kind, size_t index,
 	      const char **title)
 {
+	assert(config != NULL);
 	*title = NULL;
 	switch (kind) {
 	case CONFIG_SECTION_domain:

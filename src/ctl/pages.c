@@ -2,7 +2,6 @@
 #include "pages.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define PAGE 1000u
 #define TABLE_ROWS 1000u
@@ -86,14 +85,13 @@ print_whole(const struct walk *walk, const char *empty)
 static void
 tell_more(const struct walk *walk)
 {
-	char shown[32], total[40] = "";
+	char shown[32], total[32] = "";
+	bool known = walk->total > (json_int_t)walk->shown;
 	output_count(shown, sizeof(shown), (int64_t)walk->shown);
-	if (walk->total > (json_int_t)walk->shown) {
-		memcpy(total, " of ", 4);
-		output_count(total + 4, sizeof(total) - 4, walk->total);
-	}
-	ctl_say(walk->options, "%s%s shown; more: --limit N or --page-token %s", shown, total,
-		json_string_value(walk->token));
+	if (known)
+		output_count(total, sizeof(total), walk->total);
+	ctl_say(walk->options, "%s%s%s shown; more: --limit N or --page-token %s", shown,
+		known ? " of " : "", total, json_string_value(walk->token));
 }
 
 enum ctl_exit

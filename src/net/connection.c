@@ -197,7 +197,7 @@ begin(struct connection *c, const struct served *from)
 	if (!speaks_for_others && !connection_admit(c))
 		return false;
 	c->phase = PHASE_FRONT;
-	if (guarded) {
+	if (guarded && from->front != NULL) {
 		c->front = from->front;
 		c->front->references++;
 	}

@@ -71,7 +71,7 @@ print_value_case(const char *name, bool is_text, void *arg)
 		return;
 	printf("\t'%s %s --%s') ", command->noun, command->verb == NULL ? "" : command->verb, name);
 	if (str_eq(value, STR("FILE")))
-		fputs("COMPREPLY=($(compgen -f -- \"$current\"));", stdout);
+		fputs("mapfile -t COMPREPLY < <(compgen -f -- \"$current\");", stdout);
 	else if (memchr(value.p, '|', value.len) != NULL) {
 		fputs("COMPREPLY=($(compgen -W '", stdout);
 		print_choices(value);
@@ -165,7 +165,8 @@ ctl_completion_bash(const struct ctl_options *options)
 	      stdout);
 	for (const struct ctl_command *c = ctl_commands; c->noun != NULL; c++)
 		options_each(c, print_value_case, (void *)(uintptr_t)c);
-	fputs("\t*' -c'|*' --config'|*' --token-file') COMPREPLY=($(compgen -f -- \"$current\")); "
+	fputs("\t*' -c'|*' --config'|*' --token-file') mapfile -t COMPREPLY < <(compgen -f -- "
+	      "\"$current\"); "
 	      "return 0 ;;\n"
 	      "\t*' --url') return 0 ;;\n"
 	      "\tesac\n"
@@ -176,7 +177,8 @@ ctl_completion_bash(const struct ctl_options *options)
 	print_arguments();
 	fputs("\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-	      "\tif [ -n \"$files\" ]; then COMPREPLY+=($(compgen -f -- \"$current\")); fi\n"
+	      "\tif [ -n \"$files\" ]; then mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < "
+	      "<(compgen -f -- \"$current\"); fi\n"
 	      "}\n"
 	      "complete -o filenames -F _rollcallctl rollcallctl\n",
 	      stdout);

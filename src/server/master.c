@@ -160,7 +160,7 @@ master_log_level(struct master *master, enum log_level level, uint32_t seconds)
 	master->memory.node->log_until_ms = 0;
 	if (master->level_changed && seconds > 0) {
 		master->level_until_ms = clock_monotonic_ms() + (uint64_t)seconds * 1000;
-		master->memory.node->log_until_ms = clock_real_ms() + seconds * 1000ll;
+		master->memory.node->log_until_ms = clock_real_ms() + (int64_t)seconds * 1000;
 	}
 	set_level(master, level);
 }

@@ -66,16 +66,16 @@ take_marks(struct certificate_marks *marks, const struct tls_server *server)
 	size_t count = tls_server_certificates(server, NULL, 0);
 	struct tls_certificate_info *info = calloc(count + 1, sizeof(*info));
 	marks->items = calloc(count + 1, sizeof(*marks->items));
-	if (info != NULL && marks->items != NULL) {
+	bool taken = info != NULL && marks->items != NULL;
+	if (taken) {
 		tls_server_certificates(server, info, count);
 		marks->count = count;
 	}
-	for (size_t i = 0; i < marks->count; i++) {
+	for (size_t i = 0; taken && i < marks->count; i++) {
 		snprintf(marks->items[i].name, sizeof(marks->items[i].name), "%s", info[i].name);
 		memcpy(marks->items[i].fingerprint, info[i].fingerprint, TLS_FINGERPRINT_BYTES);
 		marks->items[i].not_after = info[i].not_after;
 	}
-	bool taken = info != NULL && marks->items != NULL;
 	free(info);
 	return taken;
 }

@@ -4,7 +4,9 @@ import os
 import re
 import signal
 import socket
+import shutil
 import subprocess
+import tempfile
 
 from harness import Failure, covers, equal, true
 from harness.database import ROOT
@@ -273,8 +275,9 @@ def banned(lines, directory, transports=None):
     path = os.path.join(directory, "lines")
     with open(path, "w") as file:
         file.write("\n".join(lines) + "\n")
-    filter_ = FILTER if transports is None else "%s[transports='%s']" % (FILTER, transports)
-    done = subprocess.run(["fail2ban-regex", "-o", "<ip>", path, filter_], capture_output=True, text=True, timeout=120)
+    with tempfile.TemporaryDirectory() as place:  # fail2ban-regex takes no path with a blank for one of a filter
+        filter_ = shutil.copy(FILTER, place) + ("" if transports is None else "[transports='%s']" % transports)
+        done = subprocess.run(["fail2ban-regex", "-o", "<ip>", path, filter_], capture_output=True, text=True, timeout=120)
     if done.returncode not in (0, 1) or "Traceback" in done.stderr or "ERROR" in done.stdout + done.stderr:
         raise Failure("fail2ban-regex: status %d %s %s" % (done.returncode, done.stdout[-2000:], done.stderr[-2000:]))
     return sorted(set(done.stdout.split()))

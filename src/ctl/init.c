@@ -147,8 +147,11 @@ write_both(const struct ctl_options *options, const char *path, const char *text
 		return code;
 	ctl_say(options, "wrote %s", path);
 	code = token_add(tokens, "admin", &token);
-	if (code != CTL_DONE)
+	if (code != CTL_DONE) { /* all or nothing, so that it can be tried again */
+		unlink(path);
+		ctl_say(options, "removed %s again", path);
 		return code;
+	}
 	puts(token);
 	explicit_bzero(token, strlen(token));
 	free(token);

@@ -57,6 +57,16 @@ def test_init_overwrites_nothing(env):
     equal((read(path), os.listdir(where)), ("mine\n", ["rollcall.conf"]), "what is there")
 
 
+def test_init_is_all_or_nothing(env):
+    """No configuration stays behind when its token cannot be kept: then it can be tried again."""
+    where = directory(env, "half")
+    path = os.path.join(where, "rollcall.conf")
+    os.mkdir(os.path.join(where, "tokens"))
+    expect(ctl("init", "-c", path, *FLAGS), 1, "removed %s again" % path)
+    os.rmdir(os.path.join(where, "tokens"))
+    expect(ctl("init", "-c", path, *FLAGS), 0, "wrote %s" % path)
+
+
 def test_init_writes_nothing_that_is_no_good(env):
     where = directory(env, "refused")
     path = os.path.join(where, "rollcall.conf")

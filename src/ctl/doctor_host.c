@@ -125,7 +125,7 @@ check_descriptors(struct doctor *doctor)
 	snprintf(hint, sizeof(hint), "set LimitNOFILE=%lld", (long long)needed);
 	if (limit < needed)
 		doctor_note(doctor, "descriptors", CTL_WARN, hint,
-			    "max_connections is %lld, but a worker may open %lld files",
+			    "max_connections %lld but the process may open %lld files",
 			    (long long)most, (long long)limit);
 	else
 		doctor_note(doctor, "descriptors", CTL_GOOD, NULL, "%lld files a worker",

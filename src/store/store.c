@@ -123,9 +123,11 @@ log_state(struct store *store)
 		store->down_logged = false;
 	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
 		char retry[40] = "";
+		bool soon = store->retry_ms < 1000;
 		if (store->state != STORE_SILENT)
-			snprintf(retry, sizeof(retry), "retrying in %llu ms; ",
-				 (unsigned long long)store->retry_ms);
+			snprintf(retry, sizeof(retry),
+				 soon ? "retrying in %.0fms; " : "retrying in %.1fs; ",
+				 (double)store->retry_ms / (soon ? 1 : 1000));
 		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
 			    store->trouble, retry);
 		store->down_logged = true;

@@ -116,10 +116,7 @@ log_state(struct store *store)
 {
 	bool up = store->state == STORE_UP;
 	if (up && (store->down_logged || !store->was_up)) {
-		const struct lane *lane = store->lanes;
-		while (lane->state != LANE_UP)
-			lane++;
-		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", lane->host);
+		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", store_host(store));
 		store->down_logged = false;
 	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
 		char retry[40] = "";
@@ -173,6 +170,15 @@ const char *
 store_trouble(const struct store *store)
 {
 	return store->trouble;
+}
+
+const char *
+store_host(const struct store *store)
+{
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		if (store->lanes[i].state == LANE_UP)
+			return store->lanes[i].host;
+	return "";
 }
 
 uint32_t

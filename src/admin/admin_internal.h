@@ -55,6 +55,7 @@ struct recent_sample {
 	uint64_t at_us;
 	uint64_t registers[OUTCOME_COUNT]; /* answered so far */
 	uint64_t took[STATS_BUCKETS];	   /* durations of those that succeeded */
+	uint64_t asked[STATS_BUCKETS];	   /* and of look-ups and commits in the database */
 	uint64_t busy_us[NODE_WORKERS_MAX];
 };
 
@@ -120,6 +121,8 @@ enum role tokens_role(const struct tokens *tokens, const char *authorization);
 /* certificates.c */
 #define CERTIFICATE_DAYS 14 /* before its end one is worth a warning */
 void certificates_close(struct admin *admin);
+/* The one that ends first, as {"certificate","expires_in"}; null without any. */
+json_t *certificates_next(const struct admin *admin);
 /* True, with a sentence, when one of them wants somebody's attention. */
 bool certificates_warn(const struct admin *admin, char *text, size_t cap);
 

@@ -38,7 +38,8 @@ write_time(struct doctor *doctor, PGconn *connection)
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	if (!good && state != NULL && strcmp(state, "25006") == 0)
 		doctor_note(doctor, "database", CTL_BAD,
-			    "add target_session_attrs=read-write to database.url",
+			    "add target_session_attrs=read-write to database.url or list the "
+			    "primary",
 			    "database %s is read-only", PQhost(connection));
 	else if (!good)
 		doctor_note(doctor, "database", CTL_BAD, NULL, "database: a commit fails: %s",
@@ -59,7 +60,8 @@ check_clock(struct doctor *doctor, PGconn *connection)
 	double apart = ours > theirs ? ours - theirs : theirs - ours;
 	if (apart > CLOCK_APART_MAX_S)
 		doctor_note(doctor, "clock", CTL_WARN, "check NTP",
-			    "system clock differs from database by %.0fs", apart);
+			    "system clock differs from database by %.0fs; nonces and expiry suffer",
+			    apart);
 	else
 		doctor_note(doctor, "clock", CTL_GOOD, NULL, "clock and database %.1fs apart",
 			    apart);

@@ -261,6 +261,7 @@ master_reload_logged(struct master *master, bool *good)
 	memo_open(&memo);
 	*good = master_reload(master, false, &memo);
 	stats->config_reloads[*good ? RELOADED_APPLIED : RELOADED_REFUSED]++;
+	master->memory.node->config_refused = !*good;
 	int fd = memo_close(&memo);
 	int copy = fd < 0 ? -1 : dup(fd);
 	char *text = copy < 0 ? NULL : memo_read(copy, &len);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "logfile.h"
@@ -243,8 +244,11 @@ reload_prepare(struct reload *reload, struct config *config, const struct runnin
 {
 	*reload = (struct reload){ .config = config, .text = -1, .log = -1 };
 	bool good = files_judge(config, &reload->marks, memo);
-	if (good)
+	if (good) {
 		compare(reload, running, memo);
+		admin_tokens_judge(config, "the tokens read before stay in force", find_warning,
+				   memo);
+	}
 	if (!sockets_plan(&reload->plan, config))
 		good = find_fault(memo, "out of memory");
 	if (good && !check && (reload->text = config_to_memory(config)) < 0)

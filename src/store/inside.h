@@ -159,6 +159,15 @@ void lane_flush(struct lane *lane);
 void lane_resolved(struct resolve *resolve);
 uint32_t store_lanes_up(const struct store *store);
 
+/* --- explain.c: sentences, for the log and /readyz */
+/* lane->host, of the host that libpq is busy with. */
+void explain_host(struct lane *lane);
+/* The trouble of a connect that failed, and of one that took too long. */
+void explain_failure(struct lane *lane);
+void explain_lateness(struct lane *lane);
+/* What an error of the server comes from, where its own words do not say; NULL where they do. */
+const char *explain_sqlstate(const char *sqlstate);
+
 /* --- setup.c */
 /* Asks everything that must be known before a new connection may be used; false when sending
  * failed. */

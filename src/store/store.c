@@ -116,16 +116,15 @@ log_state(struct store *store)
 {
 	bool up = store->state == STORE_UP;
 	if (up && (store->down_logged || !store->was_up)) {
-		const struct lane *lane = store->lanes;
-		while (lane->state != LANE_UP)
-			lane++;
-		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", lane->host);
+		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", store_host(store));
 		store->down_logged = false;
 	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
 		char retry[40] = "";
+		bool soon = store->retry_ms < 1000;
 		if (store->state != STORE_SILENT)
-			snprintf(retry, sizeof(retry), "retrying in %llu ms; ",
-				 (unsigned long long)store->retry_ms);
+			snprintf(retry, sizeof(retry),
+				 soon ? "retrying in %.0fms; " : "retrying in %.1fs; ",
+				 (double)store->retry_ms / (soon ? 1 : 1000));
 		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
 			    store->trouble, retry);
 		store->down_logged = true;
@@ -171,6 +170,15 @@ const char *
 store_trouble(const struct store *store)
 {
 	return store->trouble;
+}
+
+const char *
+store_host(const struct store *store)
+{
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		if (store->lanes[i].state == LANE_UP)
+			return store->lanes[i].host;
+	return "";
 }
 
 uint32_t

@@ -607,6 +607,19 @@ def test_tokens_are_read_again_on_reload(env):
     ask(server.tcp, "GET", API + "/stats", fields=bearer("fresh")).expect(200)
 
 
+def test_report_of_a_reload_tells_of_the_tokens(env):
+    server = with_tcp(env).start()
+    equal(api(server, "POST", "/reload").expect(200).json["warnings"], [], "warnings")
+    os.chmod(server.tokens, 0o644)
+    strangers = "admin.tokens_file %s can be read by everybody; run: chmod o= %s" % (server.tokens, server.tokens)
+    equal(api(server, "POST", "/config:check").expect(200).json["warnings"], [strangers], "warnings of a file for all")
+    os.unlink(server.tokens)
+    gone = "admin.tokens_file %s: No such file or directory; the tokens read before stay in force" % server.tokens
+    for path in ("/config:check", "/reload"):
+        equal(api(server, "POST", path).expect(200).json["warnings"], [gone], "warnings of " + path)
+    ask(server.tcp, "GET", API + "/stats", fields=bearer("reader")).expect(200)
+
+
 def test_tokens_file_that_everybody_reads_or_lacks(env):
     server = with_tcp(env)
     os.chmod(server.tokens, 0o644)

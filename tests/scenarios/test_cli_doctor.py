@@ -54,7 +54,7 @@ def test_marks_without_utf8(env):
 
 def test_schemes_and_tls_only(env):
     server = env.start({**udp_buffer(env), ("domain", "example.com"): {"schemes": "sips"}})
-    expect(doctor(server), 0, "not tried: the first domain is served over TLS only", "self-registration over tls")
+    expect(doctor(server), 0, "not tried: the first domain is served over TLS only", "self-registration: tls")
 
 
 def test_daemon_gone(env):

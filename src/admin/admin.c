@@ -19,6 +19,8 @@
 #include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
+#define PATIENCE_MS 2000u /* for a database of which nothing is known yet */
+#define LOOK_MS 10u
 
 /* --- driving libmicrohttpd ------------------------------------------------------------ */
 
@@ -116,7 +118,23 @@ open_surface(struct admin *admin, int fd, bool is_socket, bool is_health)
 	admin->surface_count++;
 	loop_at_turn_end(admin->loop, &surface->end);
 	return info != NULL &&
-	       loop_watch(admin->loop, &surface->watch, info->epoll_fd, true, false);
+	       loop_watch(admin->loop, &surface->watch, info->epoll_fd, is_health, false);
+}
+
+/* The first requests wait in the queue of the listening socket until the store can answer them, or
+ * says why not. Health has something to say before. */
+static void
+look_at_store(struct timer *timer)
+{
+	struct admin *admin = container_of(timer, struct admin, waking);
+	if (store_state(admin->store) == STORE_CONNECTING && *store_trouble(admin->store) == '\0' &&
+	    loop_now_ms(admin->loop) < admin->awake_ms) {
+		timer_start(admin->loop, &admin->waking, LOOK_MS, look_at_store);
+		return;
+	}
+	for (size_t i = 0; i < admin->surface_count; i++)
+		loop_watch(admin->loop, &admin->surfaces[i].watch, admin->surfaces[i].watch.fd,
+			   true, false);
 }
 
 static void
@@ -141,6 +159,8 @@ open_surfaces(struct admin *admin, const struct admin_settings *settings)
 	for (size_t i = 0; i < settings->health_count; i++)
 		if (!open_surface(admin, settings->health_fds[i], false, true))
 			return false;
+	admin->awake_ms = loop_now_ms(admin->loop) + PATIENCE_MS;
+	look_at_store(&admin->waking);
 	return true;
 }
 
@@ -224,6 +244,7 @@ void
 admin_close(struct admin *admin)
 {
 	exchange_no_master(admin);
+	timer_stop(&admin->waking);
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);

@@ -84,6 +84,8 @@ struct admin {
 	const struct node_memory *memory;
 	struct surface *surfaces;
 	size_t surface_count;
+	struct timer waking; /* until the surfaces that need the store are served … */
+	uint64_t awake_ms;   /* … at the latest then */
 	struct tokens tokens;
 	struct arena_pool pool;
 	struct fifo clients;	/* client.c: those that have to send something */

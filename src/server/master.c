@@ -326,6 +326,7 @@ master_undrain(struct master *master)
 		log_message(LOG_LEVEL_NOTICE, "drain", "called off; ready again");
 		notify_status("serving");
 		master->phase = PHASE_SERVING;
+		master->terminated = false;
 		node->stopping = false;
 		node->drain_began_ms = 0;
 		children_tell_workers(&master->children, CONTROL_UNDRAIN);
@@ -336,7 +337,9 @@ master_undrain(struct master *master)
 static void
 terminate(struct master *master)
 {
-	if (master->phase == PHASE_SERVING) {
+	bool again = master->terminated;
+	master->terminated = true;
+	if (!again) {
 		master_drain(master, false);
 		return;
 	}

@@ -205,7 +205,7 @@ def test_database_down_at_start(env):
         server.wait_log(r'warning db\.down node=reg-test message="127\.0\.0\.1:1 refused, 127\.0\.0\.1:%d timed out after 1s; '
                         r'retrying in (\d+ms|\d\.\ds); SIP answers 503 until then"' % port)
         server.wait(lambda: server.health("/livez")[0] == 200, "alive all the same")
-        true("127.0.0.1:%d timed out after 1s" % port in server.health("/readyz?verbose")[1], "/readyz does not name the host")
+        server.wait(lambda: "127.0.0.1:%d timed out after 1s" % port in server.health("/readyz?verbose")[1], "/readyz names the host")
 
 
 def test_pooler_breaks_statements(env):

@@ -8,6 +8,7 @@
 
 #define BRANCH "z9hG4bKload"
 #define CNONCE "0a4f113b"
+#define CONTACT "192.0.2.10:5062" /* whatever socket asks: one binding an account, refreshed */
 
 static EVP_MD *md;
 static EVP_MD_CTX *context;
@@ -74,13 +75,13 @@ client_register(const struct clients *all, struct client *client, const char *lo
 			   "To: <sip:%s%u@%s>\r\n"
 			   "Call-ID: load-%u\r\n"
 			   "CSeq: %u REGISTER\r\n"
-			   "Contact: <sip:%s%u@%s>\r\n"
+			   "Contact: <sip:%s%u@" CONTACT ">\r\n"
 			   "Expires: %u\r\n"
 			   "User-Agent: rollcall-load\r\n"
 			   "%sContent-Length: 0\r\n\r\n",
 			   all->domain, local, slot, serial, all->prefix, client->number,
 			   all->domain, client->number, all->prefix, client->number, all->domain,
-			   client->number, ++client->cseq, all->prefix, client->number, local,
+			   client->number, ++client->cseq, all->prefix, client->number,
 			   all->expires_s, authorization);
 	return len > 0 && len < CLIENT_MESSAGE_MAX ? (size_t)len : 0;
 }

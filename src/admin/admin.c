@@ -15,6 +15,7 @@
 #include "admin_internal.h"
 #include "ban_keeper.h"
 #include "base/log.h"
+#include "client.h"
 #include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
@@ -91,10 +92,11 @@ start_daemon(struct surface *surface, int fd)
 	return MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_handle, surface,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
-		surface, MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		surface, MHD_OPTION_NOTIFY_CONNECTION, client_notified, surface,
+		MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		surface->is_health ? (most + 1) / 2 : 0, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)((config->admin.request_timeout + 999) / 1000),
-		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
+		client_patience_s(surface->admin), MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
+		NULL, MHD_OPTION_END);
 }
 
 static bool
@@ -193,6 +195,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
+	clients_open(admin);
 	if (settings->listen_fd >= 0 &&
 	    !tokens_load(&admin->tokens, settings->config->admin.tokens_file, error, error_cap))
 		log_message(LOG_LEVEL_WARNING, "admin.tokens", "%s; admin.listen refuses everybody",
@@ -222,6 +225,7 @@ admin_configure(struct admin *admin, const struct config *config)
 	admin->config = config;
 	ban_keeper_configure(admin->bans, config);
 	admin->deadlines.duration_ms = config->admin.request_timeout;
+	clients_configure(admin);
 	if (config->admin.listen_on &&
 	    !tokens_load(&admin->tokens, config->admin.tokens_file, error, sizeof(error)))
 		log_message(LOG_LEVEL_ERROR, "admin.tokens",
@@ -250,6 +254,7 @@ admin_close(struct admin *admin)
 	ban_keeper_close(admin->bans);
 	heartbeat_close(admin->heartbeat);
 	fifo_close(&admin->deadlines);
+	fifo_close(&admin->clients);
 	arena_pool_clear(&admin->pool);
 	certificates_close(admin);
 	free(admin->surfaces);

@@ -88,6 +88,7 @@ struct admin {
 	uint64_t awake_ms;   /* … at the latest then */
 	struct tokens tokens;
 	struct arena_pool pool;
+	struct fifo clients;	/* client.c: those that have to send something */
 	struct fifo deadlines;	/* of exchanges that are suspended, and of streams */
 	unsigned waiting_count; /* exchanges of which the store or the master has something */
 	unsigned stream_count;

@@ -130,6 +130,8 @@ tokens_role(const struct tokens *tokens, const char *authorization)
 	if (!str_istarts(text, STR("Bearer ")))
 		return ROLE_NONE;
 	struct str token = str_trim(str_slice(text, 7, text.len));
+	if (str_empty(token)) /* even if the file has the hash of nothing */
+		return ROLE_NONE;
 	SHA256((const unsigned char *)token.p, token.len, hash);
 	for (size_t i = 0; i < tokens->count; i++)
 		if (CRYPTO_memcmp(hash, tokens->items[i].hash, sizeof(hash)) == 0 &&

@@ -148,10 +148,10 @@ def test_who_may(env):
     asked = (("GET", "/config"), ("POST", "/config:check"), ("POST", "/reload"), ("POST", "/drain"), ("DELETE", "/drain"),
              ("GET", "/log-level"), ("PUT", "/log-level"))
     for method, path in asked:
-        ask(server.tcp, method, API + path, None, bearer("reader")).expect(403, "forbidden")
-        ask(server.tcp, method, API + path).expect(401, "unauthorized")
+        ask(server.admin_tcp, method, API + path, None, bearer("reader")).expect(403, "forbidden")
+        ask(server.admin_tcp, method, API + path).expect(401, "unauthorized")
     equal(server.health()[0], 200, "/readyz")
-    ask(server.tcp, "POST", API + "/reload", None, bearer("writer")).expect(200)
+    ask(server.admin_tcp, "POST", API + "/reload", None, bearer("writer")).expect(200)
     server.wait_log(r"notice admin\.write status=200 token=admin node=reg-test method=\"POST\" path=\"/api/v1/reload\"")
     server.wait_log(r"notice admin\.write status=403 token=read node=reg-test method=\"POST\" path=\"/api/v1/drain\"")
     true('method="GET"' not in server.log, "reading is no write")

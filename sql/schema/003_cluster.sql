@@ -32,6 +32,8 @@ do $$
 begin
 	if exists (select from pg_roles where rolname = 'rollcall_daemon') then
 		grant select, insert, update, delete on ban, node to rollcall_daemon;
+	else
+		raise warning 'role rollcall_daemon is missing: the daemon may not use ban and node; see docs/schema.md';
 	end if;
 	if exists (select from pg_roles where rolname = 'rollcall_reader') then
 		grant select on ban, node to rollcall_reader;

@@ -191,6 +191,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	admin->ask = settings->ask;
 	admin->ask_arg = settings->ask_arg;
 	list_init(&admin->commands);
+	list_init(&admin->pauses);
 	admin->certificates = json_array();
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
@@ -244,6 +245,7 @@ void
 admin_close(struct admin *admin)
 {
 	exchange_no_master(admin);
+	exchange_no_pause(admin);
 	timer_stop(&admin->waking);
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)

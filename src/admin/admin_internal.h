@@ -94,6 +94,7 @@ struct admin {
 	unsigned stream_count;
 	json_t *certificates; /* as they are listed, but with the time of their end in expires_in */
 	char certificate_trouble[512]; /* why they could not be read again, or "" */
+	struct list pauses;	       /* exchanges between two pages */
 	struct list commands;	       /* exchanges that wait for the master */
 	uint32_t last_command;	       /* the id of the last one asked */
 	bool (*ask)(void *arg, uint32_t id, const struct command *command);
@@ -140,6 +141,8 @@ void recent_start(struct admin *admin);
 void recent_stop(struct admin *admin);
 /* The share of its time that the worker did not wait in. */
 double recent_busy(const struct admin *admin, uint32_t worker);
+/* That of the busiest one. */
+double recent_busiest(const struct admin *admin);
 /* Rate, shares and quantiles of REGISTERs; null before there are two samples. */
 json_t *recent_json(const struct admin *admin);
 /* processes.c: of all processes of the node. */

@@ -205,6 +205,42 @@ exchange_commit(struct exchange *x, void (*then)(struct exchange *))
 	store_commit(x->admin->store, &x->op);
 }
 
+static bool
+end_pause(struct exchange *x)
+{
+	timer_stop(&x->pause);
+	list_remove(&x->pause_link);
+	return let_go(x);
+}
+
+static void
+pause_over(struct timer *timer)
+{
+	struct exchange *x = container_of(timer, struct exchange, pause);
+	if (end_pause(x))
+		x->then_on(x);
+}
+
+void
+exchange_pause(struct exchange *x, uint32_t ms, void (*then)(struct exchange *))
+{
+	x->waiting = true;
+	x->admin->waiting_count++;
+	x->then_on = then;
+	list_append(&x->admin->pauses, &x->pause_link);
+	timer_start(x->admin->loop, &x->pause, ms, pause_over);
+}
+
+void
+exchange_no_pause(struct admin *admin)
+{
+	for (struct list *link; (link = list_first(&admin->pauses)) != NULL;) {
+		struct exchange *x = container_of(link, struct exchange, pause_link);
+		if (end_pause(x))
+			stream_cut(x);
+	}
+}
+
 void
 exchange_command(struct exchange *x, const struct command *command,
 		 void (*then)(struct exchange *, enum command_outcome, struct str))

@@ -64,6 +64,9 @@ struct exchange {
 	struct store_op op;
 	void (*then_rows)(struct exchange *x, const struct store_rows *rows);
 	void (*then_op)(struct exchange *x);
+	struct list pause_link; /* in the admin's pauses */
+	struct timer pause;
+	void (*then_on)(struct exchange *x);
 	struct list command_link; /* in the admin's commands, while the master has one of ours */
 	uint32_t command_id;
 	void (*then_report)(struct exchange *x, enum command_outcome outcome, struct str memo);
@@ -91,6 +94,10 @@ void exchange_commit(struct exchange *x, void (*then)(struct exchange *));
 /* Asks the master; then() gets the report, the text of its memo only as long as the call lasts. */
 void exchange_command(struct exchange *x, const struct command *command,
 		      void (*then)(struct exchange *, enum command_outcome, struct str memo));
+/* A pause of that many milliseconds, then on. */
+void exchange_pause(struct exchange *x, uint32_t ms, void (*then)(struct exchange *));
+/* Ends all of them, and what they paused. */
+void exchange_no_pause(struct admin *admin);
 /* Answers all that wait for the master, which is gone. */
 void exchange_no_master(struct admin *admin);
 

@@ -79,6 +79,17 @@ recent_busy(const struct admin *admin, uint32_t worker)
 	return ratio > 1 ? 1 : ratio; /* a long turn is noted when it ends */
 }
 
+double
+recent_busiest(const struct admin *admin)
+{
+	double busiest = 0;
+	for (uint32_t i = 0; i < admin->memory->node->worker_count; i++) {
+		double busy = recent_busy(admin, i);
+		busiest = busy > busiest ? busy : busiest;
+	}
+	return busiest;
+}
+
 static json_t *
 share(uint64_t part, uint64_t all)
 {

@@ -207,6 +207,7 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	x->connection = connection;
 	x->uid = -1;
 	list_init(&x->command_link);
+	list_init(&x->pause_link);
 	x->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 	x->began_us = loop_now_us(surface->admin->loop);
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);

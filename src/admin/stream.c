@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include "admin_internal.h"
+#include "base/clock.h"
+#include "pace.h"
 
 #define STREAMS_MAX 16u
 #define BLOCK_BYTES (16u * 1024)
@@ -14,6 +16,8 @@ struct stream {
 	void (*next)(struct exchange *x);
 	char *chunk;
 	size_t len, used;
+	uint64_t asked_us; /* for the page that is under way */
+	uint64_t page_us;  /* what the last one took */
 	bool last;
 	bool cut;
 };
@@ -47,9 +51,28 @@ stream_cut(struct exchange *x)
 void
 stream_put(struct exchange *x, char *chunk, size_t len, bool last)
 {
+	x->stream->page_us = clock_monotonic_us() - x->stream->asked_us;
 	keep(x->stream, chunk, len, last);
 	exchange_resume(x);
 	fifo_start(&x->admin->deadlines, &x->deadline);
+}
+
+static void
+ask(struct exchange *x)
+{
+	x->stream->asked_us = clock_monotonic_us();
+	x->stream->next(x);
+}
+
+/* The next page, when its time has come. */
+static void
+go_on(struct exchange *x)
+{
+	uint64_t pause_us = pace_pause_us(recent_busiest(x->admin), x->stream->page_us);
+	if (pause_us < 1000)
+		ask(x);
+	else
+		exchange_pause(x, (uint32_t)(pause_us / 1000), ask);
 }
 
 /* The content reader of libmicrohttpd. */
@@ -71,7 +94,7 @@ read_chunk(void *arg, uint64_t position, char *buf, size_t cap)
 	if (stream->last)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	keep(stream, NULL, 0, false);
-	stream->next(x);
+	go_on(x);
 	if (stream->cut)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	exchange_suspend(x);

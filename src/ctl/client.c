@@ -178,12 +178,13 @@ explain_failure(const struct ctl_options *options, CURL *curl, const struct targ
 	const char *where = target->socket != NULL ? target->socket : target->base;
 	long reason = 0;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);
-	if (options->silent)
-		return CTL_UNREACHABLE;
 	if (code == CURLE_COULDNT_CONNECT && reason == EACCES) {
-		ctl_error("%s: permission denied; join group rollcall or use sudo", where);
+		if (!options->silent)
+			ctl_error("%s: permission denied; join group rollcall or use sudo", where);
 		return CTL_NOT_ALLOWED;
 	}
+	if (options->silent)
+		return CTL_UNREACHABLE;
 	if (code == CURLE_COULDNT_CONNECT)
 		explain_absence(where, target->socket != NULL);
 	else

@@ -94,8 +94,10 @@ bool options_fit(const struct ctl_options *options, const struct ctl_command *co
 void options_each(const struct ctl_command *command,
 		  void (*each)(const char *name, bool is_text, void *arg), void *arg);
 
-/* "error: …" on stderr; line ends at the end of what it says are dropped. */
+/* "error: …" on stderr; line ends at the end of what it says are dropped, and control characters
+ * shown as a question mark, here and in the others. */
 void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Words for people on stderr, unless quiet. */
 void ctl_say(const struct ctl_options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "database.h"
@@ -14,11 +15,15 @@
 /* Two who migrate at once wait for each other. The number is ours alone. */
 #define LOCK "select pg_advisory_xact_lock(7302661)"
 
+/* The schema warns of what it may not do; what PostgreSQL only remarks is nobody's business. */
 static void
-ignore_notice(void *arg, const PGresult *result)
+take_notice(void *arg, const PGresult *result)
 {
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	(void)arg;
-	(void)result;
+	if (severity != NULL && text != NULL && strcmp(severity, "WARNING") == 0)
+		ctl_warn("%s", text);
 }
 
 /* The first line of a file; false, with an error, when it cannot be read. */
@@ -60,7 +65,7 @@ connect_url(const char *url, const char *password)
 		return NULL;
 	PGconn *connection = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(connection) == CONNECTION_OK) {
-		PQsetNoticeReceiver(connection, ignore_notice, NULL);
+		PQsetNoticeReceiver(connection, take_notice, NULL);
 		return connection;
 	}
 	ctl_error("%s", PQerrorMessage(connection));
@@ -75,7 +80,8 @@ database_connect(const struct ctl_options *options)
 	const char *environment = getenv("ROLLCALL_DATABASE_URL");
 	if (options->url != NULL)
 		return connect_url(options->url, password);
-	if (options->config == NULL && environment != NULL)
+	/* a configuration takes the environment in, as rollcalld does */
+	if (options->config == NULL && environment != NULL && access(CTL_CONFIG_DEFAULT, R_OK) != 0)
 		return connect_url(environment, password);
 	struct config *config = config_load(
 		options->config == NULL ? CTL_CONFIG_DEFAULT : options->config, NULL, 0, stderr);

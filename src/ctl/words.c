@@ -8,21 +8,51 @@
 
 #include "base/distance.h"
 #include "ctl.h"
+#include "output.h"
+
+/* Line by line: what files and servers say may hold anything, and a terminal obeys it. */
+static void
+print(const char *before, char *text)
+{
+	size_t len = strlen(text);
+	while (len > 0 && text[len - 1] == '\n') /* libpq ends its sentences so */
+		text[--len] = '\0';
+	fputs(before, stderr);
+	for (char *line = text, *next; line != NULL; line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		output_harmless(line);
+		fprintf(stderr, "%s\n", line);
+	}
+}
+
+static void
+print_formatted(const char *before, const char *format, va_list args)
+{
+	char *text;
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	print(before, text);
+	free(text);
+}
 
 void
 ctl_error(const char *format, ...)
 {
-	char *text;
 	va_list args;
 	va_start(args, format);
-	int len = vasprintf(&text, format, args);
+	print_formatted("error: ", format, args);
 	va_end(args);
-	while (len > 0 && text[len - 1] == '\n') /* libpq ends its sentences so */
-		len--;
-	if (len >= 0) {
-		fprintf(stderr, "error: %.*s\n", len, text);
-		free(text);
-	}
+}
+
+void
+ctl_warn(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	print_formatted("warning: ", format, args);
+	va_end(args);
 }
 
 void
@@ -32,9 +62,8 @@ ctl_say(const struct ctl_options *options, const char *format, ...)
 	if (options->quiet)
 		return;
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_formatted("", format, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 void

@@ -161,8 +161,10 @@ children_keep(struct children *children, struct birth *birth, int signals)
 		}
 		children->memory->node->worker_pids[i] = (int32_t)child->pid;
 	}
-	if (children->admin.pid == 0 && now >= children->admin.retry_ms)
+	if (children->admin.pid == 0 && now >= children->admin.retry_ms) {
+		node_admin_page(children->memory)->loop_turn_ms = now;
 		give_birth(children, &children->admin, birth, signals, false);
+	}
 }
 
 /* --- death ------------------------------------------------------------------------------- */
@@ -243,27 +245,35 @@ still_ms(struct child *child, uint64_t turned_ms, uint64_t now_ms, bool absent)
 	return now_ms - child->still_since_ms;
 }
 
+static void
+watch_child(struct child *child, const char *what, uint64_t still)
+{
+	if (still < STUCK_MS)
+		return;
+	if (!child->abort_sent) {
+		log_message(LOG_LEVEL_ERROR, "process.stuck",
+			    "%s %d has not turned for %ju ms; it is replaced", what,
+			    (int)child->pid, (uintmax_t)still);
+		kill(child->pid, SIGABRT);
+		child->abort_sent = true;
+	} else if (still >= STUCK_KILL_MS) {
+		kill(child->pid, SIGKILL);
+	}
+}
+
 void
 children_watchdog(struct children *children, uint64_t now_ms)
 {
 	bool absent = now_ms - children->watched_ms > ABSENT_MS;
+	struct child *admin = &children->admin;
 	children->watched_ms = now_ms;
 	for (uint32_t i = 0; i < children->worker_count; i++) {
 		struct child *child = &children->workers[i];
 		uint64_t turned = children->memory->pages[i].loop_turn_ms;
-		uint64_t still = still_ms(child, turned, now_ms, absent);
-		if (still < STUCK_MS)
-			continue;
-		if (!child->abort_sent) {
-			log_message(LOG_LEVEL_ERROR, "process.stuck",
-				    "worker %d has not turned for %ju ms; it is replaced",
-				    (int)child->pid, (uintmax_t)still);
-			kill(child->pid, SIGABRT);
-			child->abort_sent = true;
-		} else if (still >= STUCK_KILL_MS) {
-			kill(child->pid, SIGKILL);
-		}
+		watch_child(child, "worker", still_ms(child, turned, now_ms, absent));
 	}
+	uint64_t turned = node_admin_page(children->memory)->loop_turn_ms;
+	watch_child(admin, "admin process", still_ms(admin, turned, now_ms, absent));
 }
 
 bool

@@ -364,8 +364,10 @@ stopped(struct master *master)
 {
 	uint64_t spent = clock_monotonic_ms() - master->memory.node->drain_began_ms;
 	struct control_message stop = { .verb = CONTROL_STOP };
-	if (!children_workers_alive(&master->children))
+	if (!master->admin_told && !children_workers_alive(&master->children)) {
+		master->admin_told = true;
 		children_tell(&master->children, &stop, -1);
+	}
 	if (spent > master->config->health.drain_timeout + STOP_EXTRA_MS)
 		children_kill(&master->children);
 	return !children_alive(&master->children);

@@ -514,6 +514,11 @@ def tables(database):
     return database.value("select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'")
 
 
+def test_no_escape_reaches_the_terminal(env):
+    done = expect(ctl("db", "status", "--url", "postgresql://x@localhost:1/a?host=/no\033[31mwhere"), 5)
+    true("/no?[31mwhere" in done.stderr and "\033" not in done.stderr, repr(done.stderr))
+
+
 def test_migrate(env):
     database = empty_database(env, "cli_migrate")
     url = ("--url", owner_url(database))
@@ -527,6 +532,18 @@ def test_migrate(env):
     equal(json.loads(db(database, "status", *url, "--json").stdout)["schema"], SCHEMA, "schema in --json")
     equal(db(database, "migrate", "-q", *url).stderr, "", "what -q says")
     true("error" not in done.stderr, done.stderr)
+
+
+def test_migrate_says_which_roles_it_could_not_make(env):
+    """Managed databases: who migrates may not make roles, and without them the daemon may not do its work."""
+    cluster = env.own_cluster()
+    for role in ("daemon", "reader"):
+        cluster.psql("postgres", "alter role rollcall_%s rename to another_%s" % (role, role))
+    cluster.psql("postgres", "create role owner login password 'of-the-tests'")
+    cluster.psql("postgres", "create database managed owner owner")
+    url = "postgresql://owner:of-the-tests@/managed?host=%s" % cluster.sockets
+    expect(ctl("db", "migrate", "--url", url), 0, "warning: role rollcall_daemon is missing and may not be made by owner; see docs/",
+           "warning: role rollcall_reader is missing and may not", "warning: role rollcall_daemon is missing: the daemon may not")
 
 
 def test_two_migrate_at_once(env):

@@ -148,19 +148,24 @@ def test_three_deaths_within_a_minute_give_the_share_to_the_others(env):
         server.phone().opt().expect(200)
 
 
-def test_stuck_worker_is_seen_and_replaced(env):
-    server = env.start(TWO)
+def test_stuck_processes_are_seen_and_replaced(env):
+    """A worker of one node, and the admin process of another, which nobody can ask meanwhile."""
+    server, other = env.start(TWO), env.start()
+    deaf = admin(other)
     equal(server.health("/livez")[0], 200, "/livez")
     victim = workers(server)[0]
     began = time.monotonic()
-    with Stopped(victim):
+    with Stopped(victim), Stopped(deaf):
         status, body = server.wait(lambda: (lambda a: a if a[0] == 503 else None)(server.health("/livez")),
                                    "/livez says 503", 20)
         true(re.search(r"worker \d has not turned", body), "/livez: %r" % body)
         true(3 < time.monotonic() - began < 9, "/livez said so after %.1f s" % (time.monotonic() - began))
         gone_after = server.wait(lambda: time.monotonic() if not alive(victim) else None, "it is replaced", 40) - began
+        other.wait(lambda: not alive(deaf), "the admin process is replaced", 40)
     true(9 < gone_after < 30, "it was replaced after %.1f s" % gone_after)
-    server.wait_log(r"process.stuck ")
+    server.wait_log(r"process.stuck .*worker \d+ has not turned")
+    other.wait_log(r"process.stuck .*admin process \d+ has not turned for 1\d{4} ms; it is replaced")
+    ask(other.socket, "GET", "/api/v1/stats").expect(200)
     true(victim not in wait_workers(server, 2), "the stuck worker is still there")
     server.wait(lambda: server.health("/livez")[0] == 200, "/livez is good again", 20)
 

@@ -1,0 +1,14 @@
+/* The pace of streams: see the header. */
+#include "pace.h"
+
+#define BUSY 0.1      /* from here on the whole pause is made */
+#define PAUSE_PAGES 9 /* as long as so many pages: a tenth of the time is for the stream */
+#define PAUSE_MAX_US 1000000u
+
+uint64_t
+pace_pause_us(double busy, uint64_t page_us)
+{
+	double share = busy >= BUSY ? 1 : busy / BUSY;
+	double pause_us = (double)page_us * PAUSE_PAGES * share;
+	return pause_us < PAUSE_MAX_US ? (uint64_t)pause_us : PAUSE_MAX_US;
+}

@@ -34,6 +34,10 @@ struct admin *admin_open(struct loop *loop, const struct admin_settings *setting
 			 size_t error_cap);
 /* A reload: tokens are read again, limits and policies follow. */
 void admin_configure(struct admin *admin, const struct config *config);
+/* Before admin_configure(): tells what is wrong with admin.tokens_file, and what comes of that
+ * (otherwise), or nothing. */
+void admin_tokens_judge(const struct config *config, const char *otherwise,
+			void (*warn)(const char *sentence, void *arg), void *arg);
 /* What became of a command; memo is a descriptor (base/memo.h) that is closed here, -1: none. */
 void admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome, int memo);
 /* The certificates that are served now (server NULL: none), or why the files cannot be used: then

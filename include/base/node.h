@@ -20,9 +20,10 @@ struct node_domains {
 
 struct node {
 	char name[64];
-	int64_t started_ms; /* real time */
-	int64_t loaded_ms;  /* real time of the last good configuration */
-	uint64_t instance;  /* of this start, at random */
+	int64_t started_ms;  /* real time */
+	int64_t loaded_ms;   /* real time of the last good configuration */
+	bool config_refused; /* a newer one was no good */
+	uint64_t instance;   /* of this start, at random */
 	int32_t master_pid;
 	int32_t worker_pids[NODE_WORKERS_MAX]; /* 0: none just now */
 	uint32_t worker_count;

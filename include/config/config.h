@@ -118,6 +118,10 @@ struct config {
 		uint64_t ban_window, ban_time;
 		struct ip_prefix *exempt;
 		size_t exempt_count;
+		/* exempt, and proxy_from of all listeners: a load balancer that names no client
+		 * does not answer for what its clients do */
+		struct ip_prefix *unlimited;
+		size_t unlimited_count;
 		struct config_list drop_agents;
 		uint64_t overload_delay, retry_after_min, retry_after_max;
 	} limits;

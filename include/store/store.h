@@ -100,6 +100,8 @@ uint64_t store_down_ms(const struct store *store);
 /* Why it is not up, in words, "database schema is 5, this version needs 7; run: rollcallctl db
  * migrate"; for health and status. Empty when up. */
 const char *store_trouble(const struct store *store);
+/* "db1:5432", whom it is connected to; "" without a connection. */
+const char *store_host(const struct store *store);
 /* Operations accepted and not completed. */
 uint32_t store_queue_length(const struct store *store);
 

@@ -15,9 +15,12 @@
 #include "admin_internal.h"
 #include "ban_keeper.h"
 #include "base/log.h"
+#include "client.h"
 #include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
+#define PATIENCE_MS 2000u /* for a database of which nothing is known yet */
+#define LOOK_MS 10u
 
 /* --- driving libmicrohttpd ------------------------------------------------------------ */
 
@@ -89,10 +92,11 @@ start_daemon(struct surface *surface, int fd)
 	return MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_handle, surface,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
-		surface, MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		surface, MHD_OPTION_NOTIFY_CONNECTION, client_notified, surface,
+		MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		surface->is_health ? (most + 1) / 2 : 0, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)((config->admin.request_timeout + 999) / 1000),
-		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
+		client_patience_s(surface->admin), MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
+		NULL, MHD_OPTION_END);
 }
 
 static bool
@@ -114,7 +118,23 @@ open_surface(struct admin *admin, int fd, bool is_socket, bool is_health)
 	admin->surface_count++;
 	loop_at_turn_end(admin->loop, &surface->end);
 	return info != NULL &&
-	       loop_watch(admin->loop, &surface->watch, info->epoll_fd, true, false);
+	       loop_watch(admin->loop, &surface->watch, info->epoll_fd, is_health, false);
+}
+
+/* The first requests wait in the queue of the listening socket until the store can answer them, or
+ * says why not. Health has something to say before. */
+static void
+look_at_store(struct timer *timer)
+{
+	struct admin *admin = container_of(timer, struct admin, waking);
+	if (store_state(admin->store) == STORE_CONNECTING && *store_trouble(admin->store) == '\0' &&
+	    loop_now_ms(admin->loop) < admin->awake_ms) {
+		timer_start(admin->loop, &admin->waking, LOOK_MS, look_at_store);
+		return;
+	}
+	for (size_t i = 0; i < admin->surface_count; i++)
+		loop_watch(admin->loop, &admin->surfaces[i].watch, admin->surfaces[i].watch.fd,
+			   true, false);
 }
 
 static void
@@ -139,6 +159,8 @@ open_surfaces(struct admin *admin, const struct admin_settings *settings)
 	for (size_t i = 0; i < settings->health_count; i++)
 		if (!open_surface(admin, settings->health_fds[i], false, true))
 			return false;
+	admin->awake_ms = loop_now_ms(admin->loop) + PATIENCE_MS;
+	look_at_store(&admin->waking);
 	return true;
 }
 
@@ -173,6 +195,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	arena_pool_init(&admin->pool, POOL_BYTES);
 	fifo_open(&admin->deadlines, loop, settings->config->admin.request_timeout,
 		  exchange_expired);
+	clients_open(admin);
 	if (settings->listen_fd >= 0 &&
 	    !tokens_load(&admin->tokens, settings->config->admin.tokens_file, error, error_cap))
 		log_message(LOG_LEVEL_WARNING, "admin.tokens", "%s; admin.listen refuses everybody",
@@ -202,6 +225,7 @@ admin_configure(struct admin *admin, const struct config *config)
 	admin->config = config;
 	ban_keeper_configure(admin->bans, config);
 	admin->deadlines.duration_ms = config->admin.request_timeout;
+	clients_configure(admin);
 	if (config->admin.listen_on &&
 	    !tokens_load(&admin->tokens, config->admin.tokens_file, error, sizeof(error)))
 		log_message(LOG_LEVEL_ERROR, "admin.tokens",
@@ -220,6 +244,7 @@ void
 admin_close(struct admin *admin)
 {
 	exchange_no_master(admin);
+	timer_stop(&admin->waking);
 	assert(admin->waiting_count == 0);
 	for (size_t i = 0; i < admin->surface_count; i++)
 		close_surface(&admin->surfaces[i]);
@@ -229,6 +254,7 @@ admin_close(struct admin *admin)
 	ban_keeper_close(admin->bans);
 	heartbeat_close(admin->heartbeat);
 	fifo_close(&admin->deadlines);
+	fifo_close(&admin->clients);
 	arena_pool_clear(&admin->pool);
 	certificates_close(admin);
 	free(admin->surfaces);

@@ -55,6 +55,7 @@ struct recent_sample {
 	uint64_t at_us;
 	uint64_t registers[OUTCOME_COUNT]; /* answered so far */
 	uint64_t took[STATS_BUCKETS];	   /* durations of those that succeeded */
+	uint64_t asked[STATS_BUCKETS];	   /* and of look-ups and commits in the database */
 	uint64_t busy_us[NODE_WORKERS_MAX];
 };
 
@@ -83,8 +84,11 @@ struct admin {
 	const struct node_memory *memory;
 	struct surface *surfaces;
 	size_t surface_count;
+	struct timer waking; /* until the surfaces that need the store are served … */
+	uint64_t awake_ms;   /* … at the latest then */
 	struct tokens tokens;
 	struct arena_pool pool;
+	struct fifo clients;	/* client.c: those that have to send something */
 	struct fifo deadlines;	/* of exchanges that are suspended, and of streams */
 	unsigned waiting_count; /* exchanges of which the store or the master has something */
 	unsigned stream_count;
@@ -118,6 +122,8 @@ enum role tokens_role(const struct tokens *tokens, const char *authorization);
 /* certificates.c */
 #define CERTIFICATE_DAYS 14 /* before its end one is worth a warning */
 void certificates_close(struct admin *admin);
+/* The one that ends first, as {"certificate","expires_in"}; null without any. */
+json_t *certificates_next(const struct admin *admin);
 /* True, with a sentence, when one of them wants somebody's attention. */
 bool certificates_warn(const struct admin *admin, char *text, size_t cap);
 

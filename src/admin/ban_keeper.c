@@ -91,6 +91,19 @@ soonest_automatic(struct ban_set *set)
 	return soonest;
 }
 
+static void
+tell_full(struct ban_keeper *keeper, bool gives_way)
+{
+	if (!keeper->full_told)
+		log_message(LOG_LEVEL_WARNING, "ban", "%d bans are in force, and no more fit: %s",
+			    BANS_MAX,
+			    gives_way
+				    ? "automatic ones that end soonest give way"
+				    : "all are manual, and nobody is banned any more; remove some "
+				      "with rollcallctl ban remove");
+	keeper->full_told = true;
+}
+
 /* A full set makes room: what ends soonest goes, which no operator has made. */
 static bool
 put(struct ban_keeper *keeper, const struct ban *ban)
@@ -99,12 +112,7 @@ put(struct ban_keeper *keeper, const struct ban *ban)
 	bool known = ban_set_find(set, &ban->prefix) != NULL;
 	if (!known && set->count == BANS_MAX) {
 		struct ban *out = soonest_automatic(set);
-		if (!keeper->full_told)
-			log_message(LOG_LEVEL_WARNING, "ban",
-				    "%d bans are in force, and no more fit: those that end "
-				    "soonest give way",
-				    BANS_MAX);
-		keeper->full_told = true;
+		tell_full(keeper, out != NULL);
 		if (out == NULL)
 			return false;
 		ban_set_remove(set, out);
@@ -147,8 +155,8 @@ publish(struct ban_keeper *keeper)
 static bool
 exempt(const struct config *config, const struct ip *source)
 {
-	for (size_t i = 0; i < config->limits.exempt_count; i++)
-		if (ip_prefix_contains(&config->limits.exempt[i], source))
+	for (size_t i = 0; i < config->limits.unlimited_count; i++)
+		if (ip_prefix_contains(&config->limits.unlimited[i], source))
 			return true;
 	return false;
 }
@@ -407,6 +415,13 @@ ban_keeper_close(struct ban_keeper *keeper)
 }
 
 /* --- by the admin API -------------------------------------------------------------------- */
+
+bool
+ban_keeper_fits(const struct ban_keeper *keeper, const struct ip_prefix *prefix)
+{
+	return keeper->set->count < BANS_MAX || ban_set_find(keeper->set, prefix) != NULL ||
+	       soonest_automatic(keeper->set) != NULL;
+}
 
 void
 ban_keeper_put(struct ban_keeper *keeper, const struct ip_prefix *prefix, bool manual,

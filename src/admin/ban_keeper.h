@@ -26,6 +26,8 @@ void ban_keeper_configure(struct ban_keeper *keeper, const struct config *config
 /* After store_close(). */
 void ban_keeper_close(struct ban_keeper *keeper);
 
+/* False when BANS_MAX manual ones are in force, and this prefix has none. */
+bool ban_keeper_fits(const struct ban_keeper *keeper, const struct ip_prefix *prefix);
 /* What the database has just been told: holds at once, here; elsewhere within seconds. */
 void ban_keeper_put(struct ban_keeper *keeper, const struct ip_prefix *prefix, bool manual,
 		    uint64_t left_ms);

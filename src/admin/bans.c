@@ -148,9 +148,9 @@ protected_in(const struct config *config, const struct ip_prefix *prefix)
 		{ { 4, { 127, 0, 0, 1 } }, 32 },
 		{ { 6, { [15] = 1 } }, 128 },
 	};
-	for (size_t i = 0; i < config->limits.exempt_count; i++)
-		if (overlap(&config->limits.exempt[i], prefix))
-			return &config->limits.exempt[i];
+	for (size_t i = 0; i < config->limits.unlimited_count; i++)
+		if (overlap(&config->limits.unlimited[i], prefix))
+			return &config->limits.unlimited[i];
 	for (size_t i = 0; i < 2; i++)
 		if (overlap(&self[i], prefix))
 			return &self[i];
@@ -167,7 +167,19 @@ may_be_banned(struct exchange *x, const struct ban_work *work)
 	snprintf(detail, sizeof(detail), "%s holds addresses of %s, which are never banned.",
 		 work->cidr, cidr_text(x, kept));
 	exchange_problem(x, 409, "ban_exempt", "Never banned", detail, "cidr",
-			 "Ban less, or change limits.exempt and reload.");
+			 "Ban less, or change limits.exempt or proxy_from and reload.");
+	return false;
+}
+
+static bool
+fits(struct exchange *x, const struct ban_work *work)
+{
+	char detail[96];
+	if (ban_keeper_fits(x->admin->bans, &work->prefix))
+		return true;
+	snprintf(detail, sizeof(detail), "%d manual bans are in force, and no more fit.", BANS_MAX);
+	exchange_problem(x, 409, "bans_full", "No room", detail, "cidr",
+			 "Remove some, or ban a shorter prefix instead of many long ones.");
 	return false;
 }
 
@@ -230,7 +242,8 @@ read_body(struct exchange *x, const json_t *body, struct ban_work *work)
 	     memchr(json_string_value(comment), '\0', json_string_length(comment)) != NULL))
 		return field_problem(x, "comment", "It must be a string of at most 200 octets.");
 	struct str text = { json_string_value(cidr), json_string_length(cidr) };
-	if (!read_cidr(x, text, &work->prefix, &work->cidr) || !may_be_banned(x, work))
+	if (!read_cidr(x, text, &work->prefix, &work->cidr) || !may_be_banned(x, work) ||
+	    !fits(x, work))
 		return false;
 	json_t *row = json_pack("{s:s,s:s,s:I}", "cidr", work->cidr, "origin", "manual", "left_ms",
 				seconds * 1000);

@@ -84,6 +84,20 @@ certificates_list(struct exchange *x)
 	exchange_answer(x, 200, json_pack("{s:o}", "items", items));
 }
 
+json_t *
+certificates_next(const struct admin *admin)
+{
+	size_t index;
+	json_t *item, *next = NULL;
+	json_array_foreach(admin->certificates, index,
+			   item) if (next == NULL || left_s(admin, item) < left_s(admin, next))
+		next = item;
+	if (next == NULL)
+		return json_null();
+	return json_pack("{s:O,s:I}", "certificate", json_object_get(next, "certificate"),
+			 "expires_in", left_s(admin, next));
+}
+
 bool
 certificates_warn(const struct admin *admin, char *text, size_t cap)
 {

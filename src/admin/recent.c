@@ -8,6 +8,10 @@
 
 #define SAMPLE_MS 1000u
 
+/* The statements that a phone waits for. */
+static const enum stats_sql request_sql[] = { SQL_LOOKUP, SQL_LOOKUP_ONE, SQL_COMMIT,
+					      SQL_COMMIT_ONE };
+
 static void
 sample(struct admin *admin)
 {
@@ -23,8 +27,11 @@ sample(struct admin *admin)
 			const struct histogram *took = &page->registration_duration[outcome];
 			now->registers[outcome] += STATS_SUM(took->buckets);
 		}
-		for (unsigned k = 0; k < STATS_BUCKETS; k++)
+		for (unsigned k = 0; k < STATS_BUCKETS; k++) {
 			now->took[k] += page->registration_duration[OUTCOME_OK].buckets[k];
+			for (unsigned s = 0; s < sizeof(request_sql) / sizeof(*request_sql); s++)
+				now->asked[k] += page->db_query_duration[request_sql[s]].buckets[k];
+		}
 	}
 }
 
@@ -79,11 +86,11 @@ share(uint64_t part, uint64_t all)
 }
 
 static json_t *
-quantile_ms(const struct histogram *took, double wanted)
+quantile_ms(const struct histogram *took, enum stats_bounds bounds, double wanted)
 {
 	if (STATS_SUM(took->buckets) == 0)
 		return json_null();
-	return json_real(histogram_quantile(took, STATS_TIMES, wanted) / 1000);
+	return json_real(histogram_quantile(took, bounds, wanted) / 1000);
 }
 
 json_t *
@@ -91,7 +98,7 @@ recent_json(const struct admin *admin)
 {
 	const struct recent_sample *old, *new;
 	uint64_t all = 0, part[OUTCOME_COUNT];
-	struct histogram took = { 0 };
+	struct histogram took = { 0 }, asked = { 0 };
 	if (!ends(&admin->recent, &old, &new))
 		return json_null();
 	double seconds = (double)(new->at_us - old->at_us) / 1e6;
@@ -99,13 +106,17 @@ recent_json(const struct admin *admin)
 		part[outcome] = new->registers[outcome] - old->registers[outcome];
 		all += part[outcome];
 	}
-	for (unsigned i = 0; i < STATS_BUCKETS; i++)
+	for (unsigned i = 0; i < STATS_BUCKETS; i++) {
 		took.buckets[i] = new->took[i] - old->took[i];
+		asked.buckets[i] = new->asked[i] - old->asked[i];
+	}
 	return json_pack(
-		"{s:f,s:f,s:o,s:o,s:o,s:o,s:o}", "seconds", seconds, "registers_per_second",
+		"{s:f,s:f,s:o,s:o,s:o,s:o,s:o,s:o}", "seconds", seconds, "registers_per_second",
 		(double)all / seconds, "ok", share(part[OUTCOME_OK], all), "challenged",
 		share(part[OUTCOME_CHALLENGED], all), "failed",
 		share(part[OUTCOME_FAILED] + part[OUTCOME_REFUSED] + part[OUTCOME_UNAVAILABLE],
 		      all),
-		"p50_ms", quantile_ms(&took, 0.5), "p99_ms", quantile_ms(&took, 0.99));
+		"p50_ms", quantile_ms(&took, STATS_TIMES, 0.5), "p99_ms",
+		quantile_ms(&took, STATS_TIMES, 0.99), "db_p50_ms",
+		quantile_ms(&asked, STATS_SHORT_TIMES, 0.5));
 }

@@ -10,42 +10,38 @@
 #include "admin_internal.h"
 #include "arguments.h"
 #include "base/log.h"
+#include "client.h"
+#include "head.h"
 
 #define ARENA_BYTES (16u * 1024 * 1024)
 #define PAGE_ARENA_BYTES (4u * 1024 * 1024)
 #define BODY_BYTES_MAX (4u * 1024 * 1024)
+#define BODY_BYTES_SEEN_MAX (2 * BODY_BYTES_MAX) /* of one that is dropped */
+#define BODY_BYTES_PACE (64u * 1024)		 /* in admin.request_timeout, or the rest of it */
 #define BODY_BYTES_FIRST 4096u
 #define PEER_GROUPS_MAX 64
 #define API "/api/v1/"
 
 /* --- the head ------------------------------------------------------------------------- */
 
-struct seen {
-	unsigned content_length, transfer_encoding, host;
-};
-
 static enum MHD_Result
-count_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+note_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	struct seen *seen = arg;
-	struct str key = str_of(name);
 	(void)kind;
-	(void)value;
-	seen->content_length += str_ieq(key, STR("Content-Length"));
-	seen->transfer_encoding += str_ieq(key, STR("Transfer-Encoding"));
-	seen->host += str_ieq(key, STR("Host"));
+	head_field(arg, str_of(name), str_of(value));
 	return MHD_YES;
 }
 
-/* What this version of libmicrohttpd lets through and a proxy in front may read differently: refuse
- * and close. */
+/* What the library lets through and a proxy in front may read differently: refuse and close. */
 static bool
-smuggling_shaped(const struct exchange *x)
+head_is_sound(struct exchange *x, const char *target)
 {
-	struct seen seen = { 0 };
-	MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_header, &seen);
-	return seen.content_length > 1 || seen.host > 1 || seen.transfer_encoding > 1 ||
-	       (seen.content_length > 0 && seen.transfer_encoding > 0);
+	struct head head = { .http_1_0 = x->http_1_0 };
+	MHD_get_connection_values(x->connection, MHD_HEADER_KIND, note_field, &head);
+	const char *flaw = head_flaw(&head, x->method, str_of(target));
+	if (flaw != NULL)
+		exchange_problem(x, 400, "malformed", "Malformed request", flaw, NULL, NULL);
+	return flaw == NULL;
 }
 
 static bool
@@ -216,13 +212,8 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);
 	arena_init(&x->page_arena, &surface->admin->pool, PAGE_ARENA_BYTES);
 	x->method = arena_copy(&x->arena, str_of(method));
-	if (smuggling_shaped(x))
-		exchange_problem(
-			x, 400, "malformed", "Ambiguous request",
-			"Content-Length, Transfer-Encoding or Host is repeated or contradictory.",
-			NULL, NULL);
-	else if (!surface->is_health)
-		settle_route(x, url);
+	if (head_is_sound(x, url) && !surface->is_health)
+		settle_route(x, head_path(url));
 	x->refused = x->answered;
 	return x;
 }
@@ -249,7 +240,8 @@ grow_body(struct exchange *x, size_t wanted)
 	return true;
 }
 
-/* A body that came in chunks and turns out too large is read to its end, and dropped. */
+/* A body that came in chunks and turns out too large is read on for a while, and dropped: the
+ * library takes no answer in the middle of one. */
 static void
 keep_body(struct exchange *x, const char *octets, size_t len)
 {
@@ -264,13 +256,25 @@ keep_body(struct exchange *x, const char *octets, size_t len)
 	x->body_len = wanted;
 }
 
+/* False for one that never ends. */
+static bool
+take_body(struct exchange *x, const char *octets, size_t len)
+{
+	size_t before = x->body_seen;
+	x->body_seen += len;
+	if (before / BODY_BYTES_PACE != x->body_seen / BODY_BYTES_PACE)
+		client_await(x->connection);
+	keep_body(x, octets, len);
+	return x->body_seen <= BODY_BYTES_SEEN_MAX;
+}
+
 /* --- the answer ----------------------------------------------------------------------- */
 
 static void
 dispatch(struct exchange *x, const char *url)
 {
 	if (x->surface->is_health) {
-		settle_probe(x, url);
+		settle_probe(x, head_path(url));
 	} else if (x->body_too_large) {
 		exchange_problem(x, 413, "too_large", "Body too large",
 				 "A body holds at most 4 MB.", NULL, "Send it in parts.");
@@ -331,6 +335,7 @@ send_answer(struct exchange *x, const char *url)
 {
 	log_write(x, url);
 	count(x);
+	client_satisfied(x->connection);
 	if (x->refused)
 		exchange_header(x, "Connection", "close");
 	return x->response == NULL ? MHD_NO
@@ -346,13 +351,15 @@ request_handle(void *arg, struct MHD_Connection *connection, const char *url, co
 		*own = x = begin(arg, connection, url, method, version);
 		if (x == NULL)
 			return MHD_NO;
+		client_await(connection);
 		return x->refused ? send_answer(x, url) : MHD_YES;
 	}
 	if (*upload_len > 0) {
-		keep_body(x, upload, *upload_len);
+		size_t len = *upload_len;
 		*upload_len = 0;
-		return MHD_YES;
+		return take_body(x, upload, len) ? MHD_YES : MHD_NO;
 	}
+	client_satisfied(connection);
 	if (!x->answered)
 		dispatch(x, url);
 	return x->answered ? send_answer(x, url) : MHD_YES;
@@ -364,8 +371,8 @@ request_completed(void *arg, struct MHD_Connection *connection, void **own,
 {
 	struct exchange *x = *own;
 	(void)arg;
-	(void)connection;
-	(void)why;
+	if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		client_await(connection);
 	if (x != NULL)
 		exchange_forget(x);
 	*own = NULL;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "admin_internal.h"
+#include "json.h"
 
 static void
 add_counter(const char *name, const char *help, uint64_t value, void *arg)
@@ -29,6 +30,34 @@ static json_t *
 optional_count(const struct admin *admin, int64_t count)
 {
 	return admin->counts.known ? json_integer((json_int_t)count) : json_null();
+}
+
+static json_t *
+json_by_transport(const struct admin *admin)
+{
+	if (!admin->counts.known)
+		return json_null();
+	json_t *by_transport = json_object();
+	for (unsigned t = 0; t < TRANSPORT_COUNT; t++) {
+		uint64_t sum = 0;
+		for (unsigned label = 0; label < DOMAIN_COUNT; label++)
+			sum += admin->counts.bindings[label][t];
+		json_object_set_new(by_transport, transport_word((enum transport)t),
+				    json_integer((json_int_t)sum));
+	}
+	return by_transport;
+}
+
+/* The host is that of this process; the connections are those of all. */
+static json_t *
+json_database(const struct admin *admin, const struct stats *sum)
+{
+	const char *host = store_host(admin->store);
+	return json_pack("{s:o,s:I,s:I,s:I}", "host",
+			 *host == '\0' ? json_null() : json_octets(str_of(host)), "connections",
+			 (json_int_t)sum->db_lanes[LINK_UP], "connections_wanted",
+			 (json_int_t)STATS_SUM(sum->db_lanes), "queue",
+			 (json_int_t)sum->db_queue_length);
 }
 
 /* Of each process: they have it from the master. */
@@ -77,18 +106,21 @@ stats_show(struct exchange *x)
 	int64_t now = loop_real_ms(admin->loop);
 	exchange_answer(
 		x, 200,
-		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:i,s:i,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:"
-			  "o,s:o}",
+		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:b,s:i,s:i,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:"
+			  "o,s:o,s:o,s:o,s:o,s:o}",
 			  "version", ROLLCALL_VERSION, "node", node->name, "state", state, "ready",
 			  ready, "uptime", (json_int_t)((now - node->started_ms) / 1000),
-			  "config_age", (json_int_t)((now - node->loaded_ms) / 1000), "workers",
+			  "config_age", (json_int_t)((now - node->loaded_ms) / 1000),
+			  "config_refused", node->config_refused, "workers",
 			  (int)node->worker_count, "worker_deaths", (int)node->worker_deaths,
 			  "descriptor_limit", descriptor_limit(), "max_connections",
 			  (json_int_t)admin->config->server.max_connections, "udp_receive_buffer",
 			  udp_receive_buffer(admin), "users",
 			  optional_count(admin, admin->counts.accounts), "users_with_bindings",
 			  optional_count(admin, admin->counts.addresses), "bindings",
-			  optional_count(admin, admin->counts.bindings_total), "domains", domains,
+			  optional_count(admin, admin->counts.bindings_total),
+			  "bindings_by_transport", json_by_transport(admin), "domains", domains,
 			  "checks", checks, "counters", counters, "outcomes", json_outcomes(sum),
-			  "recent", recent_json(admin)));
+			  "recent", recent_json(admin), "database", json_database(admin, sum),
+			  "certificate", certificates_next(admin)));
 }

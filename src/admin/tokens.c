@@ -10,6 +10,8 @@
 #include "admin_internal.h"
 #include "base/log.h"
 
+#define SENTENCE_BYTES 512
+
 static bool
 parse_token(struct str line, struct token *token)
 {
@@ -62,34 +64,61 @@ read_tokens(struct tokens *tokens, FILE *file, const char *path, char *error, si
 
 /* The hashes of long random tokens tell nobody the tokens, but whoever may write makes new ones. */
 static void
-warn_of_strangers(FILE *file, const char *path)
+look_for_strangers(FILE *file, const char *path, char *text, size_t cap)
 {
 	struct stat entry;
 	if (fstat(fileno(file), &entry) == 0 && (entry.st_mode & (S_IWOTH | S_IROTH)) != 0)
-		log_message(LOG_LEVEL_WARNING, "admin.tokens",
-			    "admin.tokens_file %s can be %s by everybody; run: chmod o= %s", path,
-			    (entry.st_mode & S_IWOTH) != 0 ? "written" : "read", path);
+		snprintf(text, cap, "admin.tokens_file %s can be %s by everybody; run: chmod o= %s",
+			 path, (entry.st_mode & S_IWOTH) != 0 ? "written" : "read", path);
+}
+
+/* strangers stays as it is, or gets a sentence about who may use the file. */
+static bool
+load(struct tokens *tokens, const char *path, char *error, size_t error_cap, char *strangers,
+     size_t strangers_cap)
+{
+	tokens->count = 0;
+	if (path[0] == '\0')
+		return true;
+	FILE *file = fopen(path, "re");
+	if (file == NULL) {
+		snprintf(error, error_cap, "admin.tokens_file %s: %s", path, strerror(errno));
+		return false;
+	}
+	look_for_strangers(file, path, strangers, strangers_cap);
+	bool good = read_tokens(tokens, file, path, error, error_cap);
+	fclose(file);
+	return good;
 }
 
 bool
 tokens_load(struct tokens *tokens, const char *path, char *error, size_t error_cap)
 {
-	struct tokens fresh = { .count = 0 };
-	if (path[0] != '\0') {
-		FILE *file = fopen(path, "re");
-		if (file == NULL) {
-			snprintf(error, error_cap, "admin.tokens_file %s: %s", path,
-				 strerror(errno));
-			return false;
-		}
-		warn_of_strangers(file, path);
-		bool good = read_tokens(&fresh, file, path, error, error_cap);
-		fclose(file);
-		if (!good)
-			return false;
+	struct tokens fresh;
+	char strangers[SENTENCE_BYTES] = "";
+	bool good = load(&fresh, path, error, error_cap, strangers, sizeof(strangers));
+	if (strangers[0] != '\0')
+		log_message(LOG_LEVEL_WARNING, "admin.tokens", "%s", strangers);
+	if (good)
+		*tokens = fresh;
+	return good;
+}
+
+void
+admin_tokens_judge(const struct config *config, const char *otherwise,
+		   void (*warn)(const char *sentence, void *arg), void *arg)
+{
+	struct tokens tokens;
+	char error[SENTENCE_BYTES], strangers[SENTENCE_BYTES] = "", sentence[2 * SENTENCE_BYTES];
+	if (!config->admin.listen_on)
+		return;
+	if (!load(&tokens, config->admin.tokens_file, error, sizeof(error), strangers,
+		  sizeof(strangers))) {
+		snprintf(sentence, sizeof(sentence), "%s; %s", error, otherwise);
+		warn(sentence, arg);
 	}
-	*tokens = fresh;
-	return true;
+	if (strangers[0] != '\0')
+		warn(strangers, arg);
 }
 
 enum role
@@ -101,6 +130,8 @@ tokens_role(const struct tokens *tokens, const char *authorization)
 	if (!str_istarts(text, STR("Bearer ")))
 		return ROLE_NONE;
 	struct str token = str_trim(str_slice(text, 7, text.len));
+	if (str_empty(token)) /* even if the file has the hash of nothing */
+		return ROLE_NONE;
 	SHA256((const unsigned char *)token.p, token.len, hash);
 	for (size_t i = 0; i < tokens->count; i++)
 		if (CRYPTO_memcmp(hash, tokens->items[i].hash, sizeof(hash)) == 0 &&

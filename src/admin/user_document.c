@@ -27,23 +27,23 @@ const char *const user_ha1_columns[DIGEST_ALGORITHM_COUNT] = {
 static bool
 flawed(struct flaw *flaw, const char *field, const char *sentence)
 {
-	*flaw = (struct flaw){ field, sentence };
+	*flaw = (struct flaw){ .field = field, .sentence = sentence };
 	return false;
 }
 
 const char *
 flaw_reason(const struct flaw *flaw)
 {
-	return strcmp(flaw->field, "domain") == 0 ? "domain_not_served" : "invalid_field";
+	return flaw->not_served ? "domain_not_served" : "invalid_field";
 }
 
 void
 flaw_problem(struct exchange *x, const struct flaw *flaw)
 {
-	bool domain = strcmp(flaw->field, "domain") == 0;
-	exchange_problem(x, domain ? 422 : 400, flaw_reason(flaw), "A field is no good",
+	exchange_problem(x, flaw->not_served ? 422 : 400, flaw_reason(flaw), "A field is no good",
 			 flaw->sentence, flaw->field,
-			 domain ? "Add a domain section to the configuration and reload." : NULL);
+			 flaw->not_served ? "Add a domain section to the configuration and reload."
+					  : NULL);
 }
 
 static bool
@@ -231,8 +231,11 @@ address_of(struct exchange *x, json_t *given, struct address *address, struct fl
 	if (!address_join(&x->arena, user, STR("x"), address))
 		return flawed(flaw, "username", "A % in it needs two hex digits behind it.");
 	if (!address_join(&x->arena, user, domain, address) ||
-	    !domain_served(x->admin, address->domain))
-		return flawed(flaw, "domain", "The domain is not served here.");
+	    !domain_served(x->admin, address->domain)) {
+		flawed(flaw, "domain", "The domain is not served here.");
+		flaw->not_served = true;
+		return false;
+	}
 	return true;
 }
 

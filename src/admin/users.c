@@ -51,7 +51,7 @@ create_written(struct exchange *x, const struct store_rows *rows)
 void
 users_create(struct exchange *x)
 {
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	x->held = exchange_object(x);
 	if (x->held == NULL)
 		return;
@@ -83,7 +83,7 @@ static void
 change_found(struct exchange *x, const struct store_rows *rows)
 {
 	const struct address *address = x->work;
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	struct str login;
 	if (store_rows_count(rows) == 0) {
 		exchange_unknown_user(x);

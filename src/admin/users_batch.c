@@ -64,7 +64,7 @@ first_time(json_t *seen, const char *kind, const json_t *row, const char *field)
 static void
 sort_row(struct exchange *x, json_t *given, json_t *result, json_t *seen, json_t *good)
 {
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	json_t *row = user_row(x, given, &flaw);
 	if (row == NULL) {
 		set_result(result, "rejected", flaw_reason(&flaw), flaw.sentence);

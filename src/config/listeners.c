@@ -182,6 +182,29 @@ left_empty(const struct section *section)
 	return section->settings == NULL;
 }
 
+static void
+add_unlimited(struct config *config, const struct ip_prefix *prefixes, size_t count)
+{
+	if (count > 0)
+		memcpy(&config->limits.unlimited[config->limits.unlimited_count], prefixes,
+		       count * sizeof(*prefixes));
+	config->limits.unlimited_count += count;
+}
+
+static void
+gather_unlimited(struct loader *loader)
+{
+	struct config *config = loader->config;
+	size_t room = config->limits.exempt_count;
+	for (size_t i = 0; i < config->listener_count; i++)
+		room += config->listeners[i].proxy_from_count;
+	config->limits.unlimited = loader_alloc(loader, room * sizeof(struct ip_prefix));
+	add_unlimited(config, config->limits.exempt, config->limits.exempt_count);
+	for (size_t i = 0; i < config->listener_count; i++)
+		add_unlimited(config, config->listeners[i].proxy_from,
+			      config->listeners[i].proxy_from_count);
+}
+
 void
 listeners_read(struct loader *loader)
 {
@@ -216,4 +239,5 @@ listeners_read(struct loader *loader)
 		check_twin(loader, &config->listeners[i], places[i]);
 		check_clashes(loader, i, places[i]);
 	}
+	gather_unlimited(loader);
 }

@@ -6,16 +6,22 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-/* The Contact, and the source where it is another: "sip:alice@192.0.2.5:5060 (203.0.113.9:5060)".
- */
+/* The Contact, and the address of the source where it is another one: "sip:alice@192.0.2.5:5060
+ * (203.0.113.9)"; with its port where only that is another. */
 static char *
 cell_contact(json_t *item)
 {
 	char *contact = output_text(item, "contact"), *source = output_text(item, "source"),
 	     *both = NULL;
-	if (contact != NULL && source != NULL && strstr(contact, source) == NULL &&
-	    asprintf(&both, "%s (%s)", contact, source) < 0)
-		both = NULL;
+	if (contact != NULL && source != NULL && strstr(contact, source) == NULL) {
+		char *port = strrchr(source, ':');
+		if (port != NULL)
+			*port = '\0';
+		if (port != NULL && strstr(contact, source) != NULL)
+			*port = ':';
+		if (asprintf(&both, "%s (%s)", contact, source) < 0)
+			both = NULL;
+	}
 	free(source);
 	if (both == NULL)
 		return contact;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/writer.h"
 #include "client.h"
 #include "output.h"
 
@@ -42,11 +43,23 @@ doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, cons
 }
 
 void
+doctor_brief(struct doctor *doctor, const char *format, ...)
+{
+	struct finding *finding = &doctor->findings[doctor->count - 1];
+	va_list args;
+	va_start(args, format);
+	if (finding->brief == NULL && vasprintf(&finding->brief, format, args) < 0)
+		finding->brief = NULL;
+	va_end(args);
+}
+
+void
 doctor_clear(struct doctor *doctor)
 {
 	for (size_t i = 0; i < doctor->count; i++) {
 		free(doctor->findings[i].text);
 		free(doctor->findings[i].hint);
+		free(doctor->findings[i].brief);
 	}
 	doctor->count = 0;
 }
@@ -75,6 +88,37 @@ marks_here(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? &utf8 : &ascii;
 }
 
+static bool
+same_line(const struct finding *a, const struct finding *b)
+{
+	return a->brief != NULL && b->brief != NULL && strcmp(a->check, b->check) == 0;
+}
+
+/* "listeners open: udp 5060, tls 5061": what is alike and well, each word once, where the first of
+ * them stands. False for the others. */
+static bool
+gather(const struct doctor *doctor, size_t at, char *text, size_t cap)
+{
+	const struct finding *first = &doctor->findings[at];
+	struct writer w = writer_on(text, cap - 1);
+	for (size_t i = 0; i < at; i++)
+		if (same_line(&doctor->findings[i], first))
+			return false;
+	writer_text_z(&w, strcmp(first->check, "listeners") == 0 ? "listeners open: "
+								 : "self-registration: ");
+	for (size_t i = at; i < doctor->count; i++) {
+		const struct finding *finding = &doctor->findings[i];
+		bool before = !same_line(finding, first);
+		for (size_t k = at; !before && k < i; k++)
+			before = same_line(&doctor->findings[k], finding) &&
+				 strcmp(doctor->findings[k].brief, finding->brief) == 0;
+		if (!before)
+			writer_printf(&w, "%s%s", i == at ? "" : ", ", finding->brief);
+	}
+	text[w.len] = '\0';
+	return true;
+}
+
 /* What is well shares a line as long as there is room; what is not has one of its own. */
 static void
 print_lines(const struct doctor *doctor)
@@ -83,15 +127,20 @@ print_lines(const struct doctor *doctor)
 	size_t column = 0;
 	for (size_t i = 0; i < doctor->count; i++) {
 		const struct finding *finding = &doctor->findings[i];
-		const char *mark = marks->words[finding->mark];
-		size_t wide = output_width(mark) + 1 + output_width(finding->text);
+		const char *mark = marks->words[finding->mark], *said = finding->text;
+		char gathered[512];
+		if (finding->brief != NULL && !gather(doctor, i, gathered, sizeof(gathered)))
+			continue;
+		if (finding->brief != NULL)
+			said = gathered;
+		size_t wide = output_width(mark) + 1 + output_width(said);
 		if (column > 0 && (finding->mark != CTL_GOOD || column + GAP + wide > LINE_WIDTH)) {
 			putchar('\n');
 			column = 0;
 		}
 		printf("%*s", column > 0 ? (int)GAP : 0, "");
 		ctl_coloured(doctor->options, finding->mark, mark);
-		printf(" %s", finding->text);
+		printf(" %s", said);
 		column += (column > 0 ? GAP : 0) + wide;
 		if (finding->hint != NULL)
 			printf("%*s%s %s", column < HINT_COLUMN ? (int)(HINT_COLUMN - column) : 2,

@@ -11,7 +11,8 @@ struct finding {
 	const char *check;
 	enum ctl_colour mark;
 	char *text;
-	char *hint; /* what to do; NULL: nothing */
+	char *hint;  /* what to do; NULL: nothing */
+	char *brief; /* how it stands among its like, on one line for all; NULL: alone */
 };
 
 struct doctor {
@@ -25,6 +26,10 @@ struct doctor {
 /* check is a fixed word ("certificates"); hint may be NULL and is copied. */
 void doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, const char *hint,
 		 const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The finding noted last is good and one of several: for people it is this word in a line of them.
+ */
+void doctor_brief(struct doctor *doctor, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* As the options ask: lines with marks, or JSON. CTL_UNHEALTHY when there is a problem. */
 enum ctl_exit doctor_print(const struct doctor *doctor);
 void doctor_clear(struct doctor *doctor);

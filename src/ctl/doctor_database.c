@@ -10,6 +10,10 @@
 
 #define CLOCK_APART_MAX_S 5.0
 #define WRITE_SLOW_MS 100.0
+/* A standby, or a primary that was told to be like one: that would still take our record. */
+#define READ_ONLY                         \
+	"select (pg_is_in_recovery() or " \
+	"current_setting('transaction_read_only')::boolean)::integer"
 /* A record in the write-ahead log and no row: a commit that costs what a real one costs and leaves
  * nothing behind. */
 #define WRITE "select pg_logical_emit_message(true, 'rollcall', 'doctor')"
@@ -26,6 +30,18 @@ ask_number(PGconn *connection, const char *sql, double *number)
 	return good;
 }
 
+static bool
+is_writable(struct doctor *doctor, PGconn *connection)
+{
+	double read_only;
+	if (!ask_number(connection, READ_ONLY, &read_only) || read_only == 0)
+		return true; /* what else is wrong the commit says */
+	doctor_note(doctor, "database", CTL_BAD,
+		    "add target_session_attrs=read-write to database.url or list the primary",
+		    "database %s is read-only", PQhost(connection));
+	return false;
+}
+
 /* Milliseconds of one commit, negative with the reason noted. */
 static double
 write_time(struct doctor *doctor, PGconn *connection)
@@ -35,12 +51,7 @@ write_time(struct doctor *doctor, PGconn *connection)
 	PGresult *result = PQexec(connection, WRITE);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	if (!good && state != NULL && strcmp(state, "25006") == 0)
-		doctor_note(doctor, "database", CTL_BAD,
-			    "add target_session_attrs=read-write to database.url",
-			    "database %s is read-only", PQhost(connection));
-	else if (!good)
+	if (!good)
 		doctor_note(doctor, "database", CTL_BAD, NULL, "database: a commit fails: %s",
 			    PQerrorMessage(connection));
 	PQclear(result);
@@ -59,7 +70,8 @@ check_clock(struct doctor *doctor, PGconn *connection)
 	double apart = ours > theirs ? ours - theirs : theirs - ours;
 	if (apart > CLOCK_APART_MAX_S)
 		doctor_note(doctor, "clock", CTL_WARN, "check NTP",
-			    "system clock differs from database by %.0fs", apart);
+			    "system clock differs from database by %.0fs; nonces and expiry suffer",
+			    apart);
 	else
 		doctor_note(doctor, "clock", CTL_GOOD, NULL, "clock and database %.1fs apart",
 			    apart);
@@ -108,7 +120,7 @@ check_connection(struct doctor *doctor, PGconn *connection)
 	if (have > want)
 		doctor_note(doctor, "database", CTL_BAD, "install the newer version",
 			    "database schema is %d, this version knows %d", have, want);
-	double ms = write_time(doctor, connection);
+	double ms = is_writable(doctor, connection) ? write_time(doctor, connection) : -1;
 	if (ms >= 0 && have == want)
 		doctor_note(doctor, "database", ms > WRITE_SLOW_MS ? CTL_WARN : CTL_GOOD, NULL,
 			    "database %s: PostgreSQL %d.%d, schema %d of %d, write %.1fms",

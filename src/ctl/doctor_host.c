@@ -17,15 +17,18 @@ static void
 check_certificate(struct doctor *doctor, const char *name, const X509 *certificate)
 {
 	int days = 0, seconds = 0;
+	char subject[128] = "?";
+	X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, subject,
+				  sizeof(subject));
 	static const char *const hint = "renew, then: rollcallctl reload";
 	ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate));
 	if (days < 0 || seconds < 0)
-		doctor_note(doctor, "certificates", CTL_BAD, hint, "certificate %s expired %dd ago",
-			    name, -days);
+		doctor_note(doctor, "certificates", CTL_BAD, hint,
+			    "certificate %s expired %dd ago (CN %s)", name, -days, subject);
 	else
 		doctor_note(doctor, "certificates", days < EXPIRY_WARN_DAYS ? CTL_WARN : CTL_GOOD,
-			    days < EXPIRY_WARN_DAYS ? hint : NULL, "certificate %s expires in %dd",
-			    name, days);
+			    days < EXPIRY_WARN_DAYS ? hint : NULL,
+			    "certificate %s expires in %dd (CN %s)", name, days, subject);
 }
 
 void
@@ -94,22 +97,31 @@ doctor_health(struct doctor *doctor)
 
 /* --- limits of the system ------------------------------------------------------------- */
 
+/* "212 kB", "4 MB" */
+static void
+size_text(json_int_t octets, char text[static 32])
+{
+	bool whole = octets % (1 << 20) == 0;
+	snprintf(text, 32, "%lld %s", (long long)(whole ? octets >> 20 : octets >> 10),
+		 whole ? "MB" : "kB");
+}
+
 static void
 check_udp_buffer(struct doctor *doctor)
 {
 	json_int_t wanted = doctor->config->connection.udp_receive_buffer;
 	json_int_t real = json_integer_value(json_object_get(doctor->stats, "udp_receive_buffer"));
-	char hint[80];
+	char hint[80], wanted_text[32], real_text[32];
 	if (real == 0) /* there is no UDP listener, or no daemon to ask */
 		return;
+	size_text(wanted, wanted_text);
+	size_text(real, real_text);
 	snprintf(hint, sizeof(hint), "sysctl -w net.core.rmem_max=%lld", (long long)wanted);
 	if (real < wanted)
-		doctor_note(doctor, "udp", CTL_BAD, hint,
-			    "UDP receive buffer is %lld kB, wanted %lld kB", (long long)real / 1024,
-			    (long long)wanted / 1024);
+		doctor_note(doctor, "udp", CTL_BAD, hint, "UDP receive buffer is %s, wanted %s",
+			    real_text, wanted_text);
 	else
-		doctor_note(doctor, "udp", CTL_GOOD, NULL, "UDP receive buffer %lld kB",
-			    (long long)wanted / 1024);
+		doctor_note(doctor, "udp", CTL_GOOD, NULL, "UDP receive buffer %s", wanted_text);
 }
 
 static void
@@ -125,7 +137,7 @@ check_descriptors(struct doctor *doctor)
 	snprintf(hint, sizeof(hint), "set LimitNOFILE=%lld", (long long)needed);
 	if (limit < needed)
 		doctor_note(doctor, "descriptors", CTL_WARN, hint,
-			    "max_connections is %lld, but a worker may open %lld files",
+			    "max_connections %lld but the process may open %lld files",
 			    (long long)most, (long long)limit);
 	else
 		doctor_note(doctor, "descriptors", CTL_GOOD, NULL, "%lld files a worker",

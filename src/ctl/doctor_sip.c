@@ -262,6 +262,8 @@ try_address(struct doctor *doctor, const struct account *account, enum transport
 	doctor_note(doctor, "listeners", status == 200 ? CTL_GOOD : CTL_BAD, NULL,
 		    status == 0 ? "%s %s does not answer" : "%s %s answers %d", word, where,
 		    status);
+	if (status == 200)
+		doctor_brief(doctor, "%s %u", word, to.port);
 	if (status != 0 && account->exists) {
 		status = register_contact(&r);
 		bool listed = status == 200 && is_listed(doctor, &r);
@@ -271,6 +273,8 @@ try_address(struct doctor *doctor, const struct account *account, enum transport
 			    : status == 0   ? "%s %s: no answer to REGISTER"
 					    : "%s %s: REGISTER is answered %d",
 			    word, where, status);
+		if (listed)
+			doctor_brief(doctor, "%s", word);
 	}
 	wire_close(&r.wire);
 }

@@ -82,11 +82,26 @@ note_progress(struct import *import, size_t line)
 	fclose(file);
 }
 
+/* The first ones, as many as a line has room for. */
+static void
+show_problem(struct import *import, size_t line, const char *why)
+{
+	char text[sizeof(import->problems)];
+	int len = snprintf(text, sizeof(text), "%sline %zu: %s",
+			   import->problems[0] == '\0' ? "" : " · ", line, why);
+	size_t used = strlen(import->problems);
+	if (!import->problems_full && len > 0 && used + (size_t)len < sizeof(import->problems))
+		memcpy(import->problems + used, text, (size_t)len + 1);
+	else
+		import->problems_full = true;
+}
+
 static void
 reject(struct import *import, size_t line, json_t *row, const char *why)
 {
 	const char *user = json_string_value(json_object_get(row, "username"));
 	import->rejected++;
+	show_problem(import, line, why);
 	if (import->rejects == NULL && !import->rejects_failed) {
 		import->rejects = fopen(import->rejects_path, "we");
 		import->rejects_failed = import->rejects == NULL;
@@ -197,6 +212,8 @@ send_all(struct import *import)
 			json_decref(row);
 			continue;
 		}
+		if (import->domain == NULL)
+			import->domain = strdup(json_string_value(json_object_get(row, "domain")));
 		import->lines[json_array_size(import->batch)] = line;
 		json_array_append_new(import->batch, row);
 		import->batch_bytes += bytes;
@@ -223,6 +240,12 @@ rejects_named(const struct import *import, const char *word)
 	return named ? word : "";
 }
 
+static const char *
+plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static bool
 check_all(struct import *import)
 {
@@ -235,11 +258,36 @@ check_all(struct import *import)
 		ctl_error("%s: %s", import->path, strerror(errno));
 		return false;
 	}
-	ctl_say(import->options, "checking    %zu rows, %zu problems%s%s", good + import->rejected,
-		import->rejected, rejects_named(import, " written to "),
+	size_t rows = good + import->rejected;
+	char count[32], problems[32];
+	output_count(count, sizeof(count), (int64_t)rows);
+	output_count(problems, sizeof(problems), (int64_t)import->rejected);
+	ctl_say(import->options, "checking    %s row%s, %s problem%s%s%s", count, plural(rows),
+		problems, plural(import->rejected), rejects_named(import, " written to "),
 		rejects_named(import, import->rejects_path));
+	if (import->rejected > 0)
+		ctl_say(import->options, "            %s", import->problems);
 	progress_start(&import->progress, good, import->options->quiet);
 	return true;
+}
+
+static void
+tell_result(const struct import *import)
+{
+	size_t users = import->added + import->updated;
+	char count[32], updated[32], rejected[32], number[32], skipped[48] = "";
+	output_count(count, sizeof(count), (int64_t)users);
+	output_count(updated, sizeof(updated), (int64_t)import->updated);
+	output_count(rejected, sizeof(rejected), (int64_t)import->rejected);
+	output_count(number, sizeof(number), (int64_t)import->skipped);
+	if (import->skipped > 0)
+		snprintf(skipped, sizeof(skipped), ", %s skipped", number);
+	ctl_say(import->options, "imported    %s user%s in %.1fs (%s updated, %s rejected%s%s%s)",
+		count, plural(users), progress_seconds(&import->progress), updated, rejected,
+		rejects_named(import, ": "), rejects_named(import, import->rejects_path), skipped);
+	if (users > 0 && import->domain != NULL)
+		ctl_say(import->options, "next        rollcallctl user list --domain %s",
+			import->domain);
 }
 
 static enum ctl_exit
@@ -256,11 +304,7 @@ check_then_send(struct import *import)
 	if (!import_columns(&import->columns, &import->reader, import->path))
 		return CTL_FAILED;
 	enum ctl_exit code = send_all(import);
-	ctl_say(import->options,
-		"imported    %zu users in %.1fs (%zu updated, %zu skipped, %zu rejected%s%s)",
-		import->added + import->updated, progress_seconds(&import->progress),
-		import->updated, import->skipped, import->rejected, rejects_named(import, ": "),
-		rejects_named(import, import->rejects_path));
+	tell_result(import);
 	if (code == CTL_DONE && import->rejected > 0)
 		return CTL_FAILED;
 	return code;
@@ -298,5 +342,6 @@ ctl_user_import(const struct ctl_options *options)
 		fclose(import.rejects);
 	free(import.rejects_path);
 	free(import.resume_path);
+	free(import.domain);
 	return code;
 }

@@ -34,6 +34,9 @@ struct import {
 	struct import_columns columns;
 	size_t sent;
 	size_t added, updated, skipped, rejected;
+	char problems[88]; /* the first ones, for people */
+	bool problems_full;
+	char *domain; /* of the first row */
 	json_t *batch;
 	size_t batch_bytes;
 	size_t lines[IMPORT_BATCH]; /* of the rows of batch */

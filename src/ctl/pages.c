@@ -87,6 +87,7 @@ tell_more(const struct walk *walk)
 {
 	char shown[32], total[32] = "";
 	bool known = walk->total > (json_int_t)walk->shown;
+	fflush(stdout); /* the words come behind the rows also where both go to one file */
 	output_count(shown, sizeof(shown), (int64_t)walk->shown);
 	if (known)
 		output_count(total, sizeof(total), walk->total);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "import.h"
+#include "output.h"
 
 #define BAR_WIDTH 30
 
@@ -27,13 +28,32 @@ progress_seconds(const struct progress *progress)
 }
 
 static void
+counts(const struct progress *progress, size_t done, double rate, char so_far[static 32],
+       char whole[static 32], char pace[static 32])
+{
+	output_count(so_far, 32, (int64_t)done);
+	output_count(whole, 32, (int64_t)progress->whole);
+	output_count(pace, 32, (int64_t)rate);
+}
+
+static void
 draw_bar(const struct progress *progress, size_t done, double share, double rate)
 {
 	fputs("\rimporting   ", stderr);
 	for (int i = 0; i < BAR_WIDTH; i++)
 		fputs(i < (int)(share * BAR_WIDTH) ? "█" : "░", stderr);
-	fprintf(stderr, "  %zu/%zu  %3.0f%%  %.0f/s  %.1fs left ", done, progress->whole,
-		share * 100, rate, rate > 0 ? (double)(progress->whole - done) / rate : 0.0);
+	char so_far[32], whole[32], pace[32];
+	counts(progress, done, rate, so_far, whole, pace);
+	fprintf(stderr, "   %s/%s  %3.0f%%   %s/s   %.1fs left ", so_far, whole, share * 100, pace,
+		rate > 0 ? (double)(progress->whole - done) / rate : 0.0);
+}
+
+static void
+print_step(const struct progress *progress, size_t done, unsigned step, double rate)
+{
+	char so_far[32], whole[32], pace[32];
+	counts(progress, done, rate, so_far, whole, pace);
+	fprintf(stderr, "importing   %s/%s   %u%%   %s/s\n", so_far, whole, step * 10, pace);
 }
 
 void
@@ -48,8 +68,7 @@ progress_show(struct progress *progress, size_t done)
 	if (isatty(STDERR_FILENO))
 		draw_bar(progress, done, share, rate);
 	else if (step > progress->last_step)
-		fprintf(stderr, "importing   %zu/%zu  %u%%  %.0f/s\n", done, progress->whole,
-			step * 10, rate);
+		print_step(progress, done, step, rate);
 	progress->last_step = step;
 }
 

@@ -7,6 +7,7 @@
 #include "output.h"
 
 #define ATTENTION_LINES 3
+#define LINE_WIDTH 100u
 
 static const struct listing reasons = { .fields = (const char *const[]){ "reason", "text", NULL } };
 
@@ -92,33 +93,101 @@ state_colour(const char *state)
 						: CTL_BAD;
 }
 
+/* "63%", "0.8%": two figures are enough. */
 static void
-print_share(const char *label, json_t *share)
+write_share(char *text, size_t cap, double share)
 {
-	if (json_is_number(share))
-		printf("   %s %.1f%%", label, json_number_value(share) * 100);
+	double percent = share * 100;
+	snprintf(text, cap, percent > 0 && percent < 9.95 ? "%.1f%%" : "%.0f%%", percent);
 }
 
 static void
-print_quantile(const char *label, json_t *ms)
+print_share(const char *gap, const char *label, json_t *share)
+{
+	char text[16];
+	if (!json_is_number(share))
+		return;
+	write_share(text, sizeof(text), json_number_value(share));
+	printf("%s%s %s", gap, label, text);
+}
+
+static void
+print_quantile(const char *gap, const char *label, json_t *ms)
 {
 	if (json_is_number(ms))
-		printf("   %s %.1fms", label, json_number_value(ms));
+		printf("%s%s %.1fms", gap, label, json_number_value(ms));
 }
 
-/* The last ten seconds, then all that was since the start. */
+/* " (tls 91%, tcp 3%, udp 6%)" */
+static void
+print_transports(json_t *by_transport)
+{
+	static const char *const words[] = { "tls", "tcp", "udp" };
+	json_int_t all = 0;
+	for (size_t i = 0; i < 3; i++)
+		all += json_integer_value(json_object_get(by_transport, words[i]));
+	for (size_t i = 0; all > 0 && i < 3; i++) {
+		char text[16];
+		json_t *count = json_object_get(by_transport, words[i]);
+		write_share(text, sizeof(text), (double)json_integer_value(count) / (double)all);
+		printf("%s%s %s", i == 0 ? " (" : ", ", words[i], text);
+	}
+	fputs(all > 0 ? ")" : "", stdout);
+}
+
+/* The last ten seconds. */
 static void
 print_registers(json_t *document)
 {
 	json_t *recent = json_object_get(document, "recent");
 	printf("REGISTER   %.0f/s",
 	       json_number_value(json_object_get(recent, "registers_per_second")));
-	print_share("ok", json_object_get(recent, "ok"));
-	print_share("challenge", json_object_get(recent, "challenged"));
-	print_share("failed", json_object_get(recent, "failed"));
-	print_quantile("p50", json_object_get(recent, "p50_ms"));
-	print_quantile("p99", json_object_get(recent, "p99_ms"));
-	printf("\n           registered %lld   refreshed %lld   removed %lld   fetched %lld   "
+	print_share("   ", "ok", json_object_get(recent, "ok"));
+	print_share("  ", "challenge", json_object_get(recent, "challenged"));
+	print_share("  ", "failed", json_object_get(recent, "failed"));
+	print_quantile("   ", "p50", json_object_get(recent, "p50_ms"));
+	print_quantile("  ", "p99", json_object_get(recent, "p99_ms"));
+	putchar('\n');
+}
+
+/* Whom we write to; the certificate that ends first is beside it where there is room. */
+static void
+print_database(json_t *document)
+{
+	json_t *database = json_object_get(document, "database");
+	json_t *took = json_object_get(json_object_get(document, "recent"), "db_p50_ms");
+	json_t *certificate = json_object_get(document, "certificate");
+	char text[512], end[160] = "", span[32], latency[32] = "";
+	json_int_t left = number(certificate, NULL, "expires_in");
+	const char *host = json_string_value(json_object_get(database, "host"));
+	if (json_is_number(took))
+		snprintf(latency, sizeof(latency), "%.1fms, ", json_number_value(took));
+	snprintf(text, sizeof(text), "%s%s, %lld/%lld connections, %squeue %lld",
+		 host == NULL ? "not connected" : host, host == NULL ? "" : " primary",
+		 (long long)number(database, NULL, "connections"),
+		 (long long)number(database, NULL, "connections_wanted"), latency,
+		 (long long)number(database, NULL, "queue"));
+	output_harmless(text);
+	output_duration(span, sizeof(span), left < 0 ? -left : left);
+	if (certificate != NULL && !json_is_null(certificate))
+		snprintf(end, sizeof(end),
+			 left < 0 ? "tls cert expired %s ago (%.64s)"
+				  : "tls cert expires in %s (%.64s)",
+			 span, json_string_value(json_object_get(certificate, "certificate")));
+	output_harmless(end);
+	bool fits = strlen(text) + strlen(end) + 17 <= LINE_WIDTH;
+	printf("database   %s%s%s\n", text,
+	       *end == '\0' ? ""
+	       : fits	    ? "      "
+			    : "\n           ",
+	       end);
+}
+
+/* Since the start. */
+static void
+print_totals(json_t *document)
+{
+	printf("totals     registered %lld   refreshed %lld   removed %lld   fetched %lld   "
 	       "challenged %lld\n",
 	       (long long)outcome(document, "registered"),
 	       (long long)outcome(document, "refreshed"), (long long)outcome(document, "removed"),
@@ -137,25 +206,29 @@ print_status(const struct ctl_options *options, json_t *document)
 	printf("rollcall %s on %s   ", json_string_value(json_object_get(document, "version")),
 	       json_string_value(json_object_get(document, "node")));
 	ctl_coloured(options, state_colour(state), state);
-	printf("   up %s   %lld workers   config loaded %s ago\n", up,
-	       (long long)number(document, NULL, "workers"), age);
+	printf("   up %s   config %s (loaded %s ago)\n", up,
+	       json_is_true(json_object_get(document, "config_refused")) ? "refused" : "ok", age);
 	print_checks(document);
 	print_count("bindings  ", json_object_get(document, "bindings"));
+	print_transports(json_object_get(document, "bindings_by_transport"));
 	print_count("   users with bindings", json_object_get(document, "users_with_bindings"));
 	print_count(" of", json_object_get(document, "users"));
 	putchar('\n');
 	print_registers(document);
+	print_database(document);
+	print_totals(document);
 	printf("SIPS       strict refused %lld, would refuse %lld\n",
 	       (long long)number(document, "counters", "sips_strict_refused"),
 	       (long long)number(document, "counters", "sips_strict_would_refuse"));
-	printf("database   %lld connections   lookups %lld   commits %lld   conflicts %lld   "
-	       "errors %lld\n",
-	       (long long)number(document, "counters", "db_up"),
+	printf("storage    lookups %lld   commits %lld   conflicts %lld   errors %lld\n",
 	       (long long)number(document, "counters", "db_lookups"),
 	       (long long)number(document, "counters", "db_commits"),
 	       (long long)number(document, "counters", "db_conflicts"),
 	       (long long)number(document, "counters", "db_errors"));
-	printf("network    connections %lld   transactions %lld   keep-alives %lld   probes %lld\n",
+	printf("network    workers %lld   connections %lld   transactions %lld   keep-alives %lld  "
+	       " "
+	       "probes %lld\n",
+	       (long long)number(document, NULL, "workers"),
 	       (long long)number(document, "counters", "connections_live"),
 	       (long long)number(document, "counters", "transactions_live"),
 	       (long long)number(document, "counters", "keepalives"),

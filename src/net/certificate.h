@@ -55,5 +55,7 @@ bool certificate_names_host(const struct certificate *certificate, struct str ho
 /* Does a SIP client accept it for the domain (RFC 5922 §7.1, §7.2: no wildcards, and URIs, where
  * there are any, hide the DNS names)? */
 bool certificate_identifies(const struct certificate *certificate, struct str domain);
-/* "reg.example.com, *.example.net" */
-void certificate_write_names(const struct certificate *certificate, struct writer *w);
+/* The n-th name, each once whatever kinds it is of; NULL behind the last. */
+const char *certificate_name_shown(const struct certificate *certificate, size_t n);
+/* "reg.example.com, *.example.net": those that clients go by. */
+void certificate_write_identities(const struct certificate *certificate, struct writer *w);

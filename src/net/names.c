@@ -95,27 +95,55 @@ certificate_names_host(const struct certificate *c, struct str host, bool wildca
 	return false;
 }
 
-bool
-certificate_identifies(const struct certificate *c, struct str domain)
+/* Where there are SIP URIs, the other names say nothing about domains. */
+static bool
+identity(const struct certificate *c, const struct certificate_name *name)
 {
 	bool uris = false;
 	for (size_t i = 0; i < c->name_count; i++)
 		uris = uris || c->names[i].kind == NAME_SIP_URI;
+	return !uris || name->kind == NAME_SIP_URI;
+}
+
+bool
+certificate_identifies(const struct certificate *c, struct str domain)
+{
 	for (size_t i = 0; i < c->name_count; i++)
-		if ((!uris || c->names[i].kind == NAME_SIP_URI) &&
-		    str_ieq(str_of(c->names[i].text), domain))
+		if (identity(c, &c->names[i]) && str_ieq(str_of(c->names[i].text), domain))
 			return true;
 	return false;
 }
 
-void
-certificate_write_names(const struct certificate *c, struct writer *w)
+/* A domain may stand there as URI and as DNS name. */
+static bool
+named_before(const struct certificate *c, size_t at)
 {
+	for (size_t i = 0; i < at; i++)
+		if (str_ieq(str_of(c->names[i].text), str_of(c->names[at].text)))
+			return true;
+	return false;
+}
+
+const char *
+certificate_name_shown(const struct certificate *c, size_t n)
+{
+	for (size_t i = 0; i < c->name_count; i++)
+		if (!named_before(c, i) && n-- == 0)
+			return c->names[i].text;
+	return NULL;
+}
+
+void
+certificate_write_identities(const struct certificate *c, struct writer *w)
+{
+	size_t before = w->len;
 	for (size_t i = 0; i < c->name_count; i++) {
-		if (i > 0)
+		if (!identity(c, &c->names[i]))
+			continue;
+		if (w->len > before)
 			writer_text_z(w, ", ");
 		writer_text_z(w, c->names[i].text);
 	}
-	if (c->name_count == 0)
+	if (w->len == before)
 		writer_text_z(w, "no name");
 }

@@ -269,7 +269,7 @@ warn_of_domains(const struct tls_server *server, const struct tls_settings *sett
 {
 	char names_buf[512], sentence[1024];
 	struct writer names = writer_on(names_buf, sizeof(names_buf));
-	certificate_write_names(&server->certificates[0], &names);
+	certificate_write_identities(&server->certificates[0], &names);
 	for (size_t d = 0; d < settings->domain_count; d++) {
 		bool covered = false;
 		for (size_t i = 0; i < server->count && !covered; i++)
@@ -371,6 +371,5 @@ tls_server_certificates(const struct tls_server *server, struct tls_certificate_
 const char *
 tls_server_certificate_name(const struct tls_server *server, size_t certificate, size_t n)
 {
-	const struct certificate *c = &server->certificates[certificate];
-	return n < c->name_count ? c->names[n].text : NULL;
+	return certificate_name_shown(&server->certificates[certificate], n);
 }

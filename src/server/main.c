@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "logfile.h"
 #include "process.h"
 #include "settings.h"
@@ -120,6 +121,7 @@ check(const struct config *config, bool quiet)
 		fprintf(stderr, "error: %s\n", error);
 		return EXIT_FAILURE;
 	}
+	admin_tokens_judge(config, "admin.listen refuses everybody", print_warning, NULL);
 	if (!quiet)
 		puts("configuration ok");
 	return EXIT_SUCCESS;

@@ -261,6 +261,7 @@ master_reload_logged(struct master *master, bool *good)
 	memo_open(&memo);
 	*good = master_reload(master, false, &memo);
 	stats->config_reloads[*good ? RELOADED_APPLIED : RELOADED_REFUSED]++;
+	master->memory.node->config_refused = !*good;
 	int fd = memo_close(&memo);
 	int copy = fd < 0 ? -1 : dup(fd);
 	char *text = copy < 0 ? NULL : memo_read(copy, &len);
@@ -325,6 +326,7 @@ master_undrain(struct master *master)
 		log_message(LOG_LEVEL_NOTICE, "drain", "called off; ready again");
 		notify_status("serving");
 		master->phase = PHASE_SERVING;
+		master->terminated = false;
 		node->stopping = false;
 		node->drain_began_ms = 0;
 		children_tell_workers(&master->children, CONTROL_UNDRAIN);
@@ -335,7 +337,9 @@ master_undrain(struct master *master)
 static void
 terminate(struct master *master)
 {
-	if (master->phase == PHASE_SERVING) {
+	bool again = master->terminated;
+	master->terminated = true;
+	if (!again) {
 		master_drain(master, false);
 		return;
 	}

@@ -24,6 +24,7 @@ struct master {
 	struct children children;
 	int signals;
 	enum phase phase;
+	bool terminated;	 /* a signal asked for the end, and nobody called it off */
 	bool level_changed;	 /* the log level is not the configured one … */
 	uint64_t level_until_ms; /* … and so long; 0: no end */
 };

@@ -6,9 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "logfile.h"
+#include "place.h"
 #include "process.h"
 #include "settings.h"
 
@@ -20,6 +22,14 @@ static bool
 find_fault(struct memo *memo, const char *sentence)
 {
 	memo_line(memo, "error", "", "", sentence, NULL);
+	return false;
+}
+
+/* With its place in the configuration. */
+static bool
+find_fault_at(struct memo *memo, struct place_of place, const char *sentence)
+{
+	memo_line(memo, "error", place.file, place.line, sentence, NULL);
 	return false;
 }
 
@@ -94,7 +104,7 @@ judge_certificates(const struct config *config, struct certificate_marks *marks,
 	char error[512];
 	struct tls_server *server = settings_tls(config, error, sizeof(error), find_warning, memo);
 	if (server == NULL)
-		return error[0] == '\0' || find_fault(memo, error);
+		return error[0] == '\0' || find_fault_at(memo, place_of_tls(config, error), error);
 	bool taken = take_marks(marks, server);
 	tls_server_release(server);
 	return taken || find_fault(memo, "out of memory");
@@ -108,7 +118,7 @@ judge_password(const struct config *config, struct memo *memo)
 	bool good = settings_store(&store, config, 1, password, sizeof(password), application,
 				   sizeof(application), error, sizeof(error));
 	explicit_bzero(password, sizeof(password));
-	return good || find_fault(memo, error);
+	return good || find_fault_at(memo, place_of_key(config, "database.password_file"), error);
 }
 
 /* Children that cannot read what they need would die and be replaced for ever. */
@@ -144,9 +154,10 @@ close_added(struct sockets *plan, const struct running *running)
 /* Sockets that are in the new plan and not in the old one are opened; all or none. Those in both
  * are taken over. */
 static bool
-open_added(struct sockets *plan, const struct running *running, bool check, struct memo *memo)
+open_added(struct sockets *plan, const struct reload *reload, const struct running *running,
+	   bool check, struct memo *memo)
 {
-	char error[512];
+	char error[512], key[300];
 	bool good = true;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct listening *item = &plan->items[i];
@@ -158,7 +169,8 @@ open_added(struct sockets *plan, const struct running *running, bool check, stru
 		} else if (check ? !listening_possible(item, ours, error, sizeof(error))
 				 : !listening_open(item, running->workers, ours, error,
 						   sizeof(error))) {
-			good = find_fault(memo, error);
+			snprintf(key, sizeof(key), "listener.%s.bind", item->listener);
+			good = find_fault_at(memo, place_of_key(reload->config, key), error);
 		}
 	}
 	if (!good)
@@ -232,9 +244,11 @@ judge_log(struct reload *reload, bool check, struct memo *memo)
 	const char *path = reload->config->log.file;
 	char error[512];
 	if (check)
-		return logfile_check(path, error, sizeof(error)) || find_fault(memo, error);
+		return logfile_check(path, error, sizeof(error)) ||
+		       find_fault_at(memo, place_of_key(reload->config, "log.file"), error);
 	reload->log = logfile_open(path, error, sizeof(error));
-	return reload->log >= 0 || find_fault(memo, error);
+	return reload->log >= 0 ||
+	       find_fault_at(memo, place_of_key(reload->config, "log.file"), error);
 }
 
 void
@@ -243,15 +257,18 @@ reload_prepare(struct reload *reload, struct config *config, const struct runnin
 {
 	*reload = (struct reload){ .config = config, .text = -1, .log = -1 };
 	bool good = files_judge(config, &reload->marks, memo);
-	if (good)
+	if (good) {
 		compare(reload, running, memo);
+		admin_tokens_judge(config, "the tokens read before stay in force", find_warning,
+				   memo);
+	}
 	if (!sockets_plan(&reload->plan, config))
 		good = find_fault(memo, "out of memory");
 	if (good && !check && (reload->text = config_to_memory(config)) < 0)
 		good = find_fault(memo, "out of memory");
 	good = judge_log(reload, check || !good, memo) && good;
 	/* A port that is taken is worth telling even when a file is no good. */
-	reload->good = open_added(&reload->plan, running, check || !good, memo) && good;
+	reload->good = open_added(&reload->plan, reload, running, check || !good, memo) && good;
 	if (!reload->good)
 		reload_forget(reload);
 }

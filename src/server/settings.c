@@ -227,8 +227,8 @@ settings_limits(const struct config *config)
 		.aor_per_second = per_second(&config->limits.per_aor_rate),
 		.connections_per_ip = config->connection.max_per_ip,
 		.ipv6_prefix = (uint8_t)config->limits.ipv6_prefix,
-		.exempt = config->limits.exempt,
-		.exempt_count = config->limits.exempt_count,
+		.exempt = config->limits.unlimited,
+		.exempt_count = config->limits.unlimited_count,
 		.table_entries = LIMIT_TABLE_ENTRIES,
 	};
 }

@@ -71,7 +71,10 @@ log_error(struct lane *lane, const struct batch *batch)
 		 batch->kind == BATCH_QUERY ? batch->query->name
 					    : statement_name(batch->statement));
 	log_word(&line, "sqlstate", sqlstate_of(batch->error));
-	log_text(&line, "message", str_of(error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY)));
+	const char *cause = explain_sqlstate(sqlstate_of(batch->error));
+	log_text(
+		&line, "message",
+		str_of(cause != NULL ? cause : error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY)));
 	log_end(&line);
 }
 
@@ -180,11 +183,9 @@ complete_setup(struct lane *lane, const struct batch *batch)
 static void
 explain_spoilt_lane(struct lane *lane, const struct batch *batch)
 {
-	const char *sqlstate = sqlstate_of(batch->error);
-	if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0)
-		store_trouble_set(lane->store,
-				  "prepared statement lost: a transaction pooler is in between; "
-				  "set database.statements = unnamed");
+	const char *cause = explain_sqlstate(sqlstate_of(batch->error));
+	if (cause != NULL)
+		store_trouble_set(lane->store, "%s", cause);
 	else
 		store_trouble_set(lane->store, "%s: %s", lane->host,
 				  error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));

@@ -20,6 +20,8 @@
 #define PING_MS 1000   /* of silence on an idle lane */
 #define CHECK_MS 10000 /* a busy one is asked so often whether it is still what it was */
 
+#define TOLD_MAX 4u
+
 enum op_kind { OP_LOOKUP, OP_COMMIT };
 
 enum batch_kind { BATCH_SETUP, BATCH_PING, BATCH_LOOKUP, BATCH_COMMIT, BATCH_QUERY };
@@ -85,7 +87,8 @@ struct store {
 	PQconninfoOption *options; /* of the URL; NULL when it is wrong */
 	enum store_state state;
 	bool was_up;
-	bool down_logged;
+	uint32_t told_count; /* sentences logged in this outage: each once, the first few */
+	char told[TOLD_MAX][160];
 	uint64_t down_since_ms;
 	char trouble[512];
 
@@ -158,6 +161,15 @@ void lane_ready(struct lane *lane);
 void lane_flush(struct lane *lane);
 void lane_resolved(struct resolve *resolve);
 uint32_t store_lanes_up(const struct store *store);
+
+/* --- explain.c: sentences, for the log and /readyz */
+/* lane->host, of the host that libpq is busy with. */
+void explain_host(struct lane *lane);
+/* The trouble of a connect that failed, and of one that took too long. */
+void explain_failure(struct lane *lane);
+void explain_lateness(struct lane *lane);
+/* What an error of the server comes from, where its own words do not say; NULL where they do. */
+const char *explain_sqlstate(const char *sqlstate);
 
 /* --- setup.c */
 /* Asks everything that must be known before a new connection may be used; false when sending

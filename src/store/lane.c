@@ -96,61 +96,6 @@ refuse_notice(void *arg, const PGresult *notice)
 	log_end(&line);
 }
 
-/* Whether the server refused the password, or wanted one that nobody has, with what to do. */
-static bool
-explain_password(struct lane *lane, const char *text)
-{
-	const struct store_settings *settings = &lane->store->settings;
-	const char *user = PQuser(lane->conn) == NULL ? "" : PQuser(lane->conn);
-	if (PQconnectionNeedsPassword(lane->conn)) {
-		store_trouble_set(lane->store,
-				  "database wants a password for user \"%s\"; write it to "
-				  "database.password_file",
-				  user);
-		return true;
-	}
-	/* the words of a server that speaks English; another's are shown as they are */
-	if (!PQconnectionUsedPassword(lane->conn) ||
-	    strstr(text, "password authentication failed") == NULL)
-		return false;
-	store_trouble_set(lane->store,
-			  "database rejects user \"%s\" (password authentication failed); password "
-			  "came from %s",
-			  user,
-			  settings->password == NULL ? "outside of rollcall (PGPASSWORD, .pgpass)"
-						     : settings->password_file);
-	return true;
-}
-
-/* The lines of libpq's message in one; those that begin with a tab only guess at reasons. */
-static void
-explain_failure(struct lane *lane)
-{
-	char text[400];
-	struct writer w = writer_on(text, sizeof(text) - 1);
-	struct str line, rest = str_of(PQerrorMessage(lane->conn));
-	bool more = true;
-	while (more) {
-		more = str_cut(rest, '\n', &line, &rest);
-		if (str_empty(line) || line.p[0] == '\t')
-			continue;
-		writer_text_z(&w, w.len > 0 ? "; " : "");
-		writer_str(&w, str_slice(line, 0, w.cap - w.len));
-	}
-	text[w.len] = '\0';
-	if (!explain_password(lane, text))
-		store_trouble_set(lane->store, "%s", text);
-}
-
-static void
-note_host(struct lane *lane)
-{
-	const char *host = PQhost(lane->conn);
-	const char *port = PQport(lane->conn);
-	if (host != NULL && host[0] != '\0')
-		snprintf(lane->host, sizeof(lane->host), "%s:%s", host, port == NULL ? "" : port);
-}
-
 static void
 connected(struct lane *lane)
 {
@@ -171,7 +116,7 @@ connect_step(struct lane *lane)
 	struct loop *loop = lane->store->loop;
 	loop_unwatch(loop, &lane->watch);
 	PostgresPollingStatusType wanted = PQconnectPoll(lane->conn);
-	note_host(lane);
+	explain_host(lane);
 	if (wanted == PGRES_POLLING_OK) {
 		connected(lane);
 		return;
@@ -259,7 +204,7 @@ connect_start(struct lane *lane, const struct resolved *resolved)
 		return;
 	}
 	PQsetNoticeReceiver(lane->conn, refuse_notice, NULL);
-	note_host(lane);
+	explain_host(lane);
 	set_state(lane, LANE_CONNECTING);
 	if (PQstatus(lane->conn) == CONNECTION_BAD ||
 	    !loop_watch(store->loop, &lane->watch, PQsocket(lane->conn), false, true)) {
@@ -366,9 +311,7 @@ static void
 connect_late(struct lane *lane)
 {
 	struct store *store = lane->store;
-	store_trouble_set(store, "%s timed out after %g s",
-			  lane->host[0] != '\0' ? lane->host : "resolver",
-			  store->settings.connect_timeout_ms / 1000.0);
+	explain_lateness(lane);
 	store->rotation++; /* libpq would wait for the same host again */
 	lane_lose(lane, false);
 }
@@ -395,14 +338,14 @@ judge_silence(struct lane *lane)
 	const struct batch *oldest = container_of(lane->flight.next, struct batch, link);
 	if (now_ms - oldest->sent_ms >= store->settings.query_timeout_ms &&
 	    now_ms - lane->heard_ms >= SILENT_MS) {
-		store_trouble_set(store, "%s: no answer for %g s", lane->host,
+		store_trouble_set(store, "%s: no answer for %gs", lane->host,
 				  store->settings.query_timeout_ms / 1000.0);
 		lane_lose(lane, true);
 		return false;
 	}
 	if (!lane->silent && lane_waited_ms(lane) >= SILENT_MS) {
 		lane->silent = true;
-		store_trouble_set(store, "%s: no answer for %d ms", lane->host, SILENT_MS);
+		store_trouble_set(store, "%s: no answer for %dms", lane->host, SILENT_MS);
 	}
 	return true;
 }

@@ -268,3 +268,15 @@ resolve_result(const struct resolve *resolve, uint32_t rotation, struct resolved
 	}
 	return count > 0;
 }
+
+const char *
+resolve_name(const struct resolve *resolve, struct str address)
+{
+	for (uint32_t i = 0; i < resolve->host_count; i++) {
+		const struct resolve_host *host = &resolve->hosts[i];
+		for (uint32_t k = 0; k < host->address_count; k++)
+			if (str_eq(str_of(host->addresses[k]), address))
+				return host->name;
+	}
+	return NULL;
+}

@@ -55,3 +55,5 @@ struct resolved {
 /* False when no host has an address; failure says why, name by name. */
 bool resolve_result(const struct resolve *resolve, uint32_t rotation, struct resolved *resolved,
 		    char *failure, size_t failure_cap);
+/* The name that was asked for and has this address; NULL: none. */
+const char *resolve_name(const struct resolve *resolve, struct str address);

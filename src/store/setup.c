@@ -119,6 +119,24 @@ judge_schema(struct lane *lane, const char *found)
 	return false;
 }
 
+static bool
+judge_error(struct lane *lane, const struct batch *batch)
+{
+	const char *message = "connection lost", *cause = NULL;
+	if (batch->error != NULL) {
+		const char *sqlstate = PQresultErrorField(batch->error, PG_DIAG_SQLSTATE);
+		const char *primary = PQresultErrorField(batch->error, PG_DIAG_MESSAGE_PRIMARY);
+		cause = sqlstate == NULL ? NULL : explain_sqlstate(sqlstate);
+		message = primary == NULL ? message : primary;
+	}
+	if (cause != NULL)
+		store_trouble_set(lane->store, "%s", cause);
+	else
+		store_trouble_set(lane->store, "%s: %s: %s", lane->host,
+				  statement_name(batch->statement), message);
+	return false;
+}
+
 bool
 setup_judge(struct lane *lane, const struct batch *batch)
 {
@@ -127,16 +145,8 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
 	if (schema && sqlstate != NULL && strcmp(sqlstate, "42P01") == 0)
 		return judge_schema(lane, "0"); /* no such table: an empty database */
-	if (batch->error != NULL || batch->rows == NULL) {
-		const char *message =
-			batch->error == NULL
-				? NULL
-				: PQresultErrorField(batch->error, PG_DIAG_MESSAGE_PRIMARY);
-		store_trouble_set(lane->store, "%s: %s: %s", lane->host,
-				  statement_name(batch->statement),
-				  message == NULL ? "connection lost" : message);
-		return false;
-	}
+	if (batch->error != NULL || batch->rows == NULL)
+		return judge_error(lane, batch);
 	bool asked = schema || batch->statement == STATEMENT_CHECK_SERVER;
 	if (asked && PQntuples(batch->rows) != 1)
 		return false;

@@ -111,24 +111,37 @@ judge(const struct store *store)
 	return silent && !proven ? STORE_SILENT : STORE_UP;
 }
 
+/* A later attempt may find a better reason than the first: "connection lost", then "read-only". */
+static bool
+is_news(struct store *store)
+{
+	char text[sizeof(store->told[0])];
+	if (store->trouble[0] == '\0' || store->told_count == TOLD_MAX)
+		return false;
+	str_copy(text, sizeof(text), str_slice(str_of(store->trouble), 0, sizeof(text) - 1));
+	for (uint32_t i = 0; i < store->told_count; i++)
+		if (strcmp(store->told[i], text) == 0)
+			return false;
+	memcpy(store->told[store->told_count++], text, sizeof(text));
+	return true;
+}
+
 static void
 log_state(struct store *store)
 {
 	bool up = store->state == STORE_UP;
-	if (up && (store->down_logged || !store->was_up)) {
-		const struct lane *lane = store->lanes;
-		while (lane->state != LANE_UP)
-			lane++;
-		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", lane->host);
-		store->down_logged = false;
-	} else if (!up && !store->down_logged && store->trouble[0] != '\0') {
+	if (up && (store->told_count > 0 || !store->was_up)) {
+		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", store_host(store));
+		store->told_count = 0;
+	} else if (!up && is_news(store)) {
 		char retry[40] = "";
+		bool soon = store->retry_ms < 1000;
 		if (store->state != STORE_SILENT)
-			snprintf(retry, sizeof(retry), "retrying in %llu ms; ",
-				 (unsigned long long)store->retry_ms);
+			snprintf(retry, sizeof(retry),
+				 soon ? "retrying in %.0fms; " : "retrying in %.1fs; ",
+				 (double)store->retry_ms / (soon ? 1 : 1000));
 		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
 			    store->trouble, retry);
-		store->down_logged = true;
 	}
 }
 
@@ -171,6 +184,15 @@ const char *
 store_trouble(const struct store *store)
 {
 	return store->trouble;
+}
+
+const char *
+store_host(const struct store *store)
+{
+	for (uint32_t i = 0; i < store->settings.connections; i++)
+		if (store->lanes[i].state == LANE_UP)
+			return store->lanes[i].host;
+	return "";
 }
 
 uint32_t
@@ -418,7 +440,7 @@ parse_url(struct store *store)
 		const char *why = error == NULL ? "out of memory" : error;
 		store_trouble_set(store, "database.url: %.*s", (int)strcspn(why, "\"\n"), why);
 		log_message(LOG_LEVEL_ERROR, "db.down", "%s", store->trouble);
-		store->down_logged = true;
+		store->told_count = TOLD_MAX;
 	}
 	PQfreemem(error);
 }
@@ -471,7 +493,7 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	store->down_logged = true;
+	store->told_count = TOLD_MAX;
 	store->keys.has_ticket = false; /* so that the store is not up whatever is done below */
 	for (uint32_t i = 0; i < store->settings.connections; i++)
 		lane_lose(&store->lanes[i], false);

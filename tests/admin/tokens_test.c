@@ -52,6 +52,19 @@ START_TEST(roles_come_from_the_file)
 }
 END_TEST
 
+START_TEST(no_token_is_none)
+{
+	struct tokens tokens = { .count = 0 };
+	char error[512];
+	/* what sha256sum says of nothing */
+	ck_assert(load(&tokens,
+		       "admin e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
+		       error, sizeof(error)));
+	ck_assert_int_eq(tokens_role(&tokens, "Bearer "), ROLE_NONE);
+	ck_assert_int_eq(tokens_role(&tokens, "Bearer    "), ROLE_NONE);
+}
+END_TEST
+
 START_TEST(the_higher_of_two_roles_counts)
 {
 	struct tokens tokens = { .count = 0 };
@@ -109,6 +122,6 @@ START_TEST(no_file_is_no_tokens)
 }
 END_TEST
 
-SUITE(tokens, roles_come_from_the_file, the_higher_of_two_roles_counts,
+SUITE(tokens, roles_come_from_the_file, no_token_is_none, the_higher_of_two_roles_counts,
       a_bad_file_names_its_line_and_changes_nothing, so_many_tokens_and_no_more,
       no_file_is_no_tokens)

@@ -50,7 +50,7 @@ member(json_t *row, const char *key)
 
 START_TEST(a_password_becomes_three_hashes_and_goes_no_further)
 {
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	char ha1[DIGEST_HEX_MAX + 1];
 	begin();
 	json_t *given = parsed("{\"username\":\"a;b\",\"domain\":\"EXAMPLE.com\",\"password\":"
@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(a_login_may_be_any_octets)
 {
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	begin();
 	json_t *given = parsed("{\"username\":\"a%00%C3%A9\",\"domain\":\"example.com\","
 			       "\"password\":\"x\"}");
@@ -94,7 +94,7 @@ END_TEST
 /* One hash that is replaced while the others stay would leave the old password good. */
 START_TEST(one_new_hash_replaces_all)
 {
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	begin();
 	json_t *given = parsed("{\"ha1_md5\":\"9FEE4A3F0CBC9B7B9EC7F5BD8B0A0E53\"}");
 	json_t *row = user_change_row(&x, given, STR("a"), STR("example.com"), &flaw);
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(a_change_without_password_has_no_hashes)
 {
-	struct flaw flaw = { NULL, NULL };
+	struct flaw flaw = { .field = NULL };
 	begin();
 	json_t *given = parsed("{\"enabled\":false,\"may_register\":\"own\"}");
 	json_t *row = user_change_row(&x, given, STR("a"), STR("example.com"), &flaw);
@@ -177,7 +177,7 @@ START_TEST(every_flaw_names_its_field)
 		{ "{" ALICE ",\"password\":\"x\",\"pasword\":\"x\"}", "pasword" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct flaw flaw = { NULL, NULL };
+		struct flaw flaw = { .field = NULL };
 		begin();
 		json_t *given = parsed(cases[i].text);
 		json_t *row = user_row(&x, given, &flaw);

@@ -157,6 +157,8 @@ END_TEST
 
 START_TEST(load_balancers_are_named)
 {
+	struct ip balancer;
+	ck_assert(ip_parse(STR("10.0.3.9"), &balancer));
 	struct loaded loaded = load_text(
 		DOMAIN "listener \"x\" { proxy_protocol = v2 proxy_from = {\"10.0.3.0/24\"} }\n"
 		       "listener \"y\" { bind = {\"127.0.0.1:1\"} transport = {\"tcp\"} "
@@ -165,6 +167,9 @@ START_TEST(load_balancers_are_named)
 	const struct config_listener *x = &loaded.config->listeners[0];
 	ck_assert_int_eq(x->proxy_protocol, CONFIG_PROXY_V2);
 	ck_assert_uint_eq(x->proxy_from_count, 1);
+	ck_assert_uint_eq(loaded.config->limits.unlimited_count, 4); /* two by default */
+	ck_assert(ip_prefix_contains(&loaded.config->limits.unlimited[2], &balancer));
+	ck_assert_uint_eq(loaded.config->limits.exempt_count, 2);
 	ck_assert(!x->tls_offloaded && loaded.config->listeners[1].tls_offloaded);
 	ck_assert_ptr_eq(config_listener_at(loaded.config, TRANSPORT_UDP, &x->binds[0]), x);
 	ck_assert_ptr_null(config_listener_at(loaded.config, TRANSPORT_TLS, &x->binds[0]));

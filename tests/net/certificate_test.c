@@ -255,8 +255,11 @@ START_TEST(domains_without_a_certificate)
 	       "voice.example.net; SIPS clients there will refuse it\n");
 	warned(&pki, "x", "URI:sip:example.com,URI:SIP:voice.example.net", domains, 2, "");
 	warned(&pki, "x", "URI:sip:example.com,DNS:voice.example.net", domains, 2,
-	       "certificate main covers example.com, voice.example.net but not served domain "
-	       "voice.example.net; SIPS clients there will refuse it\n");
+	       "certificate main covers example.com but not served domain voice.example.net; "
+	       "SIPS clients there will refuse it\n");
+	warned(&pki, "x", "URI:sip:example.com,DNS:example.com", domains, 2,
+	       "certificate main covers example.com but not served domain voice.example.net; "
+	       "SIPS clients there will refuse it\n");
 	warned(&pki, "x", "URI:sip:alice@example.com,URI:sips:example.com", domains, 1,
 	       "certificate main covers no name but not served domain example.com; SIPS clients "
 	       "there will refuse it\n");
@@ -295,7 +298,29 @@ START_TEST(certificates_are_listed_with_their_end)
 }
 END_TEST
 
+/* A domain that stands there as URI and as DNS name is one name to an operator */
+START_TEST(names_are_listed_once)
+{
+	struct pki pki;
+	pki_open(&pki);
+	struct identity made =
+		pki_issue(&pki, (struct wish){ .name = "x",
+					       .names = "URI:sip:example.com,DNS:Example.com,"
+							"DNS:reg.example.com" });
+	struct tls_certificate_settings certificate = { "main", PKI_CHAIN(&pki, made.x),
+							pki_key(&pki, made.key) };
+	struct tls_settings settings = usual_tls(&certificate, 1);
+	struct tls_server *server = tls_opened(&settings);
+	ck_assert_str_eq(tls_server_certificate_name(server, 0, 0), "example.com");
+	ck_assert_str_eq(tls_server_certificate_name(server, 0, 1), "reg.example.com");
+	ck_assert_ptr_null(tls_server_certificate_name(server, 0, 2));
+	tls_server_release(server);
+	identity_free(&made);
+	pki_close(&pki);
+}
+END_TEST
+
 SUITE(certificate, good_certificates_start, key_and_chain_must_belong_together, dates_are_checked,
       weak_keys_and_signatures_are_refused, unreadable_files_are_explained,
       what_is_missing_is_named, domains_without_a_certificate,
-      certificates_are_listed_with_their_end)
+      certificates_are_listed_with_their_end, names_are_listed_once)

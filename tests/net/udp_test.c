@@ -195,7 +195,56 @@ START_TEST(a_deaf_socket_still_answers)
 }
 END_TEST
 
+static int refused_sends, refusal;
+int __real_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags);
+int
+__wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
+{
+	if (refused_sends == 0)
+		return __real_sendmmsg(fd, headers, count, flags);
+	refused_sends--;
+	errno = refusal;
+	return -1;
+}
+
+/* Loopback hands over at once, so its buffer is never full. What does not fit is lost, as on the
+ * way, and counted; any other error costs the first datagram alone */
+START_TEST(a_full_buffer_loses_answers)
+{
+	static const struct {
+		int error;
+		unsigned lost, arrived;
+	} cases[] = { { EAGAIN, 3, 0 }, { ENOBUFS, 3, 0 }, { EPERM, 0, 2 } };
+	struct world world;
+	char buf[8];
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	ck_assert_int_eq(send(fd, "ask", 3, 0), 3);
+	UNTIL(&world, world.datagrams == 1);
+	UNTIL(&world, datagram_read(fd, buf, sizeof(buf)) > 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t before = stats->udp_send_full;
+		unsigned arrived = 0;
+		refusal = cases[i].error;
+		refused_sends = 1;
+		for (int n = 0; n < 3; n++)
+			ck_assert(peer_send(world.net, &world.peer, NULL, STR("one")));
+		loop_turn(world.loop, 0);
+		ck_assert_uint_eq(stats->udp_send_full - before, cases[i].lost);
+		ck_assert(peer_send(world.net, &world.peer, NULL, STR("last")));
+		for (size_t len = 0; len != 4;) {
+			UNTIL(&world, (len = datagram_read(fd, buf, sizeof(buf))) > 0);
+			arrived += len == 3;
+		}
+		ck_assert_uint_eq(arrived, cases[i].arrived);
+	}
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       unreachable_peers_do_no_harm, a_target_replaces_the_source,
       a_flood_is_worked_off_turn_by_turn, a_socket_no_longer_served_is_silent,
-      a_deaf_socket_still_answers)
+      a_deaf_socket_still_answers, a_full_buffer_loses_answers)

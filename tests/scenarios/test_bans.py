@@ -13,6 +13,7 @@ from harness.faults import admin
 from harness.http import ask
 from harness.phone import Phone
 from harness.proxy import v2
+from test_proxy import free_port
 
 C1 = "<sip:alice@192.0.2.10:5062>"
 A, B, C = own_address(), own_address(1), own_address(2)
@@ -225,6 +226,24 @@ def test_behind_a_load_balancer_the_client_is_banned(env):
     equal(server.outcomes("connection_limit"), 0, "connection_limit")
 
 
+@covers("SEC-26.3.2.4-1")
+def test_a_balancer_that_names_no_client_is_never_banned(env):
+    """tls_offloaded without PROXY: all that it brings has its own address, and no limit by source holds for it."""
+    plain = free_port()
+    server = start(env, {"limits": {**LIMITS, "per_ip_rate": "1/h", "per_ip_burst": 12},
+                         ("listener", "sip"): {"transport": ["tcp"], "tls_offloaded": "yes", "proxy_from": [A + "/32"]},
+                         ("listener", "plain"): {"bind": ["127.0.0.1:%d" % plain], "transport": ["tcp"]}})
+    guess(server, A, 8)
+    direct = Phone(Stream(("127.0.0.1", plain), server.transcript, bind=(B, 0)), "tcp", password="guess")
+    server.phones.append(direct)
+    for _ in range(5):
+        direct.reg(C1).expect(401)
+    server.wait(lambda: B + "/32" in bans(server), "who came later is banned", PATIENCE)
+    equal(list(bans(server)), [B + "/32"], "bans")
+    register(server, A)
+    true("proxy_from" in api(server, "POST", "/bans", {"cidr": A, "for": 60}).expect(409, "ban_exempt").json["hint"], "hint")
+
+
 # --- by an operator ---
 
 def test_a_manual_ban_closes_connections_and_holds_for_datagrams(env):
@@ -312,6 +331,22 @@ def test_problems_of_bans(env):
     api(server, "DELETE", "/bans/192.0.2.77").expect(404, "ban_unknown")
     api(server, "GET", "/bans?page_token=bm9uc2Vuc2UK").expect(400, "invalid_argument")
     equal(bans(server), {}, "bans")
+
+
+def test_when_no_more_fit_the_operator_is_told(env):
+    server = start(env, {"limits": LIMITS})
+    server.database.query("insert into ban (cidr, origin, node, expires_at) select ('10.0.0.0'::inet + n)::cidr, 'manual', 'x', "
+                            "now() + interval '1 hour' from generate_series(1, 16384) n")
+    server.wait(lambda: server.counter("banned_prefixes") == 16384, "all are in force", PATIENCE)
+    true("16384" in api(server, "POST", "/bans", {"cidr": A, "for": 60}).expect(409, "bans_full").json["detail"], "detail")
+    register(server, A)
+    api(server, "POST", "/bans", {"cidr": "10.0.0.1", "for": 7200}).expect(201)
+    guess(server, A, 5)
+    server.wait_log("16384 bans are in force, and no more fit: all are manual, and nobody is banned any more; remove some")
+    register(server, A)
+    api(server, "DELETE", ban_path("10.0.0.7/32")).expect(204)
+    api(server, "POST", "/bans", {"cidr": A, "for": 60}).expect(201)
+    wait_refused(server, A)
 
 
 # --- two nodes, deaths, the database ---

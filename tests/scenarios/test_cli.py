@@ -264,7 +264,7 @@ def test_bindings_by_command(env):
     table = server.ctl("binding", "list").stdout.splitlines()
     equal(table[0].split(), ["AOR", "CONTACT", "FLOW", "EXPIRES", "SINCE", "AGENT"], "columns")
     equal(len(table), 4, "lines")
-    true(re.match(r"bob@example.com +sips:bob@192.0.2.20 \(127.0.0.1:\d+\) +tls +in (9|10)m +\d+s +=cmd", table[3]), table[3])
+    true(re.match(r"bob@example.com +sips:bob@192.0.2.20 \(127.0.0.1\) +tls +in (9|10)m +\d+s +=cmd", table[3]), table[3])
     rows = list(csv.DictReader(io.StringIO(server.ctl("binding", "list", "--csv", "--transport", "tls").stdout)))
     equal([(r["aor"], r["contact"], r["user_agent"]) for r in rows],
           [("sip:bob@example.com", "sips:bob@192.0.2.20", "'=cmd|' /C calc'!A0")], "CSV")
@@ -343,7 +343,8 @@ def test_import_with_bad_rows(env):
     server = env.server
     path = write_csv(env, "staff.csv", BAD_ROWS)
     done = expect(server.ctl("user", "import", path, "--dry-run", check=False), 1,
-                  "checking    11 rows, 6 problems written to %s.rejects" % path)
+                  "checking    11 rows, 6 problems written to %s.rejects\n" % path,
+                  "            line 3: user part has a space or an @ · line 5: no password\n")
     equal(read_rejects(path), BAD_BEFORE, "rejects of a dry run")
     equal(server.database.query("select 1 from account where username like 'imp%'"), [], "users behind a dry run")
     done = expect(server.ctl("user", "import", path, check=False), 1, "imported    2 users in", "9 rejected: ")
@@ -361,13 +362,14 @@ def test_import_again_by_each_rule(env):
     server = env.server
     path = write_csv(env, "again.csv", "username,domain,password\nimpa,example.com,one\nimpb,example.com,one\n")
     try:
-        expect(server.ctl("user", "import", path), 0, "imported    2 users", "(0 updated, 0 skipped, 0 rejected)")
+        expect(server.ctl("user", "import", path), 0, "imported    2 users", "(0 updated, 0 rejected)",
+               "next        rollcallctl user list --domain example.com")
         true(not os.path.exists(path + ".rejects"), "rejects without a problem")
         expect(server.ctl("user", "import", path, check=False), 1, "imported    0 users", "2 rejected")
-        expect(server.ctl("user", "import", path, "--on-duplicate", "skip"), 0, "(0 updated, 2 skipped, 0 rejected)")
+        expect(server.ctl("user", "import", path, "--on-duplicate", "skip"), 0, "(0 updated, 0 rejected, 2 skipped)")
         true(not os.path.exists(path + ".rejects"), "the rejects of the time before")
         write_csv(env, "again.csv", "username,domain,password\nimpa,example.com,two\nimpc,example.com,two\n")
-        expect(server.ctl("user", "import", path, "--on-duplicate", "update"), 0, "imported    2 users", "(1 updated, 0 skipped")
+        expect(server.ctl("user", "import", path, "--on-duplicate", "update"), 0, "imported    2 users", "(1 updated, 0 rejected)")
         server.phone(user="impa", password="two").reg("<sip:i@192.0.2.1>").expect(200)
         server.phone(user="impb", password="one").reg("<sip:i@192.0.2.1>").expect(200)
         expect(server.ctl("user", "import", path, "--on-duplicate", "replace", check=False), 2)
@@ -395,10 +397,10 @@ def test_import_of_5000_shows_its_progress(env):
     server = env.server
     path = write_csv(env, "many.csv", many_rows(5000))
     try:
-        done = expect(server.ctl("user", "import", path), 0, "imported    5000 users")
+        done = expect(server.ctl("user", "import", path), 0, "imported    5 000 users")
         lines = [line for line in done.stderr.splitlines() if line.startswith("importing ")]
-        equal([re.match(r"importing   (\d+)/5000  (\d+)%", line).groups() for line in lines],
-              [("1000", "20"), ("2000", "40"), ("3000", "60"), ("4000", "80"), ("5000", "100")], "progress")
+        equal([re.match(r"importing   ([\d ]+)/5 000   (\d+)%   ", line).groups() for line in lines],
+              [("1 000", "20"), ("2 000", "40"), ("3 000", "60"), ("4 000", "80"), ("5 000", "100")], "progress")
         equal(done.stdout, "", "stdout")
         equal(server.database.value("select count(*) from account where username like 'imp%'"), "5000", "users")
         forget_imported(server)
@@ -406,7 +408,7 @@ def test_import_of_5000_shows_its_progress(env):
         equal(quiet.stderr, "", "what -q says")
         terminal = on_terminal(server, "user", "import", path, "--on-duplicate", "skip")
         equal(terminal.end(), 0, "exit status on a terminal")
-        true("█" in terminal.seen and "5000/5000  100%" in terminal.seen, "the bar: %r" % terminal.seen[-300:])
+        true("█" in terminal.seen and "5 000/5 000  100%" in terminal.seen, "the bar: %r" % terminal.seen[-300:])
     finally:
         forget_imported(server)
 
@@ -417,7 +419,7 @@ def test_import_of_100000_within_a_minute(env):
     path = write_csv(env, "huge.csv", "username,domain,password\n"
                      + "".join("imp%d,example.com,password-%d\n" % (i, i) for i in range(100000)))
     started = time.monotonic()
-    done = expect(server.ctl("user", "import", path), 0, "imported    100000 users")
+    done = expect(server.ctl("user", "import", path), 0, "imported    100 000 users")
     took = time.monotonic() - started
     equal(len([line for line in done.stderr.splitlines() if line.startswith("importing ")]), 10, "lines of progress")
     print("100,000 users imported in %.1f s" % took, flush=True)
@@ -440,7 +442,8 @@ def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
     true(there in (line - 2, line + 998), "stopped at line %d with %d users" % (line, there))
     server.start()
     done = expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
-    true("%d skipped" % (there - (line - 2)) in done.stderr, done.stderr)
+    known = there - (line - 2)
+    true(("%s skipped" % format(known, ",").replace(",", " ") in done.stderr) == (known > 0), done.stderr)
     equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
     true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
     expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")

@@ -2,10 +2,12 @@
 import json
 import os
 import re
+import shutil
 import socket
 
 from harness import equal, true
 from test_cli import ctl, expect
+from test_messages import certificate
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
 
@@ -54,7 +56,7 @@ def test_marks_without_utf8(env):
 
 def test_schemes_and_tls_only(env):
     server = env.start({**udp_buffer(env), ("domain", "example.com"): {"schemes": "sips"}})
-    expect(doctor(server), 0, "not tried: the first domain is served over TLS only", "self-registration over tls")
+    expect(doctor(server), 0, "not tried: the first domain is served over TLS only", "self-registration: tls")
 
 
 def test_daemon_gone(env):
@@ -97,3 +99,105 @@ def test_certificate_that_ends_soon(env):
     missing = os.path.join(server.directory, "missing.pem")
     server.configure({("certificate", "main"): {"chain": missing}})
     true(any(missing in text for text in texts(server, "certificates", "problem")), "the missing file")
+
+
+# --- the database ---
+
+CLOCK = """
+    create function public.clock_timestamp() returns timestamptz language sql as
+        $$ select pg_catalog.clock_timestamp() + interval '184 s' $$;
+    alter database "%s" set search_path = public, pg_catalog
+"""
+
+
+def read_only(server):
+    line = next(line for line in expect(doctor(server), 7).stdout.splitlines() if "is read-only" in line)
+    true(re.fullmatch(r"✗ database \S+ is read-only +→ add target_session_attrs=read-write to database\.url or list the primary",
+                      line), line)
+
+
+def test_connected_to_a_standby(env):
+    """A real one, which comes out of a failover the wrong way round, and takes over in the end."""
+    cluster = env.own_cluster()
+    server = env.start(udp_buffer(env), cluster=cluster)
+    cluster.stop()
+    with open(os.path.join(cluster.home, "data", "standby.signal"), "w"):
+        pass
+    if os.geteuid() == 0:
+        shutil.chown(os.path.join(cluster.home, "data", "standby.signal"), "postgres")
+    cluster.start()
+    server.wait_log(r'warning db\.down .*message="\S+ is read-only; add target_session_attrs=read-write to database\.url or list '
+                    r'the primary')
+    read_only(server)
+    cluster.psql("postgres", "select pg_promote()")
+    server.wait(lambda: server.log.count(" db.up ") >= 4, "both processes are back", 30)
+    expect(doctor(server), 0, "0 problems, ")
+
+
+def test_primary_that_was_told_to_be_read_only(env):
+    server = env.start(udp_buffer(env))
+    server.database.query('alter database "%s" set default_transaction_read_only = on' % server.database.name)
+    read_only(server)
+
+
+def test_hosts_beside_the_primary(env):
+    """One that answers and one that does not; the daemon goes on with the first."""
+    other = env.own_cluster()
+    server = env.make(udp_buffer(env))
+    server.configure({"database": {"url": server.database.url + ",127.0.0.1," + other.sockets + "&port=5432,1,5432"}})
+    server.start()
+    equal(texts(server, "database", "warning"), ["standby 127.0.0.1 does not answer"], "the host that is away")
+    true("standby %s reachable" % other.sockets in texts(server, "database", "good"), "the host that is there")
+
+
+def test_clock_of_the_database_differs(env):
+    server = env.start(udp_buffer(env))
+    server.database.query(CLOCK % server.database.name)
+    found = texts(server, "clock", "warning")
+    true(len(found) == 1 and re.fullmatch(r"system clock differs from database by 18[345]s; nonces and expiry suffer", found[0]),
+         "clock: %s" % found)
+    expect(doctor(server), 0, "→ check NTP")
+
+
+def test_schema_that_is_old(env):
+    server = env.start(udp_buffer(env))
+    newest = int(server.database.value("select max(version) from schema_version"))
+    server.database.query("delete from schema_version where version > 1")
+    equal(texts(server, "database", "problem"), ["database schema is 1, this version needs %d" % newest], "schema")
+    expect(doctor(server), 7, "→ rollcallctl db migrate")
+
+
+def test_wrong_password_of_the_database(env):
+    server = env.start(udp_buffer(env))
+    with open(os.path.join(server.directory, "password"), "w") as file:
+        file.write("not-the-password\n")
+    done = expect(doctor(server), 7, "✗ database cannot be reached", "password authentication failed")
+    true("not-the-password" not in done.stdout + done.stderr, "the password is shown")
+
+
+# --- what the machine gives, and what cannot be tried ---
+
+def test_too_few_descriptors(env):
+    server = env.make({**udp_buffer(env), "server": {"max_connections": 4000}})
+    whole = server.command
+    server.command = lambda *options: ["prlimit", "--nofile=4096:4096", *whole(*options)]
+    server.start()
+    expect(doctor(server), 0, "! max_connections 4000 but the process may open 4096 files", "→ set LimitNOFILE=4512",
+           "0 problems, 1 warning")
+
+
+def test_listeners_that_cannot_be_tried(env):
+    server = env.make(udp_buffer(env))
+    server.configure({("listener", "sip"): {"transport": ["tcp"], "proxy_protocol": "v2", "proxy_from": ["10.0.3.0/24"]},
+                      "tls": {"client_auth": "require", "client_ca": server.certificates + "/ca.pem"}})
+    server.start()
+    equal(sorted(texts(server, "listeners", "warning")),
+          ["listener sip, tcp: not tried: expects the PROXY protocol", "listener tls, tls: not tried: demands a client certificate"],
+          "listeners")
+
+
+def test_certificate_that_has_ended(env):
+    server = env.start(udp_buffer(env))
+    chain, key = certificate(env, "ended", days="-1")
+    server.configure({("certificate", "main"): {"chain": chain, "key": key}})
+    expect(doctor(server), 7, "✗ certificate main expired 1d ago (CN example.com)", "→ renew, then: rollcallctl reload")

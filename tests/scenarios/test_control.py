@@ -126,7 +126,15 @@ def test_check_collects_all_faults_and_touches_nothing(env):
         taken = holder.getsockname()[1]
         server.configure({("listener", "more"): {"bind": ["127.0.0.1:%d" % taken], "transport": ["tcp"]},
                           "database": {"password_file": "/nowhere/password"}})
-        errors = [e["message"] for e in call(server, "POST", "/config:check").expect(200).json["errors"]]
+        found = call(server, "POST", "/config:check").expect(200).json["errors"]
+        errors = [e["message"] for e in found]
+        with open(server.configuration_path) as file:
+            lines = file.read().splitlines()
+    for error in found:  # each with the line that names what is no good
+        equal(error["file"], server.configuration_path, "file of " + error["message"])
+        line = lines[error["line"] - 1]
+        true(any(word in line and word in error["message"] for word in ("server.pem", "/nowhere/password", str(taken))),
+             "line %d, %r, of %s" % (error["line"], line, error["message"]))
     for text in ("server.pem: holds no certificate", "database.password_file /nowhere/password: ",
                  "cannot open tcp 127.0.0.1:%d: in use by process %d" % (taken, os.getpid())):
         true(any(text in e for e in errors), "%r is not in %r" % (text, errors))
@@ -140,10 +148,10 @@ def test_who_may(env):
     asked = (("GET", "/config"), ("POST", "/config:check"), ("POST", "/reload"), ("POST", "/drain"), ("DELETE", "/drain"),
              ("GET", "/log-level"), ("PUT", "/log-level"))
     for method, path in asked:
-        ask(server.tcp, method, API + path, None, bearer("reader")).expect(403, "forbidden")
-        ask(server.tcp, method, API + path).expect(401, "unauthorized")
+        ask(server.admin_tcp, method, API + path, None, bearer("reader")).expect(403, "forbidden")
+        ask(server.admin_tcp, method, API + path).expect(401, "unauthorized")
     equal(server.health()[0], 200, "/readyz")
-    ask(server.tcp, "POST", API + "/reload", None, bearer("writer")).expect(200)
+    ask(server.admin_tcp, "POST", API + "/reload", None, bearer("writer")).expect(200)
     server.wait_log(r"notice admin\.write status=200 token=admin node=reg-test method=\"POST\" path=\"/api/v1/reload\"")
     server.wait_log(r"notice admin\.write status=403 token=read node=reg-test method=\"POST\" path=\"/api/v1/drain\"")
     true('method="GET"' not in server.log, "reading is no write")

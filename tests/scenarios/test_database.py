@@ -49,7 +49,7 @@ def test_database_away_at_the_start(env):
     retry_after(phone.opt().expect(503))
     equal(server.health()[0], 503, "/readyz")
     equal(server.health("/startupz")[0], 503, "/startupz")
-    server.wait_log(r"db\.down .*retrying in \d+ ms; SIP answers 503 until then")
+    server.wait_log(r"db\.down .*retrying in \d+ms; SIP answers 503 until then")
     cluster.start()
     server.wait_ready()
     phone.opt().expect(200)

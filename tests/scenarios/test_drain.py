@@ -5,6 +5,7 @@ import time
 
 from harness import covers, equal, true
 from harness.faults import slow_commits
+from harness.http import ask
 from test_reload import closed
 
 S1 = "<sips:alice@192.0.2.10:5062>"
@@ -46,6 +47,24 @@ def test_second_term_stops_at_once(env):
     os.kill(server.process.pid, signal.SIGTERM)
     equal(server.process.wait(20), 0, "exit status")
     true(time.monotonic() - began < 1.5, "it took %.1f s" % (time.monotonic() - began))
+
+
+def test_first_term_after_a_drain_by_command_changes_nothing(env):
+    server = env.start(SLOW)
+    phone = server.phone("tcp")
+    ask(server.socket, "POST", "/api/v1/drain").expect(202)
+    began = time.monotonic()
+    os.kill(server.process.pid, signal.SIGTERM)
+    phone.reg(C1).expect(200)
+    true(time.monotonic() - began < 2.0, "the phone was served within drain_delay")
+    ask(server.socket, "DELETE", "/api/v1/drain").expect(200)
+    server.wait(lambda: server.health("/readyz")[0] == 200, "the drain is called off")
+    os.kill(server.process.pid, signal.SIGTERM)
+    server.wait(lambda: server.health("/readyz")[0] == 503, "/readyz says 503")
+    phone.reg(C1).expect(200)
+    equal(server.process.wait(20), 0, "exit status")
+    true(time.monotonic() - began >= 4.0, "the second drain took its time: %.1f s" % (time.monotonic() - began))
+    equal(server.log.count("a second signal"), 0, "signals that stop at once")
 
 
 class Recorder:

@@ -6,6 +6,7 @@ import subprocess
 
 from harness import Failure, Skip, equal, true
 from harness.environment import CERTIFICATE
+from harness.faults import on_commit, without_fault
 from harness.server import SANITIZER
 
 EXAMPLE = ("domain", "example.com")
@@ -192,12 +193,32 @@ def test_health_port_taken(env):
 
 # --- the database ---
 
-def test_database_refuses_connections(env):
-    server = changed(env, {"database": {"url": "postgresql://rollcall@127.0.0.1:1/x"}})
-    server.launch()
-    server.wait_log(r"warning db\.down .*127\.0\.0\.1.*(refused|Connection refused)")
-    server.wait(lambda: server.health("/livez")[0] == 200, "alive all the same")
-    true("127.0.0.1" in server.health("/readyz?verbose")[1], "/readyz does not name the host")
+def test_database_down_at_start(env):
+    """Each host with what became of it."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        server = changed(env, {"database": {"url": "postgresql://rollcall@127.0.0.1:1,127.0.0.1:%d/x" % port,
+                                            "connect_timeout": "1s"}})
+        server.launch()
+        server.wait_log(r'warning db\.down node=reg-test message="127\.0\.0\.1:1 refused, 127\.0\.0\.1:%d timed out after 1s; '
+                        r'retrying in (\d+ms|\d\.\ds); SIP answers 503 until then"' % port)
+        server.wait(lambda: server.health("/livez")[0] == 200, "alive all the same")
+        server.wait(lambda: "127.0.0.1:%d timed out after 1s" % port in server.health("/readyz?verbose")[1], "/readyz names the host")
+
+
+def test_pooler_breaks_statements(env):
+    """What a transaction pooler does to statements, done by a trigger."""
+    server = env.start()
+    on_commit(server.database, "execute 'deallocate all';")
+    phone = server.phone()
+    phone.reg("<sip:alice@192.0.2.1>")
+    without_fault(server.database)
+    phone.reg("<sip:alice@192.0.2.1>").expect(200)
+    server.wait_log(r'warning db\.error .*sqlstate=26000 .*message="prepared statement lost: a transaction pooler is in between; '
+                    r'set database\.statements = unnamed"')
+    phone.reg("<sip:alice@192.0.2.1>").expect(200)
 
 
 def test_connected_to_a_standby(env):

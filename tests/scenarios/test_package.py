@@ -11,6 +11,7 @@ from harness.database import DAEMON_PASSWORD, ROOT
 from harness.server import BUILD, free_ports
 
 FILES = ["usr/sbin/rollcalld", "usr/bin/rollcallctl", "usr/share/rollcall/sql/001_init.sql",
+         "usr/share/bash-completion/completions/rollcallctl",
          "usr/lib/systemd/system/rollcalld.service", "etc/fail2ban/filter.d/rollcall.conf",
          "usr/share/man/man8/rollcalld.8.gz", "usr/share/man/man1/rollcallctl.1.gz", "usr/share/man/man5/rollcall.conf.5.gz",
          "usr/share/doc/rollcall/operations.md", "usr/share/doc/rollcall/examples/rollcall.conf",

@@ -13,6 +13,7 @@ from harness import Failure, Skip, covers, equal, true
 from harness.digest import h
 from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_workers,
                             worker_of, workers)
+from harness.http import ask
 from harness.message import parse_response
 from harness.phone import ALICE_PASSWORD
 
@@ -176,6 +177,14 @@ def test_killed_admin_process_comes_back(env):
     equal(workers(server), worker, "workers")
     equal(len(phone.fetch()), 2, "bindings on the same connection")
     true("alice@example.com" in server.ctl("binding", "list").stdout, "the admin socket does not answer")
+
+
+def test_admin_requests_wait_for_the_first_connection_to_the_database(env):
+    """Who asks while the admin process starts is not told that the database is away."""
+    server = env.start()
+    for _ in range(2):  # the third would be held back
+        kill(server.wait(lambda: admin(server), "an admin process"))
+        ask(server.socket, "GET", "/api/v1/bindings").expect(200)
 
 
 def test_nobody_stays_when_the_master_is_killed(env):

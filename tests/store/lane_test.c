@@ -575,10 +575,46 @@ START_TEST(silent_host_is_passed_over)
 	bench.settings.url = url;
 	bench.settings.connect_timeout_ms = 400;
 	bench_start(&bench);
-	WAIT_UNTIL(&bench, strstr(store_trouble(bench.store), "timed out after 0.4 s") != NULL);
+	WAIT_UNTIL(&bench, strstr(store_trouble(bench.store), "timed out after 0.4s") != NULL);
 	bench_wait_state(&bench, STORE_UP);
 	bench_close(&bench);
 	close(fd);
+}
+END_TEST
+
+/* operators.md section 10: who was tried, and what each of them did, in one line */
+START_TEST(each_host_is_told)
+{
+	struct bench bench;
+	char url[256], expected[256];
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	unsigned port = ntohs(address.sin_port);
+	snprintf(url, sizeof(url), "host=127.0.0.1,::1,127.0.0.1 port=1,1,%u dbname=x user=y",
+		 port);
+	snprintf(expected, sizeof(expected),
+		 "127.0.0.1:1 refused, [::1]:1 refused, 127.0.0.1:%u timed out after 0.4s", port);
+	bench_init(&bench);
+	bench.settings.url = url;
+	bench.settings.connect_timeout_ms = 400;
+	bench_start(&bench);
+	WAIT_UNTIL(&bench, store_trouble(bench.store)[0] != '\0');
+	ck_assert_str_eq(store_trouble(bench.store), expected);
+	bench_close(&bench);
+	close(fd);
+	bench_init(&bench);
+	bench.settings.url = "host=/nonexistent,localhost port=5432,1 dbname=x user=y";
+	bench_start(&bench);
+	WAIT_UNTIL(&bench, store_trouble(bench.store)[0] != '\0');
+	ck_assert_str_eq(
+		store_trouble(bench.store),
+		"/nonexistent/.s.PGSQL.5432: No such file or directory, localhost:1 refused");
+	bench_close(&bench);
 }
 END_TEST
 
@@ -689,9 +725,9 @@ START_TEST(unknown_name_is_told)
 }
 END_TEST
 
-SUITE(lane, database_down_at_start, wrong_url_is_told, closing_completes_everything,
-      closing_completes_what_is_started_meanwhile, killed_backends_lose_nothing,
-      lost_lookups_go_to_another_lane, frozen_database_is_noticed,
+SUITE(lane, database_down_at_start, each_host_is_told, wrong_url_is_told,
+      closing_completes_everything, closing_completes_what_is_started_meanwhile,
+      killed_backends_lose_nothing, lost_lookups_go_to_another_lane, frozen_database_is_noticed,
       slow_statements_end_on_the_server, short_freeze_loses_nothing, one_frozen_backend_is_avoided,
       unsafe_durability_is_refused, unsafe_durability_can_be_allowed, other_schemas_are_refused,
       newer_schema_is_no_matter_for_who_runs, read_only_server_is_refused,

@@ -3,6 +3,7 @@
 What differs from run to run is compared by its form; "…" stands for anything. What the contract describes and is not built
 yet (why, trace, top, events, the journal) has no example here.
 """
+import json
 import os
 import re
 
@@ -132,7 +133,111 @@ exit 7
 """)
 
 
+COMMANDS = """
+status
+ready [--wait 30s]
+binding list [--domain D] [--user PREFIX] [--ip CIDR] [--transport T] [--agent TEXT] [--expires-before 5m] [--limit N]
+binding show USER
+binding remove USER [--id ID|--all]
+binding stats --by agent|transport|domain|node
+user add USER [--password-stdin]
+user list
+user show
+user passwd
+user disable
+user enable
+user delete
+user import FILE.csv [--dry-run] [--resume] [--on-duplicate skip|update|fail]
+user export
+ban list
+ban add CIDR --for 1h
+ban remove CIDR
+config check
+config show [--origin]
+reload
+log level debug --for 10m
+db status
+db migrate [--dry-run]
+init
+doctor
+token create --role read
+drain [--now]
+undrain
+explain REASON
+completion bash
+version
+"""
+
+
+def test_every_command_of_the_contract(env):
+    """It exists with its options, and its help has an example."""
+    for line in COMMANDS.split("\n")[1:-1]:
+        words = re.match(r"[a-z]+( (list|show|remove|stats|add|passwd|disable|enable|delete|import|export|check|level|status|migrate"
+                         r"|create|bash)\b)?", line).group().split()
+        said = env.server.ctl(*words, "-h").stdout
+        true("usage: rollcallctl " + " ".join(words) in said and re.search(r"^example: rollcallctl \S", said, re.M), said)
+        for option in re.findall(r"--[a-z-]+", line):
+            true(option in said, "%s is not in the help of %s" % (option, " ".join(words)))
+
+
+REASONS = """
+registered refreshed removed fetched challenged nonce_stale unknown_user bad_password user_disabled algorithm_mismatch realm_mismatch
+nonce_invalid nonce_replayed uri_mismatch identity_mismatch malformed version_unsupported too_large uri_too_long scheme_unsupported
+domain_not_served aor_unknown method_not_allowed extension_unsupported body_unsupported merged interval_too_brief too_many_contacts
+contact_invalid sips_mismatch sips_required sips_not_allowed tls_required out_of_order rate_limited banned scanner policy_silence
+overloaded draining database_unavailable database_timeout internal tls_handshake_failed tls_no_shared_cipher
+tls_bad_client_certificate proxy_header_missing first_message_timeout connection_limit
+"""
+
+
+def test_every_reason_is_explained(env):
+    words = REASONS.split()
+    listed = [item["reason"] for item in map(json.loads, env.server.ctl("explain", "--ndjson").stdout.splitlines())]
+    equal(sorted(listed), sorted(words), "the reasons that exist")
+    for word in words:
+        first, text = env.server.ctl("explain", word).stdout.rstrip("\n").split("\n", 1)
+        true(first == word and len(text) > 20, "%s is explained as %r" % (word, text))
+
+
 # --- section 5: the API ---
+
+ROUTES = """
+read GET /bindings domain user ip transport agent expires_before page_size page_token
+read GET /aors/{aor}
+admin DELETE /aors/{aor}/bindings
+admin DELETE /aors/{aor}/bindings/{id}
+read GET /users page_size page_token
+admin POST /users
+read GET /users/{aor}
+admin PATCH /users/{aor}
+admin DELETE /users/{aor}
+admin POST /users:batch
+read GET /bans page_size page_token
+admin POST /bans
+admin DELETE /bans/{cidr}
+read GET /stats
+read GET /nodes
+read GET /certificates
+admin GET /config
+admin POST /config:check
+admin POST /reload
+admin POST /drain
+admin PUT /log-level
+"""
+
+
+def test_every_route_of_the_contract(env):
+    """With its role and arguments; that the document is true has a module of its own (test_openapi.py)."""
+    document = ask(env.server.socket, "GET", API + "/openapi.json").expect(200).json
+    paths = {re.sub(r"\{\w+\}", "{}", path): item for path, item in document["paths"].items()}
+    for role, method, path, *arguments in (line.split() for line in ROUTES.split("\n")[1:-1]):
+        operation = paths.get(re.sub(r"\{\w+\}", "{}", path), {}).get(method.lower())
+        true(operation is not None, "no %s %s" % (method, path))
+        equal(operation["x-role"], role, "role of %s %s" % (method, path))
+        names = {parameter.get("name") or document["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]["name"]
+                 for parameter in operation.get("parameters", ())}
+        true(names >= set(arguments), "arguments of %s %s: %s" % (method, path, sorted(names)))
+
 
 def test_binding_of_the_api(env):
     server = env.start(NODE)

@@ -536,10 +536,12 @@ def test_deadlines(env):
         equal(answers, {"an expected body": [b"100"], "the next head": [b"200"]}.get(name, []), what)
 
     def paced(surface):
-        size = 4 * 80000
-        octets = "GET {good} HTTP/1.1\r\nHost: a\r\n{auth}Connection: close\r\nContent-Length: %d\r\n\r\n" % size
-        lived, received = drip(surface.target, surface.fill(octets), [b"x" * 80000] * 4 + [b""] * 50, 0.5)
-        true(lived and lived > 1.5 and received.startswith(b"HTTP/1.1 200 "), "at a good pace: %s %r" % (lived, received[:200]))
+        octets = "GET {good} HTTP/1.1\r\nHost: a\r\n{auth}Connection: close\r\nContent-Length: %d\r\n\r\n" % (5 * 80000)
+        for _ in range(5):  # a machine that stood still has to hurry no less
+            lived, received = drip(surface.target, surface.fill(octets), [b"x" * 80000] * 5 + [b""] * 50, 0.3)
+            if lived and lived > 1.4 and received.startswith(b"HTTP/1.1 200 "):
+                return
+        true(False, "a body at a good pace on %s: %s %r" % (surface.name, lived, received[:200]))
 
     def endless(surface):
         lived, received = drip(surface.target, surface.fill(start + "Transfer-Encoding: chunked\r\n\r\n"),

@@ -142,6 +142,33 @@ def test_check_collects_all_faults_and_touches_nothing(env):
     true("reload" not in server.log, "a check leaves no trace in the log")
 
 
+def test_faults_name_their_line(env):
+    """Of files, whose sentences know nothing of the configuration."""
+    server = own_certificates(env, env.make()).start()
+    stranger = env.certificates("stranger")
+    with open(server.certificates + "/server.pem") as file:
+        alone = file.read().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    with open(server.certificates + "/alone.pem", "w") as file:
+        file.write(alone)
+    key = server.certificates + "/server.key"
+    cases = (("certificate", {"key": stranger + "/server.key"}, "private key does not belong to chain", "key = "),
+             ("certificate", {"key": "/nowhere/key"}, "/nowhere/key: no such file", "key = "),
+             ("certificate", {"key": key, "chain": server.certificates + "/alone.pem"}, "is not in the file; use the full chain",
+              "chain = "),
+             ("log", {"file": "/nowhere/log"}, "/nowhere/log", "file = "))
+    for section, changes, words, names in cases:
+        kept = {name: dict(value) for name, value in server.configuration.items()}
+        server.configure({("certificate", "main") if section == "certificate" else section: changes})
+        errors = call(server, "POST", "/config:check").expect(200).json["errors"]
+        equal(len(errors), 1, "errors: %s" % errors)
+        true(words in errors[0]["message"], "%r is not in %r" % (words, errors[0]["message"]))
+        with open(server.configuration_path) as file:
+            line = file.read().splitlines()[errors[0]["line"] - 1]
+        true(line.startswith("\t" + names), "line %d, %r, of %s" % (errors[0]["line"], line, errors[0]["message"]))
+        server.configuration = kept
+    server.configure({})
+
+
 def test_who_may(env):
     from test_admin import bearer, with_tcp
     server = with_tcp(env).start()

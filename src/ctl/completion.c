@@ -71,7 +71,7 @@ print_value_case(const char *name, bool is_text, void *arg)
 		return;
 	printf("\t'%s %s --%s') ", command->noun, command->verb == NULL ? "" : command->verb, name);
 	if (str_eq(value, STR("FILE")))
-		fputs("mapfile -t COMPREPLY < <(compgen -f -- \"$current\");", stdout);
+		fputs("_rollcallctl_files;", stdout);
 	else if (memchr(value.p, '|', value.len) != NULL) {
 		fputs("COMPREPLY=($(compgen -W '", stdout);
 		print_choices(value);
@@ -137,6 +137,11 @@ ctl_completion_bash(const struct ctl_options *options)
 {
 	(void)options;
 	fputs("# bash completion for rollcallctl, made by: rollcallctl completion bash\n"
+	      "_rollcallctl_files() { # words are no file names: a directory \"user\" adds no / to "
+	      "them\n"
+	      "\tcompopt -o filenames 2>/dev/null\n"
+	      "\tmapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$current\")\n"
+	      "}\n"
 	      "_rollcallctl() {\n"
 	      "\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
 	      "\tlocal noun='' verb='' words='' files='' word i\n"
@@ -165,9 +170,7 @@ ctl_completion_bash(const struct ctl_options *options)
 	      stdout);
 	for (const struct ctl_command *c = ctl_commands; c->noun != NULL; c++)
 		options_each(c, print_value_case, (void *)(uintptr_t)c);
-	fputs("\t*' -c'|*' --config'|*' --token-file') mapfile -t COMPREPLY < <(compgen -f -- "
-	      "\"$current\"); "
-	      "return 0 ;;\n"
+	fputs("\t*' -c'|*' --config'|*' --token-file') _rollcallctl_files; return 0 ;;\n"
 	      "\t*' --url') return 0 ;;\n"
 	      "\tesac\n"
 	      "\tcase \"$noun $verb\" in\n",
@@ -177,10 +180,9 @@ ctl_completion_bash(const struct ctl_options *options)
 	print_arguments();
 	fputs("\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-	      "\tif [ -n \"$files\" ]; then mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < "
-	      "<(compgen -f -- \"$current\"); fi\n"
+	      "\tif [ -n \"$files\" ]; then _rollcallctl_files; fi\n"
 	      "}\n"
-	      "complete -o filenames -F _rollcallctl rollcallctl\n",
+	      "complete -F _rollcallctl rollcallctl\n",
 	      stdout);
 	return CTL_DONE;
 }

@@ -2,9 +2,10 @@
  * mean". */
 #include "ctl.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <string.h>
+
+#include "output.h"
 
 const struct ctl_command ctl_commands[] = {
 	{ "status", NULL, "", "one-screen summary", "rollcallctl status", 0, 0, ctl_status },
@@ -196,11 +197,7 @@ run_command(const struct ctl_command *command, struct ctl_options *options, char
 		return CTL_USAGE;
 	}
 	enum ctl_exit code = command->run(options);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		ctl_error("cannot write the output: %s", strerror(errno));
-		return code == CTL_DONE ? CTL_FAILED : code;
-	}
-	return code;
+	return output_arrived() || code != CTL_DONE ? code : CTL_FAILED;
 }
 
 static enum ctl_exit

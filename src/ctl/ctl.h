@@ -126,8 +126,9 @@ void ctl_coloured(const struct ctl_options *options, enum ctl_colour colour, con
 
 /* Files of ours belong to group rollcall, where there is one. */
 void ctl_give_to_group(int fd);
-/* token.c: makes a random token and appends its hash to path; *token is malloc'd. */
-enum ctl_exit token_add(const char *path, const char *role, char **token);
+/* token.c: makes a random token, appends its hash to path and prints it. Where that fails path is
+ * as it was. */
+enum ctl_exit token_make(const struct ctl_options *options, const char *path, const char *role);
 
 /* user.c, export.c, import.c, binding.c, ban.c, cluster.c, control.c, ready.c, status.c,
  * database.c */

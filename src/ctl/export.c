@@ -19,29 +19,35 @@ static bool
 print_into(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0) {
+	bool into = fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0;
+	if (!into)
 		ctl_error("%s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	close(fd);
-	return true;
+	if (fd >= 0 && !into)
+		unlink(path);
+	if (fd >= 0)
+		close(fd);
+	return into;
 }
 
 enum ctl_exit
 ctl_user_export(const struct ctl_options *options)
 {
+	const char *file = options->argument_count > 0 ? options->arguments[0] : NULL;
 	struct ctl_options all = *options;
 	struct client_path path;
 	const struct listing listing = { .fields = options->with_hashes ? hashed : plain };
 	if (options->format == CTL_TABLE)
 		all.format = CTL_CSV;
-	if (options->argument_count > 0 && !print_into(options->arguments[0]))
+	if (file != NULL && !print_into(file))
 		return CTL_FAILED;
 	client_path_start(&path, "users");
 	client_path_argument(&path, "domain", options->domain);
 	client_path_argument(&path, "user", options->user);
 	client_path_argument(&path, "include", options->with_hashes ? "hashes" : NULL);
-	return pages_print(&all, &path, &listing, "no accounts");
+	enum ctl_exit code = pages_print(&all, &path, &listing, "no accounts");
+	if (!output_arrived() && code == CTL_DONE)
+		code = CTL_FAILED;
+	if (file != NULL && code != CTL_DONE) /* half of the accounts look like all of them */
+		unlink(file);
+	return code;
 }

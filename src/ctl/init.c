@@ -21,6 +21,25 @@ struct answers {
 	char domain[ANSWER_MAX], database[ANSWER_MAX], chain[ANSWER_MAX], key[ANSWER_MAX];
 };
 
+/* What is typed, to the end of its line. False, with an error, at the end of input. */
+static bool
+read_answer(const char *option, char answer[static ANSWER_MAX])
+{
+	size_t len = 0;
+	int c;
+	while ((c = getchar()) != EOF && c != '\n')
+		if (len + 1 < ANSWER_MAX)
+			answer[len++] = (char)c;
+	answer[len] = '\0';
+	answer[strcspn(answer, "\r")] = '\0';
+	if (c == EOF && len == 0) {
+		fputc('\n', stderr);
+		ctl_error("the input ends without an answer; say --%s", option);
+		return false;
+	}
+	return true;
+}
+
 /* What was given, else what is typed, else the suggestion. False, with an error, without any. */
 static bool
 ask(const char *option, const char *given, const char *question, const char *suggestion,
@@ -34,13 +53,16 @@ ask(const char *option, const char *given, const char *question, const char *sug
 		snprintf(answer, ANSWER_MAX, "%s", given);
 	} else {
 		fprintf(stderr, "%s [%s]: ", question, suggestion);
-		if (fgets(answer, (int)ANSWER_MAX, stdin) == NULL)
+		if (!read_answer(option, answer))
 			return false;
-		answer[strcspn(answer, "\r\n")] = '\0';
 		if (answer[0] == '\0')
 			snprintf(answer, ANSWER_MAX, "%s", suggestion);
 	}
-	if (strpbrk(answer, "\"\\$\n") != NULL || strlen(answer) + 1 == ANSWER_MAX) {
+	if (strlen(answer) + 1 == ANSWER_MAX) {
+		ctl_error("--%s is longer than %u octets", option, ANSWER_MAX - 2);
+		return false;
+	}
+	if (strpbrk(answer, "\"\\$\n") != NULL) {
 		ctl_error("--%s may not have \" \\ $ or a line end in it", option);
 		return false;
 	}
@@ -131,8 +153,10 @@ write_new(const char *path, const char *text)
 	fchmod(fd, FILE_MODE);
 	ctl_give_to_group(fd);
 	bool written = dprintf(fd, "%s", text) > 0 && fsync(fd) == 0;
-	if (!written)
+	if (!written) {
 		ctl_error("%s: %s", path, strerror(errno));
+		unlink(path);
+	}
 	close(fd);
 	return written ? CTL_DONE : CTL_FAILED;
 }
@@ -141,20 +165,16 @@ static enum ctl_exit
 write_both(const struct ctl_options *options, const char *path, const char *text,
 	   const char *tokens)
 {
-	char *token;
 	enum ctl_exit code = write_new(path, text);
 	if (code != CTL_DONE)
 		return code;
 	ctl_say(options, "wrote %s", path);
-	code = token_add(tokens, "admin", &token);
+	code = token_make(options, tokens, "admin");
 	if (code != CTL_DONE) { /* all or nothing, so that it can be tried again */
 		unlink(path);
 		ctl_say(options, "removed %s again", path);
 		return code;
 	}
-	puts(token);
-	explicit_bzero(token, strlen(token));
-	free(token);
 	ctl_say(options,
 		"This token of role admin is shown once; %s keeps its hash.\n"
 		"next: rollcallctl db migrate, systemctl enable --now rollcalld, rollcallctl "

@@ -2,6 +2,8 @@
  * characters. */
 #include "output.h"
 
+#include <errno.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +13,8 @@
 #include "base/writer.h"
 
 #define LINE_WIDTH 100u
+/* As many as a double surely has: 0.3 is to stay 0.3. */
+#define DIGITS JSON_REAL_PRECISION(15)
 
 size_t
 output_width(const char *text)
@@ -125,13 +129,12 @@ print_csv(json_t *items, const struct listing *listing, bool first)
 	}
 }
 
-/* Octets beyond ASCII may be commands to a terminal. Four digits: q has no more, and 0.3 is to stay
- * 0.3. */
+/* Octets beyond ASCII may be commands to a terminal. */
 static void
 print_json(json_t *document, size_t flags)
 {
 	json_dumpf(document, stdout,
-		   flags | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(4) |
+		   flags | JSON_PRESERVE_ORDER | DIGITS |
 			   (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0));
 	putchar('\n');
 }
@@ -140,6 +143,34 @@ void
 output_json(json_t *document)
 {
 	print_json(document, JSON_INDENT(2));
+}
+
+void
+output_document(enum ctl_format format, json_t *document)
+{
+	print_json(document, format == CTL_NDJSON ? JSON_COMPACT : JSON_INDENT(2));
+}
+
+void
+output_item(enum ctl_format format, json_t *item, const struct listing *listing)
+{
+	json_t *items = json_pack("[O]", item);
+	if (format == CTL_JSON)
+		output_json(item);
+	else
+		output_rows(format, items, listing, true);
+	json_decref(items);
+}
+
+bool
+output_arrived(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	ctl_error("cannot write the output: %s", strerror(errno));
+	__fpurge(stdout);
+	clearerr(stdout);
+	return false;
 }
 
 void
@@ -210,7 +241,7 @@ output_text(json_t *item, const char *key)
 	else if (value == NULL || json_is_null(value))
 		text = strdup("-");
 	else
-		text = json_dumps(value, JSON_ENCODE_ANY);
+		text = json_dumps(value, JSON_ENCODE_ANY | DIGITS);
 	if (text != NULL)
 		output_harmless(text);
 	return text;

@@ -23,6 +23,12 @@ struct listing {
 void output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first);
 /* One document, indented; used by --json. */
 void output_json(json_t *document);
+/* One document for either: indented as JSON, on one line as NDJSON. */
+void output_document(enum ctl_format format, json_t *document);
+/* One object as a table or CSV of one row, or as a document. */
+void output_item(enum ctl_format format, json_t *item, const struct listing *listing);
+/* Whether all of the output has arrived. False, with an error: what did not, never will. */
+bool output_arrived(void);
 
 /* Text of a member for cells: strings as they are, lists comma-joined, null as "-"; whatever a
  * terminal would take for a command becomes "?". malloc'd. */

@@ -14,6 +14,7 @@ struct walk {
 	json_t *token; /* of the next page; NULL at the end */
 	uint64_t left;
 	uint64_t shown;
+	bool begun;	  /* a page was printed, with the first line of CSV */
 	json_int_t total; /* of all pages, about; 0: not told */
 };
 
@@ -54,12 +55,13 @@ next_page(struct walk *walk, enum ctl_exit *code)
 	json_t *items = json_object_get(page, "items");
 	size_t count = json_array_size(items);
 	if (streams(walk))
-		output_rows(walk->options->format, items, walk->listing, walk->shown == 0);
+		output_rows(walk->options->format, items, walk->listing, !walk->begun);
 	else
 		json_array_extend(walk->items, items);
 	walk->total = json_integer_value(json_object_get(page, "total_estimate"));
 	json_decref(walk->token);
 	walk->token = json_incref(json_object_get(page, "next_page_token"));
+	walk->begun = true;
 	walk->shown += count;
 	walk->left -= count < walk->left ? count : walk->left;
 	json_decref(page);

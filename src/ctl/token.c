@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <openssl/sha.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,30 +39,87 @@ ends_open(int fd)
 	return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
 }
 
+/* The file while a token is added to it; locked, so that what is taken back is nobody else's. */
+struct tokens {
+	const char *path;
+	int fd;
+	off_t size; /* before */
+	bool fresh; /* it was made for this token */
+};
+
 static enum ctl_exit
-append(const char *path, const char *line)
+tokens_open(struct tokens *tokens, const char *path)
 {
-	bool fresh = access(path, F_OK) != 0;
-	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, FILE_MODE);
-	if (fd >= 0 && fresh) {
-		fchmod(fd, FILE_MODE);
-		ctl_give_to_group(fd);
+	const int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC;
+	tokens->path = path;
+	tokens->fd = open(path, flags | O_EXCL, FILE_MODE);
+	tokens->fresh = tokens->fd >= 0;
+	if (tokens->fresh) {
+		fchmod(tokens->fd, FILE_MODE);
+		ctl_give_to_group(tokens->fd);
+	} else if (errno == EEXIST) {
+		tokens->fd = open(path, flags, FILE_MODE);
 	}
-	bool written = fd >= 0 && dprintf(fd, "%s%s\n", ends_open(fd) ? "\n" : "", line) > 0 &&
-		       fsync(fd) == 0;
-	enum ctl_exit code = written ? CTL_DONE : errno == EACCES ? CTL_NOT_ALLOWED : CTL_FAILED;
-	if (!written)
+	if (tokens->fd < 0 || flock(tokens->fd, LOCK_EX) != 0) {
+		enum ctl_exit code = errno == EACCES ? CTL_NOT_ALLOWED : CTL_FAILED;
 		ctl_error("%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return code;
+		if (tokens->fd >= 0)
+			close(tokens->fd);
+		return code;
+	}
+	tokens->size = lseek(tokens->fd, 0, SEEK_END);
+	return CTL_DONE;
+}
+
+static bool
+tokens_append(const struct tokens *tokens, const char *line)
+{
+	bool written = dprintf(tokens->fd, "%s%s\n", ends_open(tokens->fd) ? "\n" : "", line) > 0 &&
+		       fsync(tokens->fd) == 0;
+	if (!written)
+		ctl_error("%s: %s", tokens->path, strerror(errno));
+	return written;
+}
+
+static void
+tokens_restore(const struct tokens *tokens)
+{
+	if ((tokens->fresh ? unlink(tokens->path) : ftruncate(tokens->fd, tokens->size)) != 0)
+		ctl_error("%s keeps a line that is no good: %s", tokens->path, strerror(errno));
+}
+
+/* False, with an error, when nobody can have read it. */
+static bool
+show(const struct ctl_options *options, const char *path, const char *role, const char *token)
+{
+	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is a failure like a full disk */
+	if (options->format == CTL_TABLE) {
+		puts(token);
+	} else {
+		json_t *document = json_pack("{s:s,s:s,s:s}", "token", token, "role", role,
+					     "tokens_file", path);
+		if (document == NULL) {
+			ctl_error("%s is not UTF-8, so there is no JSON", path);
+			return false;
+		}
+		output_document(options->format, document);
+		json_decref(document);
+	}
+	if (output_arrived())
+		return true;
+	ctl_error("the token was not shown and is lost; %s does not have it", path);
+	return false;
 }
 
 enum ctl_exit
-token_add(const char *path, const char *role, char **token)
+token_make(const struct ctl_options *options, const char *path, const char *role)
 {
 	unsigned char secret[TOKEN_BYTES], hash[SHA256_DIGEST_LENGTH];
 	char hex[2 * TOKEN_BYTES + 1], line[128];
+	struct tokens tokens;
+	enum ctl_exit code = tokens_open(&tokens, path);
+	if (code != CTL_DONE)
+		return code;
 	random_bytes(secret, sizeof(secret));
 	struct writer w = writer_on(hex, sizeof(hex) - 1);
 	writer_hex(&w, secret, sizeof(secret));
@@ -70,36 +129,20 @@ token_add(const char *path, const char *role, char **token)
 	writer_printf(&w, "%s ", role);
 	writer_hex(&w, hash, sizeof(hash));
 	line[w.len] = '\0';
-	enum ctl_exit code = append(path, line);
-	*token = code == CTL_DONE ? strdup(hex) : NULL;
+	if (!tokens_append(&tokens, line) || !show(options, path, role, hex)) {
+		tokens_restore(&tokens);
+		code = CTL_FAILED;
+	}
+	close(tokens.fd);
 	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(hex, sizeof(hex));
-	return code == CTL_DONE && *token == NULL ? CTL_FAILED : code;
-}
-
-static void
-show(const struct ctl_options *options, const char *path, const char *token)
-{
-	if (options->format == CTL_TABLE) {
-		puts(token);
-	} else {
-		json_t *document = json_pack("{s:s,s:s,s:s}", "token", token, "role", options->role,
-					     "tokens_file", path);
-		output_json(document);
-		json_decref(document);
-	}
-	ctl_say(options,
-		"This is shown once; %s keeps its hash.\n"
-		"next: rollcallctl reload, then rollcallctl status --url http://HOST:PORT "
-		"--token-file FILE",
-		path);
+	return code;
 }
 
 enum ctl_exit
 ctl_token_create(const struct ctl_options *options)
 {
 	const char *file = options->config == NULL ? CTL_CONFIG_DEFAULT : options->config;
-	char *token;
 	if (options->role == NULL ||
 	    (strcmp(options->role, "read") != 0 && strcmp(options->role, "admin") != 0)) {
 		ctl_error("say what it may do: --role read or --role admin");
@@ -114,12 +157,13 @@ ctl_token_create(const struct ctl_options *options)
 			  "\"/etc/rollcall/tokens\" }",
 			  file);
 	} else {
-		code = token_add(config->admin.tokens_file, options->role, &token);
-		if (code == CTL_DONE) {
-			show(options, config->admin.tokens_file, token);
-			explicit_bzero(token, strlen(token));
-			free(token);
-		}
+		code = token_make(options, config->admin.tokens_file, options->role);
+		if (code == CTL_DONE)
+			ctl_say(options,
+				"This is shown once; %s keeps its hash.\n"
+				"next: rollcallctl reload, then rollcallctl status --url "
+				"http://HOST:PORT --token-file FILE",
+				config->admin.tokens_file);
 	}
 	config_free(config);
 	return code;

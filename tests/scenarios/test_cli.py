@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import subprocess
 import threading
@@ -20,18 +21,24 @@ CTL = os.path.join(BUILD, "rollcallctl")
 SCHEMA = len(os.listdir(os.path.join(os.path.dirname(__file__), "..", "..", "sql", "schema")))
 
 
-def ctl(*arguments, input="", timeout=60, text=True, **variables):
-    """Without a server: nothing of the environment of the tests points anywhere."""
+def full_disk(octets):
+    """Files grow to so many octets and no further; for preexec_fn, without restore_signals."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, octets))
+
+
+def ctl(*arguments, input="", timeout=60, text=True, room=None, stdout=subprocess.PIPE, **variables):
+    """Without a server: nothing of the environment of the tests points anywhere. room: octets that fit into a file."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROLLCALL_URL", "PG"))}
-    done = subprocess.run([CTL, *arguments], input=input, capture_output=True, text=text, timeout=timeout,
-                          env={**environment, **variables})
+    done = subprocess.run([CTL, *arguments], input=input, stdout=stdout, stderr=subprocess.PIPE, text=text, timeout=timeout,
+                          env={**environment, **variables}, restore_signals=room is None,
+                          preexec_fn=None if room is None else lambda: full_disk(room))
     if text and SANITIZER.search(done.stderr):
         raise Failure("sanitizer report of rollcallctl %s: %s" % (arguments, done.stderr[:3000]))
     return done
 
 
 def expect(done, status, *words):
-    said = done.stdout + done.stderr
+    said = (done.stdout or "") + done.stderr
     equal(done.returncode, status, "exit status of %s (%s)" % (" ".join(done.args[1:]), said.strip()))
     for word in words:
         true(word in said, "%r is not in %r" % (word, said))

@@ -2,7 +2,9 @@
 import hashlib
 import json
 import os
+import pty
 import re
+import select
 import stat
 import subprocess
 
@@ -67,6 +69,40 @@ def test_init_is_all_or_nothing(env):
     expect(ctl("init", "-c", path, *FLAGS), 0, "wrote %s" % path)
 
 
+def test_init_leaves_nothing_on_a_full_disk(env):
+    where = directory(env, "full")
+    path, tokens = os.path.join(where, "rollcall.conf"), os.path.join(where, "tokens")
+    expect(ctl("init", "-c", path, *FLAGS, room=0), 1, path + ": File too large")
+    equal(os.listdir(where), [], "files")
+    with open(tokens, "w") as file:
+        file.write("read %s\n" % ("0" * 64) * 30)
+    before = read(tokens)
+    expect(ctl("init", "-c", path, *FLAGS, room=len(before) + 20), 1, tokens + ": File too large", "removed %s again" % path)
+    equal((os.listdir(where), read(tokens)), (["tokens"], before), "files")
+    expect(ctl("init", "-c", path, *FLAGS), 0)
+
+
+def test_a_token_that_nobody_saw_is_not_kept(env):
+    where = directory(env, "unseen")
+    path, tokens = os.path.join(where, "rollcall.conf"), os.path.join(where, "tokens")
+    lost = "the token was not shown and is lost; %s does not have it" % tokens
+    with open("/dev/full", "w") as full:
+        expect(ctl("init", "-c", path, *FLAGS, stdout=full), 1, "cannot write the output: No space left on device", lost)
+    equal(os.listdir(where), [], "files")
+    expect(ctl("init", "-c", path, *FLAGS), 0)
+    before = read(tokens)
+    create = ("token", "create", "--role", "read", "-c", path)
+    with open("/dev/full", "w") as full:
+        for words in (create, (*create, "--json")):
+            expect(ctl(*words, stdout=full), 1, lost)
+            equal(read(tokens), before, "the file")
+    reader, writer = os.pipe()
+    os.close(reader)
+    expect(ctl(*create, stdout=writer), 1, "Broken pipe", lost)
+    os.close(writer)
+    equal(read(tokens), before, "the file")
+
+
 def test_init_writes_nothing_that_is_no_good(env):
     where = directory(env, "refused")
     path = os.path.join(where, "rollcall.conf")
@@ -88,6 +124,20 @@ def test_init_asks(env):
     equal(terminal.end(), 0, terminal.seen)
     true('domain "voice.example.net"' in read(path), "domain")
     true('url = "postgresql://rollcall@localhost/rollcall"' in read(path), "the suggestion")
+
+
+def test_init_says_what_is_wrong_with_an_answer(env):
+    path = os.path.join(directory(env, "unanswered"), "rollcall.conf")
+    for typed, said in (("\x04", "error: the input ends without an answer; say --domain"),
+                        ("x" * 2000 + "\n", "error: --domain is longer than 1022 octets"),
+                        ("a\"b\n", "error: --domain may not have ")):
+        terminal = Terminal("init", "-c", path)
+        terminal.wait("Domain to serve [example.com]: ").type(typed)
+        equal(terminal.end(), 2, terminal.seen)
+        true(said in terminal.seen, "%r is not in %r" % (said, terminal.seen))
+        equal(terminal.seen.count("error: "), 1, "errors")
+    expect(ctl("init", "-c", path, "--domain", "x" * 2000, *FLAGS[2:]), 2, "--domain is longer than 1022 octets")
+    true(not os.path.exists(path), "the file")
 
 
 # --- tokens ---
@@ -151,6 +201,40 @@ def test_completion(env):
             (["status", "-c", script[:-3]], [script]), (["user", "import", script[:-3]], [script])):
         equal(sorted(complete(script, *words)), sorted(offered), "completion of %s" % words)
     true({"user", "binding", "init", "completion", "--json", "-h"} <= set(complete(script, "")), "what can come first")
+
+
+def typed_in_bash(script, where, keys):
+    """The line that bash makes of these keys, with TAB for what is to be completed."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "PS1": "", "INPUTRC": "/dev/null", "HISTFILE": ""}
+    bash = subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], stdin=slave, stdout=slave, stderr=slave, cwd=where,
+                            env=environment, start_new_session=True)
+    os.close(slave)
+    shown = os.path.join(where, "shown")
+    os.write(master, b"rollcallctl() { printf '%%s\\n' \"$*\" > shown; exit; }; source '%s'; PS1=rea''dy:\n" % script.encode())
+    seen = b""
+    try:
+        while b"ready:" not in seen:
+            true(select.select([master], [], [], 30)[0], "bash shows only %r" % seen)
+            seen += os.read(master, 65536)
+        os.write(master, b"rollcallctl " + keys + b"\n")
+        equal(bash.wait(30), 0, "bash")
+    finally:
+        bash.kill()
+        bash.wait()
+        os.close(master)
+    return read(shown)
+
+
+def test_words_are_not_completed_as_names_of_files(env):
+    where = directory(env, "named")
+    script = os.path.join(where, "rollcallctl.bash")
+    with open(script, "w") as file:
+        file.write(ctl("completion", "bash").stdout)
+    os.mkdir(os.path.join(where, "user"))
+    os.mkdir(os.path.join(where, "staff"))
+    equal(typed_in_bash(script, where, b"use\tim\tsta\tx"), "user import staff/x\n", "the line")
+    equal(typed_in_bash(script, where, b"-c sta\tx"), "-c staff/x\n", "the line")
 
 
 def test_every_command_is_completed(env):

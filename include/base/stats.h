@@ -177,7 +177,8 @@ enum stats_label {
 	X(db_batches, "db_batches", "batches sent")                                               \
 	X(db_connects, "db_connects", "connections to PostgreSQL made")                           \
 	X(log_dropped, "log_dropped", "lines of the log that nobody took")                        \
-	X(failures_lost, "failures_lost", "failures that nobody could count towards a ban")
+	X(failures_lost, "failures_lost", "failures that nobody could count towards a ban")       \
+	X(stream_pauses, "stream_pauses", "waits of streamed lists for the sake of phones")
 
 /* What is so just now; nothing of it outlives the process that wrote it. */
 #define GAUGES(X)                                                                          \

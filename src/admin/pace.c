@@ -1,8 +1,8 @@
 /* The pace of streams: see the header. */
 #include "pace.h"
 
-#define BUSY 0.1      /* from here on the whole pause is made */
-#define PAUSE_PAGES 9 /* as long as so many pages: a tenth of the time is for the stream */
+#define BUSY 0.1       /* from here on the whole pause is made */
+#define PAUSE_PAGES 19 /* as long as so many pages: a twentieth of the time is for the stream */
 #define PAUSE_MAX_US 1000000u
 
 uint64_t

@@ -69,10 +69,12 @@ static void
 go_on(struct exchange *x)
 {
 	uint64_t pause_us = pace_pause_us(recent_busiest(x->admin), x->stream->page_us);
-	if (pause_us < 1000)
+	if (pause_us < 1000) {
 		ask(x);
-	else
-		exchange_pause(x, (uint32_t)(pause_us / 1000), ask);
+		return;
+	}
+	stats->stream_pauses++;
+	exchange_pause(x, (uint32_t)(pause_us / 1000), ask);
 }
 
 /* The content reader of libmicrohttpd. */

@@ -195,8 +195,9 @@ receive(struct load *load, int timeout_us)
 
 /* RFC 3261 §17.1.2.2, timer E; what stays without an answer is lost. */
 static void
-look_after_silence(struct load *load, uint64_t now)
+look_after_silence(struct load *load)
 {
+	uint64_t now = now_us(); /* later than whatever was sent */
 	for (uint32_t i = 0; i < load->options.slots; i++) {
 		struct slot *slot = &load->slots[i];
 		if (!slot->busy || now - slot->sent_us < RETRANSMIT_US * slot->tries)
@@ -233,7 +234,7 @@ run(struct load *load, double rate, uint64_t count, double seconds)
 		if (over && load->free_count == load->options.slots)
 			return;
 		if (now - looked > 20000) {
-			look_after_silence(load, now);
+			look_after_silence(load);
 			looked = now;
 		}
 		uint64_t next = rate > 0 && !over && load->free_count > 0

@@ -4,6 +4,7 @@ import io
 import ipaddress
 import json
 import os
+import threading
 import time
 
 from harness import Failure, equal, long_only, true
@@ -276,6 +277,34 @@ def test_readers_that_stand_still_are_cut(env):
     server.wait(place_free, "clients that take a few octets now and then are cut", 60)
     for trickle in trickles:
         trickle.close()
+
+
+def test_streams_give_way_to_phones(env):
+    """While workers are busy a stream waits between its parts; it is whole, a client may leave, and the daemon may end."""
+    server = env.start({"health": {"drain_delay": "0s", "drain_spread": "0s"}})
+    fill(server.database, 8000)
+    equal(len(lines(server, "/bindings")), 8000, "bindings of a stream at leisure")
+    equal(server.counter("stream_pauses"), 0, "pauses at leisure")
+    phone, over = server.phone("tcp"), threading.Event()
+
+    def talk():
+        while not over.is_set():
+            phone.opt().expect(200)
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        server.wait(lambda: len(lines(server, "/bindings?user=u1")) and server.counter("stream_pauses") > 0, "pauses", 20)
+        equal(len(lines(server, "/bindings?user=u2")), len(walk(server, "/bindings?user=u2", 500)[0]), "bindings of a paused stream")
+        for _ in range(3):
+            begin(server)[0].close()
+        streams = [begin(server) for _ in range(3)]
+    finally:
+        over.set()
+        thread.join()
+    server.stop()
+    for connection, chunks in streams:
+        true(is_cut(chunks), "a stream has an end")
+        connection.close()
 
 
 def test_stopping_in_the_middle_of_streams(env):

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "rollcall_udp_send_full_total": "tests/net/udp_test.c",
     "rollcall_db_conflicts_total": "tests/store/store_test.c",
     "rollcall_failures_lost_total": "tests/server/limits_test.c",
+    "rollcall_stream_pauses_total": "tests/scenarios/test_lists.py",
 }
 MOVED = set()
 

@@ -1,6 +1,6 @@
 -- Accounts by the batch. $1 json array of objects with the columns, $2 what to do with an address that exists:
 -- 'fail' and 'skip' leave it, 'update' replaces login and hashes, which belong together, and what else is given. One row
--- back for each that was written: its address and whether it is new. A row whose login belongs to another address of the
+-- back for each that was written: its address and whether it is new, or null: it exists, and was left. A row whose login belongs to another address of the
 -- domain is left out too; the caller gives no address and no login twice.
 with given as (
 	select g.*, document
@@ -35,3 +35,6 @@ with given as (
 select aor, true from added
 union all
 select aor, false from updated
+union all
+select document ->> 'aor', null from jsonb_array_elements($1::jsonb) as document
+where $2 <> 'update' and exists (select from account o where o.aor = document ->> 'aor')

@@ -25,8 +25,11 @@ batch_written(struct exchange *x, const struct store_rows *rows)
 	json_t *written = json_object();
 	for (int row = 0; row < store_rows_count(rows); row++) {
 		bool is_new = str_eq(store_rows_value(rows, row, 1), STR("t"));
+		bool exists = store_rows_null(rows, row, 1);
 		json_object_set_new(written, arena_text(&x->arena, store_rows_value(rows, row, 0)),
-				    json_string(is_new ? "added" : "updated"));
+				    json_string(exists	 ? "exists"
+						: is_new ? "added"
+							 : "updated"));
 	}
 	size_t index;
 	json_t *one;
@@ -36,11 +39,14 @@ batch_written(struct exchange *x, const struct store_rows *rows)
 		if (json_object_get(one, "result") != NULL || aor == NULL)
 			continue;
 		const char *how = json_string_value(json_object_get(written, aor));
-		if (how != NULL)
-			set_result(one, how, NULL, NULL);
-		else
+		if (how == NULL)
+			set_result(one, "rejected", "user_exists",
+				   "The login belongs to another user of the domain.");
+		else if (strcmp(how, "exists") == 0)
 			set_result(one, skip ? "skipped" : "rejected", "user_exists",
-				   "The user exists, or the login is taken.");
+				   "The user exists.");
+		else
+			set_result(one, how, NULL, NULL);
 	}
 	json_decref(written);
 	exchange_answer(x, 200, json_incref(x->held));

@@ -5,6 +5,7 @@
  * came stands beside the file too, for --resume.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,8 +25,10 @@ static bool
 open_file(struct import *import)
 {
 	struct stat entry;
-	import->reader.file = fopen(import->path, "re");
-	if (import->reader.file == NULL || fstat(fileno(import->reader.file), &entry) != 0) {
+	int fd = open(import->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not wait */
+	if (fd >= 0)
+		import->reader.file = fdopen(fd, "r");
+	if (import->reader.file == NULL || fstat(fd, &entry) != 0) {
 		ctl_error("%s: %s", import->path, strerror(errno));
 		return false;
 	}
@@ -39,13 +42,14 @@ open_file(struct import *import)
 
 /* --- where to go on --------------------------------------------------------------------- */
 
-/* "SIZE LINE": the octets of the file, and the last line whose row was stored. */
+/* "SIZE LINE REJECTED": the octets of the file, the last line whose row was stored, and how many
+ * rows were rejected so far. */
 static bool
 read_resume(struct import *import)
 {
 	char text[64] = "";
-	uint64_t size = 0, line = 0;
-	struct str first, second;
+	uint64_t size = 0, line = 0, rejected = 0;
+	struct str first, rest, second, third;
 	FILE *file = fopen(import->resume_path, "re");
 	if (file == NULL) {
 		ctl_error("%s: %s; there is nothing to resume", import->resume_path,
@@ -55,8 +59,9 @@ read_resume(struct import *import)
 	bool read = fgets(text, sizeof(text), file) != NULL;
 	fclose(file);
 	text[strcspn(text, "\n")] = '\0';
-	if (!read || !str_cut(str_of(text), ' ', &first, &second) ||
-	    !str_to_u64(first, UINT64_MAX, &size) || !str_to_u64(second, SIZE_MAX, &line)) {
+	if (!read || !str_cut(str_of(text), ' ', &first, &rest) ||
+	    !str_cut(rest, ' ', &second, &third) || !str_to_u64(first, UINT64_MAX, &size) ||
+	    !str_to_u64(second, SIZE_MAX, &line) || !str_to_u64(third, SIZE_MAX, &rejected)) {
 		ctl_error("%s is no good; import from the start with --on-duplicate skip",
 			  import->resume_path);
 		return false;
@@ -67,6 +72,7 @@ read_resume(struct import *import)
 		return false;
 	}
 	import->done_line = (size_t)line;
+	import->rejected = (size_t)rejected;
 	import->uncertain = true;
 	return true;
 }
@@ -78,7 +84,7 @@ note_progress(struct import *import, size_t line)
 	FILE *file = fopen(import->resume_path, "we");
 	if (file == NULL)
 		return;
-	fprintf(file, "%llu %zu\n", (unsigned long long)import->size, line);
+	fprintf(file, "%llu %zu %zu\n", (unsigned long long)import->size, line, import->rejected);
 	fclose(file);
 }
 
@@ -96,32 +102,52 @@ show_problem(struct import *import, size_t line, const char *why)
 		import->problems_full = true;
 }
 
+/* Those of an interrupted run stay: their rows are not looked at again. */
+static void
+open_rejects(struct import *import)
+{
+	if (import->rejects != NULL || import->rejects_failed)
+		return;
+	import->rejects = fopen(import->rejects_path, import->options->resume ? "ae" : "we");
+	if (import->rejects != NULL && ftell(import->rejects) == 0)
+		fputs("line,user,problem\n", import->rejects);
+}
+
+/* At once, so that whoever stops the import has them; true when the file has it. */
+static bool
+write_reject(struct import *import, size_t line, const char *user, const char *why)
+{
+	open_rejects(import);
+	if (import->rejects != NULL) {
+		fprintf(import->rejects, "%zu,", line);
+		csv_write_cell(import->rejects, user == NULL ? "" : user);
+		fputc(',', import->rejects);
+		csv_write_cell(import->rejects, why);
+		fputc('\n', import->rejects);
+	}
+	if (import->rejects != NULL && fflush(import->rejects) == 0)
+		return true;
+	if (!import->rejects_failed)
+		ctl_error("%s: %s", import->rejects_path, strerror(errno));
+	if (import->rejects != NULL)
+		fclose(import->rejects);
+	import->rejects = NULL;
+	import->rejects_failed = true;
+	return false;
+}
+
 static void
 reject(struct import *import, size_t line, json_t *row, const char *why)
 {
 	const char *user = json_string_value(json_object_get(row, "username"));
 	import->rejected++;
 	show_problem(import, line, why);
-	if (import->rejects == NULL && !import->rejects_failed) {
-		import->rejects = fopen(import->rejects_path, "we");
-		import->rejects_failed = import->rejects == NULL;
-		if (import->rejects_failed)
-			ctl_error("%s: %s", import->rejects_path, strerror(errno));
-		else
-			fputs("line,user,problem\n", import->rejects);
-	}
-	if (import->rejects == NULL) {
+	if (!write_reject(import, line, user, why))
 		fprintf(stderr, "line %zu: %s\n", line, why);
-		return;
-	}
-	fprintf(import->rejects, "%zu,", line);
-	csv_write_cell(import->rejects, user == NULL ? "" : user);
-	fputc(',', import->rejects);
-	csv_write_cell(import->rejects, why);
-	fputc('\n', import->rejects);
 }
 
-/* The next good row, or NULL at the end; bad ones are rejected when note is set. */
+/* The next good row, or NULL at the end; bad ones are rejected when note is set, unless an earlier
+ * run has done it. */
 static json_t *
 next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 {
@@ -140,7 +166,8 @@ next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 		explicit_bzero(record.text, sizeof(record.text));
 		if (row != NULL && why == NULL)
 			return row;
-		if (note)
+		import->bad += note;
+		if (note && !import->options->resume)
 			reject(import, record.line, row, why);
 		json_decref(row);
 	}
@@ -209,6 +236,7 @@ send_all(struct import *import)
 	while (code == CTL_DONE && (row = next_row(import, &line, &bytes, false)) != NULL) {
 		if (line <= import->done_line) {
 			import->sent++;
+			import->progress.before++;
 			json_decref(row);
 			continue;
 		}
@@ -258,14 +286,14 @@ check_all(struct import *import)
 		ctl_error("%s: %s", import->path, strerror(errno));
 		return false;
 	}
-	size_t rows = good + import->rejected;
+	size_t rows = good + import->bad;
 	char count[32], problems[32];
 	output_count(count, sizeof(count), (int64_t)rows);
-	output_count(problems, sizeof(problems), (int64_t)import->rejected);
+	output_count(problems, sizeof(problems), (int64_t)import->bad);
 	ctl_say(import->options, "checking    %s row%s, %s problem%s%s%s", count, plural(rows),
-		problems, plural(import->rejected), rejects_named(import, " written to "),
+		problems, plural(import->bad), rejects_named(import, " written to "),
 		rejects_named(import, import->rejects_path));
-	if (import->rejected > 0)
+	if (import->problems[0] != '\0')
 		ctl_say(import->options, "            %s", import->problems);
 	progress_start(&import->progress, good, import->options->quiet);
 	return true;
@@ -295,7 +323,8 @@ check_then_send(struct import *import)
 {
 	if (import->options->resume && !read_resume(import))
 		return CTL_FAILED;
-	unlink(import->rejects_path); /* of the time before */
+	if (!import->options->resume)
+		unlink(import->rejects_path); /* of the time before */
 	if (!check_all(import))
 		return CTL_FAILED;
 	if (import->options->dry_run)

@@ -10,6 +10,7 @@
 /* progress.c: a bar on a terminal, elsewhere a line for each tenth, all on stderr. */
 struct progress {
 	size_t whole;
+	size_t before; /* done by an earlier run */
 	double started;
 	unsigned last_step;
 	bool quiet;
@@ -33,7 +34,9 @@ struct import {
 	struct csv_reader reader;
 	struct import_columns columns;
 	size_t sent;
-	size_t added, updated, skipped, rejected;
+	size_t added, updated, skipped;
+	size_t bad;	 /* rows that are no good as they stand */
+	size_t rejected; /* those, and what the daemon refused; in an earlier run too */
 	char problems[88]; /* the first ones, for people */
 	bool problems_full;
 	char *domain; /* of the first row */

@@ -1,4 +1,5 @@
 /* How far an import is. */
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include "output.h"
 
 #define BAR_WIDTH 30
+#define WORDS_WIDTH 66 /* beside the bar, with numbers of seven digits */
 
 static double
 seconds_now(void)
@@ -36,16 +38,28 @@ counts(const struct progress *progress, size_t done, double rate, char so_far[st
 	output_count(pace, 32, (int64_t)rate);
 }
 
+/* A line that is longer than the terminal is wide would be a new one each time. */
+static int
+bar_width(void)
+{
+	struct winsize size;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 ||
+	    size.ws_col >= BAR_WIDTH + WORDS_WIDTH)
+		return BAR_WIDTH;
+	return size.ws_col > WORDS_WIDTH ? size.ws_col - WORDS_WIDTH : 0;
+}
+
 static void
 draw_bar(const struct progress *progress, size_t done, double share, double rate)
 {
+	int width = bar_width();
 	fputs("\rimporting   ", stderr);
-	for (int i = 0; i < BAR_WIDTH; i++)
-		fputs(i < (int)(share * BAR_WIDTH) ? "█" : "░", stderr);
+	for (int i = 0; i < width; i++)
+		fputs(i < (int)(share * width) ? "█" : "░", stderr);
 	char so_far[32], whole[32], pace[32];
 	counts(progress, done, rate, so_far, whole, pace);
-	fprintf(stderr, "   %s/%s  %3.0f%%   %s/s   %.1fs left ", so_far, whole, share * 100, pace,
-		rate > 0 ? (double)(progress->whole - done) / rate : 0.0);
+	fprintf(stderr, "   %s/%s  %3.0f%%   %s/s   %.1fs left\033[K", so_far, whole, share * 100,
+		pace, rate > 0 ? (double)(progress->whole - done) / rate : 0.0);
 }
 
 static void
@@ -60,7 +74,9 @@ void
 progress_show(struct progress *progress, size_t done)
 {
 	double spent = progress_seconds(progress);
-	double rate = spent > 0 ? (double)done / spent : 0;
+	double rate = spent > 0 ? (double)(done - progress->before) / spent : 0;
+	if (done > progress->whole) /* the file grew meanwhile */
+		progress->whole = done;
 	double share = progress->whole == 0 ? 1 : (double)done / (double)progress->whole;
 	unsigned step = (unsigned)(share * 10);
 	if (progress->quiet)

@@ -396,6 +396,9 @@ def test_files_that_are_no_import(env):
            'did you mean "username"?')
 
 
+HASH = "0123456789abcdef" * 2
+
+
 def many_rows(count):
     return "username,domain,ha1_md5\n" + "".join("imp%d,example.com,%032x\n" % (i, i) for i in range(count))
 
@@ -454,6 +457,59 @@ def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
     equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
     true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
     expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
+
+
+def test_interrupted_import_forgets_no_rejected_row(env):
+    """Ctrl-C in the middle: what was refused is in the file by then, and --resume still counts it."""
+    server = env.start()
+    path = write_csv(env, "cut.csv", many_rows(4) + "lost,nowhere.example,%s\na b,example.com,%s\n" % (HASH, HASH)
+                     + "".join("cut%d,example.com,%s\n" % (i, HASH) for i in range(20000)))
+    process = subprocess.Popen([CTL, "user", "import", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**os.environ, "ROLLCALL_URL": "unix:" + server.socket})
+    server.wait(lambda: os.path.exists(path + ".resume"), "the first batch was sent")
+    process.send_signal(signal.SIGINT)
+    equal(process.wait(20), -signal.SIGINT, "it was interrupted")
+
+    def rejected():
+        with open(path + ".rejects") as file:
+            return [line.split(",")[:2] for line in file]
+    wanted = [["line", "user"], ["7", "a b"], ["6", "lost"]]
+    equal(rejected(), wanted, "rejects of the first run")
+    expect(server.ctl("user", "import", path, "--resume", check=False), 1, "2 rejected: " + path + ".rejects")
+    equal(rejected(), wanted, "rejects in the end")
+    equal(server.database.value("select count(*) from account where username like 'cut%'"), "20000", "users")
+
+
+def test_passwords_are_taken_as_they_are(env):
+    """An apostrophe in front of a formula sign is undone where export would have written it, and nowhere else."""
+    path = write_csv(env, "signs.csv", "username,domain,password,display_name\nsigns,example.com,'=secret,'=Name\n")
+    expect(env.server.ctl("user", "import", path), 0, "imported    1 user")
+    env.server.phone(user="signs", password="'=secret").reg("<sip:i@192.0.2.1>").expect(200)
+    equal(env.server.database.value("select display_name from account where username = 'signs'"), "=Name", "display name")
+    env.server.database.query("delete from account where username = 'signs'")
+
+
+def test_a_login_that_is_taken_is_no_user_that_exists(env):
+    path = write_csv(env, "login.csv", "username,domain,login,password\nzed,example.com,alice,p\nalice,example.com,alice,p\n")
+    expect(env.server.ctl("user", "import", path, "--on-duplicate", "skip", check=False), 1, "1 rejected", "1 skipped",
+           "line 2: The login belongs to another user of the domain.")
+
+
+def test_rejects_that_cannot_be_written_are_shown(env):
+    path = write_csv(env, "full.csv", many_rows(2) + "lost,nowhere.example,%s\n" % HASH)
+    with open(path + ".resume", "w") as file:
+        file.write("%d 0 0\n" % os.path.getsize(path))
+    os.symlink("/dev/full", path + ".rejects")
+    try:
+        expect(env.server.ctl("user", "import", path, "--resume", check=False), 1, "line 4: ", ".rejects: No space left on device")
+    finally:
+        forget_imported(env.server)
+
+
+def test_a_pipe_is_no_file_to_import(env):
+    path = os.path.join(env.directory, "pipe.csv")
+    os.mkfifo(path)
+    expect(env.server.ctl("user", "import", path, check=False), 1, "is read twice and must be a regular file")
 
 
 def test_resume_wants_the_same_file(env):

@@ -43,9 +43,9 @@ create_refused(struct exchange *x, const struct store_rows *rows)
 static void
 create_written(struct exchange *x, const struct store_rows *rows)
 {
+	bool is_new = store_rows_count(rows) == 1 && !store_rows_null(rows, 0, 1);
 	x->query.params[0] = x->work;
-	exchange_query(x, "admin_user", 1,
-		       store_rows_count(rows) == 1 ? create_shown : create_refused);
+	exchange_query(x, "admin_user", 1, is_new ? create_shown : create_refused);
 }
 
 void

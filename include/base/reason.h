@@ -69,6 +69,10 @@
 	  "The domain is sip only (schemes = sip) and the request was for sips:.")                 \
 	X(TLS_REQUIRED, tls_required,                                                              \
 	  "The domain demands TLS (require_tls = yes) and the request came without.")              \
+	X(PATH_NOT_TRUSTED, path_not_trusted,                                                      \
+	  "The request carries Path and came from nobody with a verified client certificate "      \
+	  "(registration.path_requires_certificate = yes). Give the edge proxy a certificate of "  \
+	  "tls.client_ca, and let it connect over TLS.")                                           \
 	X(OUT_OF_ORDER, out_of_order,                                                              \
 	  "CSeq is not higher than that of the request that made the binding, with the same "      \
 	  "Call-ID.")                                                                              \

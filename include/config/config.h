@@ -98,6 +98,7 @@ struct config {
 		uint32_t max_contacts, max_contacts_per_request;
 		bool replace_oldest;
 		enum config_path path;
+		bool path_requires_certificate;
 	} registration;
 	struct {
 		char *url;

@@ -136,7 +136,8 @@ enum config_type {
 	X(tls, sni_strict, config, tls.sni_strict, SWITCH, "no", 0, 0, NULL, RELOAD,               \
 	  "RFC 9325 suggests yes; phones often send a balancer's name or an address")              \
 	X(tls, reload_interval, config, tls.reload_interval, DURATION, "1h", CONFIG_SECOND,        \
-	  7 * CONFIG_DAY, NULL, RELOAD, "certificate files are read again this often")             \
+	  7 * CONFIG_DAY, NULL, RELOAD,                                                            \
+	  "certificate files, client_ca too, are read again this often")                           \
 	X(connection, first_message_timeout, config, connection.first_message_timeout, DURATION,   \
 	  "10s", CONFIG_SECOND, CONFIG_HOUR, NULL, RELOAD,                                         \
 	  "the first request must have begun within")                                              \
@@ -184,6 +185,10 @@ enum config_type {
 	  RESTART,                                                                                 \
 	  "Path of edge proxies (RFC 3327), stored with each binding: yes | lenient | no ; yes = " \
 	  "answered 420 unless Supported names path, lenient = stored all the same")               \
+	X(registration, path_requires_certificate, config, registration.path_requires_certificate, \
+	  SWITCH, "no", 0, 0, NULL, RELOAD,                                                        \
+	  "yes: Path is accepted only over TLS from who shows a certificate of tls.client_ca, "    \
+	  "403 to all others; needs tls.client_auth")                                              \
 	X(database, url, config, database.url, TEXT, "postgresql:///rollcall", 1, 4095, NULL,      \
 	  RESTART,                                                                                 \
 	  "libpq URL; several hosts allowed; without a password in it. For example\n"              \

@@ -22,6 +22,7 @@ struct log_line;
 struct peer {
 	enum transport transport;
 	bool secure; /* TLS, ended here or by a load balancer that is trusted (tls_offloaded) */
+	bool authenticated;	/* it showed a certificate here that tls.client_ca vouches for */
 	struct endpoint source; /* the client, as a load balancer in front names it; else hop */
 	struct endpoint hop;	/* the other end of the connection, or of the datagram */
 	struct ip dialled;	/* the address that the client sent to: the balancer's, or local */

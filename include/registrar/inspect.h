@@ -17,6 +17,7 @@
 struct origin {
 	enum transport transport;
 	bool secure;		/* TLS, ended here or in front by whom we trust */
+	bool authenticated;	/* over a TLS connection whose client certificate was verified */
 	struct endpoint source; /* the client … */
 	struct endpoint hop;	/* … and whoever handed its request to us, which may be it */
 	struct ip dialled;	/* the address that the client sent it to; family 0: not known */

@@ -42,6 +42,7 @@ struct policy {
 	uint32_t max_contacts_per_request;
 	bool replace_oldest; /* on_max_contacts = replace_oldest */
 	enum path_policy path;
+	bool path_requires_certificate; /* PTH-3327-6-1 */
 	uint32_t nonce_ttl_s;
 	uint32_t retry_after_min_s;
 	uint32_t retry_after_max_s;

@@ -134,11 +134,46 @@ check_registration(struct loader *loader)
 		     "same (RFC 3261 section 10.3)");
 }
 
+static bool
+ends_tls(const struct config *config)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (config->listeners[i].tls)
+			return true;
+	return false;
+}
+
+/* Where nobody can show a certificate every Path would be refused. */
+static void
+check_path(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	const struct section *section = loader->once[CONFIG_SECTION_registration];
+	struct place place = section_place(section, "path_requires_certificate");
+	if (!section->sound || !config->registration.path_requires_certificate)
+		return;
+	if (config->registration.path == CONFIG_PATH_NO)
+		warn(loader, place,
+		     "path_requires_certificate has no effect with path = no; write path = yes, or "
+		     "remove it");
+	else if (loader->once[CONFIG_SECTION_tls]->sound &&
+		 config->tls.client_auth == CONFIG_CLIENT_AUTH_OFF)
+		complain(loader, place,
+			 "path_requires_certificate needs client certificates, and client_auth is "
+			 "off; write tls { client_auth = request client_ca = \"/etc/rollcall/tls/"
+			 "edge-ca.pem\" }");
+	else if (config->listener_count > 0 && !loader->broken && !ends_tls(config))
+		complain(loader, place,
+			 "path_requires_certificate needs a listener that ends TLS itself, to see "
+			 "client certificates; add listener \"tls\" { transport = {\"tls\"} }");
+}
+
 static void
 check_pairs(struct loader *loader)
 {
 	const struct config *config = loader->config;
 	check_registration(loader);
+	check_path(loader);
 	exceeds(loader, CONFIG_SECTION_server, "max_body_size", config->server.max_body_size,
 		"max_message_size", config->server.max_message_size);
 	/* A nonce outlives one rotation of its key, not two. */

@@ -50,6 +50,7 @@ static void
 completed(struct connection *c)
 {
 	count(c, session_resumed(c->ssl) ? TLS_RESULT_RESUMED : TLS_RESULT_FULL);
+	c->peer.authenticated = session_authenticated(c->ssl);
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
 	fifo_start(&c->net->firsts, &c->deadline);

@@ -96,6 +96,13 @@ session_resumed(SSL *ssl)
 	return SSL_session_reused(ssl) == 1;
 }
 
+bool
+session_authenticated(SSL *ssl)
+{
+	return server_asks_clients(ssl) && SSL_get0_peer_certificate(ssl) != NULL &&
+	       SSL_get_verify_result(ssl) == X509_V_OK;
+}
+
 enum stats_tls_version
 session_version(SSL *ssl)
 {

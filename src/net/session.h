@@ -29,6 +29,9 @@ bool session_heard(SSL *ssl);
 bool session_answered(SSL *ssl);
 /* True when the handshake was shortened by a ticket. */
 bool session_resumed(SSL *ssl);
+/* True when the client showed a certificate, now or in the session that this one resumes, and the
+ * server's settings trust it. Of a handshake that is complete. */
+bool session_authenticated(SSL *ssl);
 /* Of a handshake that is complete; TLS_VERSION_NONE of one that is not. */
 enum stats_tls_version session_version(SSL *ssl);
 /* Why the last step was IO_BROKEN, in our word and in OpenSSL's. */

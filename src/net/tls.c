@@ -48,6 +48,12 @@ server_set_time(SSL *ssl, int64_t real_s)
 	server_of(ssl)->now_s = real_s;
 }
 
+bool
+server_asks_clients(SSL *ssl)
+{
+	return server_of(ssl)->client_auth != TLS_CLIENT_AUTH_OFF;
+}
+
 void
 server_allow_tickets(const struct tls_server *server, SSL *ssl)
 {

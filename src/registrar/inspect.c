@@ -290,6 +290,18 @@ domain_admits(struct question *q)
 	return true;
 }
 
+/* RFC 3327 §6.1: whoever adds a Path draws the calls of the phone to itself, and a password does
+ * not cover the field. Judged before there is a challenge: the fault is the hop's, not the
+ * phone's. */
+static bool
+path_is_trusted(struct question *q)
+{
+	bool matters = q->policy->path_requires_certificate && q->policy->path != PATH_OFF &&
+		       !str_empty(q->inspection->contacts.path);
+	return !matters || q->origin->authenticated ||
+	       refuse(q, 403, REASON_PATH_NOT_TRUSTED, "Path Not Trusted");
+}
+
 /* An OPTIONS about a user is refused anyway (ORD-38); all others ask for this server itself. */
 static bool
 asks_for_user(const struct inspection *inspection)
@@ -325,6 +337,7 @@ inspect_request(struct inspection *inspection, struct answer *answer, const stru
 	       fields_are_well_formed(&q) && /* ORD-28 */
 	       sips_came_over_tls(&q) &&     /* ORD-29 */
 	       domain_admits(&q) &&	     /* ORD-30 */
+	       path_is_trusted(&q) &&	     /* ORD-30, PTH-3327-6-1 */
 	       server_is_ready(&q);	     /* ORD-31 */
 }
 

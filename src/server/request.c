@@ -315,6 +315,7 @@ serve(struct request *rq)
 	r->arena = &rq->arena;
 	r->origin = (struct origin){ .transport = rq->peer.transport,
 				     .secure = rq->peer.secure,
+				     .authenticated = rq->peer.authenticated,
 				     .source = rq->peer.source,
 				     .hop = rq->peer.hop,
 				     .dialled = rq->peer.dialled };

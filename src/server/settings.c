@@ -122,6 +122,7 @@ fill_numbers(struct policy *policy, const struct config *config)
 	policy->path = config->registration.path == CONFIG_PATH_YES	  ? PATH_STRICT
 		       : config->registration.path == CONFIG_PATH_LENIENT ? PATH_LENIENT
 									  : PATH_OFF;
+	policy->path_requires_certificate = config->registration.path_requires_certificate;
 	policy->nonce_ttl_s = seconds(config->auth.nonce_ttl);
 	policy->retry_after_min_s = seconds(config->limits.retry_after_min);
 	policy->retry_after_max_s = seconds(config->limits.retry_after_max);
@@ -359,18 +360,23 @@ done:
 	return server;
 }
 
+static int64_t
+later_change(int64_t newest, const char *file)
+{
+	struct stat entry;
+	bool later = stat(file, &entry) == 0 && entry.st_mtim.tv_sec > newest;
+	return later ? entry.st_mtim.tv_sec : newest;
+}
+
 int64_t
 settings_tls_changed(const struct config *config)
 {
 	int64_t newest = 0;
 	for (size_t i = 0; i < config->certificate_count; i++) {
-		const char *files[] = { config->certificates[i].chain,
-					config->certificates[i].key };
-		for (unsigned k = 0; k < 2; k++) {
-			struct stat entry;
-			if (stat(files[k], &entry) == 0 && entry.st_mtim.tv_sec > newest)
-				newest = entry.st_mtim.tv_sec;
-		}
+		newest = later_change(newest, config->certificates[i].chain);
+		newest = later_change(newest, config->certificates[i].key);
 	}
+	if (config->tls.client_auth != CONFIG_CLIENT_AUTH_OFF)
+		newest = later_change(newest, config->tls.client_ca);
 	return newest;
 }

@@ -109,6 +109,24 @@ START_TEST(contradictions)
 	expect_bad(DOMAIN CERTIFICATE "tls { client_auth = require }\n",
 		   "test.conf:3: error: client_auth needs client_ca: the PEM file of those who may "
 		   "sign client certificates\n");
+	/* PTH-3327-6-1 */
+#define ONLY_CERTIFIED "registration { path_requires_certificate = yes }\n"
+	expect_bad(DOMAIN CERTIFICATE ONLY_CERTIFIED,
+		   "test.conf:3: error: path_requires_certificate needs client certificates, and "
+		   "client_auth is off; write tls { client_auth = request client_ca = "
+		   "\"/etc/rollcall/tls/edge-ca.pem\" }\n");
+	expect_bad(DOMAIN "listener \"a\" {\n transport = {\"tcp\"}\n}\n" ONLY_CERTIFIED
+			  "tls { client_auth = request client_ca = \"/ca.pem\" }\n",
+		   "test.conf:5: error: path_requires_certificate needs a listener that ends TLS "
+		   "itself, to see client certificates; add listener \"tls\" { transport = "
+		   "{\"tls\"} }\n");
+	expect_good(DOMAIN CERTIFICATE
+		    "registration { path = no path_requires_certificate = yes }\n",
+		    "test.conf:3: warning: path_requires_certificate has no effect with path = no; "
+		    "write path = yes, or remove it\n");
+	expect_good(DOMAIN CERTIFICATE ONLY_CERTIFIED
+		    "tls { client_auth = request client_ca = \"/ca.pem\" }\n",
+		    "");
 	/* Equal is no contradiction. */
 	expect_good(DOMAIN CERTIFICATE
 		    "registration { expires_min = 1h expires_default = 1h expires_max = 1h }\n",

@@ -23,6 +23,8 @@ resumed_tls12(const struct tls_client *client)
 	return SSL_version(client->ssl) == TLS1_2_VERSION && SSL_session_reused(client->ssl);
 }
 
+static bool authenticated; /* the client, in the eyes of the last server of resumes() */
+
 /* Connects to one server as of real_s, without any net between; true when the ticket was honoured.
  * Its successor, if there is one, is in the client afterwards. */
 static bool
@@ -55,6 +57,7 @@ resumes(struct tls_client *client, struct tls_server *server, int64_t real_s,
 	if (resumed_tls12(client)) /* OpenSSL tells nobody of a ticket renewed in TLS 1.2 */
 		keep_ticket(client->ssl, SSL_get1_session(client->ssl));
 	bool resumed = session_resumed(ssl);
+	authenticated = session_authenticated(ssl);
 	ck_assert_int_eq(SSL_session_reused(client->ssl), resumed);
 	session_shut(ssl);
 	SSL_shutdown(client->ssl);
@@ -207,15 +210,22 @@ START_TEST(resumed_clients_are_verified_again)
 			SSL_CTX_add1_chain_cert(client.context, middle.x);
 		/* a ticket without a certificate is not enough */
 		ck_assert(!resumes(&client, strict, 1000000, NULL));
+		ck_assert(authenticated);
 		/* the ticket holds the certificate but no intermediates */
 		ck_assert_int_eq(resumes(&client, strict, 1000000, NULL), direct);
+		ck_assert(authenticated);
 		ck_assert_int_eq(resumes(&client, both, 1000000, NULL), direct);
+		ck_assert(authenticated);
+		/* a server that asks for none judges none, whatever the ticket holds */
+		ck_assert(resumes(&client, open, 1000000, NULL));
+		ck_assert(!authenticated);
 		/* who issued it is trusted no more; without a certificate the client may go on */
 		SSL_CTX *bare = SSL_CTX_new(TLS_client_method());
 		SSL_CTX_set_max_proto_version(bare, versions[i % 2]);
 		SSL_CTX_free(client.context);
 		client.context = bare;
 		ck_assert(!resumes(&client, changed, 1000000, NULL));
+		ck_assert(!authenticated);
 		tls_finish(&client);
 	}
 	identity_free(&middle);

@@ -465,6 +465,7 @@ START_TEST(client_certificates)
 		if (cases[i / 2].accepted) {
 			tls_connect(&client, &w.world, "other.example", NULL);
 			tls_talk(&w.world, &client);
+			ck_assert(w.world.peer.authenticated == (cases[i / 2].shown == GOOD));
 			tls_finish(&client);
 		} else {
 			tls_refused(&w.world, &client, "other.example", 0);

@@ -74,6 +74,10 @@ set_policy(struct run *run, struct str rest)
 			policy->path = str_eq(value, STR("no")) ? PATH_OFF : PATH_LENIENT;
 			continue;
 		}
+		if (str_eq(key, STR("path-certificate"))) {
+			policy->path_requires_certificate = str_eq(value, STR("yes"));
+			continue;
+		}
 		uint32_t amount = (uint32_t)number(run, value);
 		if (str_eq(key, STR("min")))
 			policy->expires_min_s = amount;
@@ -281,6 +285,8 @@ set_request_key(struct run *run, struct rig_request *request, struct str key, st
 	else if (str_eq(key, STR("algorithm")) &&
 		 digest_algorithm_parse(value, &request->algorithm))
 		return;
+	else if (str_eq(key, STR("certificate")))
+		request->certificate = true;
 	else if (str_eq(key, STR("qop")))
 		request->no_qop = true;
 	else if (str_eq(key, STR("credentials")))

@@ -23,6 +23,7 @@ struct rig_request {
 	struct str cseq;    /* 1 */
 	struct str fields;  /* further header lines, CRLF after each */
 	enum transport transport;
+	bool certificate;    /* the client showed a verified one */
 	struct str login;    /* alice */
 	struct str password; /* of alice */
 	struct str realm;    /* of the credentials */

@@ -13,26 +13,44 @@ ROW = re.compile(r"\b(?:PAR|URI|TRN|TLS|TXN|UAS|AUT|REG|SPS|SEC|PTH|OUT|GRU|CAP|
                  r"-[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*")
 AREAS = {"PAR": "Message parser", "URI": "URIs", "TRN": "UDP and TCP", "TLS": "TLS", "TXN": "Server transactions",
          "UAS": "Inspection, responses, OPTIONS", "AUT": "Digest authentication", "REG": "Registrar",
-         "SPS": "SIPS", "SEC": "Self-defence", "OUT": "Keep-alive", "CAP": "Capabilities in Contact",
+         "SPS": "SIPS", "SEC": "Self-defence", "PTH": "Path and Service-Route", "OUT": "Keep-alive", "CAP": "Capabilities in Contact",
          "PSH": "Push parameters", "BNC": "Bulk numbers", "EVT": "Registration event package", "BRR": "Bearer tokens",
          "OVL": "Overload control", "SAG": "Security agreement"}
 
 HEAD = """# From requirement to test
 
-One line for each requirement of the first release: what it asks for (shortened), where that stands (a section of RFC 3261
-when only § is given, D-nn for a decision of the product), and the tests that prove it. A test is cited when it fails as soon
-as the behaviour breaks. Written by `tests/rfc/update` from what the tests say they prove; `./dev test` fails when a line has
-no test, when a cited test did not pass, or when this page is out of date.
+One line for each requirement of the first release, for each of Path and Service-Route, and for those of later releases of
+which a test proves what holds already: what it asks for (shortened), where that stands (a section of RFC 3261 when only § is
+given, D-nn for a decision of the product), and the tests that prove it. A test is cited when it fails as soon as the behaviour
+breaks. Written by `tests/rfc/update` from what the tests say they prove; `./dev test` fails when a line has no test, when a
+cited test did not pass, or when this page is out of date. What is declared not to be met (S/MIME of RFC 3608 §7, see
+[calls.md](calls.md)) has no line.
 """
+
+WHOLE = {"PTH"}  # areas whose second priority is due as the first is: one that is finished joins them
 
 Row = collections.namedtuple("Row", "id priority level source text")
 
 
-def rows():
-    """The rows of the first release, in the order of the requirements."""
+def area_of(row):
+    return row.id.split("-")[0]
+
+
+def every_row():
+    """In the order of the requirements."""
     with open(os.path.join(HERE, "rows.tsv")) as file:
-        found = [Row(*line.rstrip("\n").split("\t")) for line in file if not line.startswith("#")]
-    return [row for row in found if row.priority == "1"]
+        return [Row(*line.rstrip("\n").split("\t")) for line in file if not line.startswith("#")]
+
+
+def due():
+    """The rows that need a test."""
+    return [row for row in every_row() if row.priority == "1" or (row.priority == "2" and area_of(row) in WHOLE)]
+
+
+def listed(cited):
+    """Those, and what is proved already of the others."""
+    needed = set(due())
+    return [row for row in every_row() if row in needed or row.id in cited]
 
 
 def c_citations():
@@ -78,9 +96,9 @@ def citations():
 
 def document(cited):
     lines, area = [HEAD], None
-    for row in rows():
-        if row.id.split("-")[0] != area:
-            area = row.id.split("-")[0]
+    for row in listed(cited):
+        if area_of(row) != area:
+            area = area_of(row)
             lines += ["", "## %s (%s)" % (AREAS[area], area), "", "| Row | Requirement | Source | Proved by |",
                       "|---|---|---|---|"]
         by_file = collections.OrderedDict()

@@ -185,6 +185,13 @@ for _tags, _unsupported, _rows in REQUIRED:
              lambda env, t=_tags, u=_unsupported: required(env, t, u), _rows)
 
 
+@covers("PTH-3327-4-2")
+def test_path_means_nothing_outside_register(env):
+    for value in ("<sip:p1.example.com;lr>", "sip:no-brackets.example.com"):
+        answer = env.server.phone().opt(fields=[("Path", value)]).expect(200)
+        equal(answer.all("path"), [], "Path")
+
+
 @covers("UAS-8.2.4-1", "REG-10.3.2-2", "PAR-20.32-1")
 def test_no_extension_is_applied_unasked(env):
     instance = ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"'

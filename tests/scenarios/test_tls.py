@@ -3,13 +3,14 @@ import os
 import re
 import resource
 import select
+import shutil
 import socket
 import ssl
 import subprocess
 import time
 import warnings
 
-from harness import covers, equal, true
+from harness import Failure, covers, equal, true
 from harness.digest import challenges
 from harness.phone import Phone
 
@@ -246,6 +247,72 @@ def test_client_certificates_of_strangers_are_refused(env):
             made = context(server, version)
             made.load_cert_chain(env.directory + "/stranger.pem", env.directory + "/stranger.key")
             fails(server, made, "unknown ca")
+
+
+def edge_path(transport="tls"):
+    return [("Path", "<%s:edge.example.com;lr>" % ("sips" if transport == "tls" else "sip")), ("Supported", "path")]
+
+
+def registers_with_path(server, wire, status, transport="tls"):
+    phone = Phone(wire, transport)
+    server.phones.append(phone)
+    answer = phone.reg(S1 if transport == "tls" else C1, fields=edge_path(transport)).expect(status)
+    equal(answer.get("Path"), edge_path(transport)[0][1] if status == 200 else None, "Path of the %d" % status)
+    return phone
+
+
+@covers("PTH-3327-6-1")
+def test_path_from_edge_proxies_with_a_certificate(env):
+    edge = certificate_with(env, "edge", "URI:sip:example.com")
+    server = env.start({"tls": {"client_auth": "request", "client_ca": env.certificates() + "/ca.pem"},
+                        "registration": {"path_requires_certificate": "yes"}})
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        made = context(server, version)
+        made.load_cert_chain(edge["chain"], edge["key"])
+        proxy = registers_with_path(server, server.tls(context=made), 200)
+        raw = socket.create_connection(("127.0.0.1", server.tls_port), timeout=8)
+        wire = made.wrap_socket(raw, server_hostname="example.com", session=proxy.wire.socket.session)
+        true(wire.session_reused, "a full handshake instead of a resumed one")
+        request = proxy.register_request(S1, fields=edge_path())
+        wire.sendall(bytes(request))
+        true(wire.recv(4096).startswith(b"SIP/2.0 401"), "Path over the resumed connection")
+        wire.close()
+        registers_with_path(server, server.tls(context=context(server, version)), 403).reg(S1).expect(200)
+    registers_with_path(server, server.tcp(), 403, "tcp")
+    registers_with_path(server, server.udp(), 403, "udp")
+    equal(server.outcomes("path_not_trusted"), 4, "refusals")
+    true("reason=path_not_trusted" in server.log, "no line about it")
+
+
+@covers("PTH-3327-6-1")
+def test_path_is_open_again_after_a_reload(env):
+    server = env.start({"tls": {"client_auth": "request", "client_ca": env.certificates() + "/ca.pem"},
+                        "registration": {"path_requires_certificate": "yes"}})
+    registers_with_path(server, server.tls(), 403)
+    server.configure({"registration": {"path_requires_certificate": "no"}})
+    server.reload()
+    server.wait_log("registration.path_requires_certificate yes")
+    registers_with_path(server, server.tls(), 200)
+
+
+def test_the_ca_of_clients_is_read_again_by_itself(env):
+    client, trusted = certificate_with(env, "client", "URI:sip:example.com"), os.path.join(env.directory, "trusted.pem")
+    shutil.copy(os.path.join(env.certificates("elsewhere"), "ca.pem"), trusted)
+    server = env.start({"tls": {"client_auth": "request", "client_ca": trusted, "reload_interval": "1s"}})
+    made = context(server)
+    made.load_cert_chain(client["chain"], client["key"])
+    fails(server, made, "unknown ca")
+    shutil.copy(env.certificates() + "/ca.pem", trusted)
+    os.utime(trusted, (time.time() + 60, time.time() + 60))  # times are compared by the second
+    server.wait(lambda: welcome(server, made), "a handshake with the new CA", 20)
+
+
+def welcome(server, made):
+    try:
+        talks(server, made)
+    except (ssl.SSLError, ConnectionError, Failure):
+        return False
+    return True
 
 
 # --- sessions ---

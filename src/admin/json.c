@@ -72,8 +72,8 @@ json_time(int64_t real_ms)
 	return json_stringn(text, 20);
 }
 
-/* Four digits: no real number here (q) has more, and 0.3 is to stay 0.3. */
-#define FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(4))
+/* As many digits as a double surely has: 0.3 is to stay 0.3. Who measures rounds. */
+#define FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
 
 char *
 json_written(const json_t *document)

@@ -90,10 +90,17 @@ recent_busiest(const struct admin *admin)
 	return busiest;
 }
 
+/* No more than was measured: 10, 1000 or 10000 parts of one. */
+static json_t *
+rounded(double value, unsigned parts)
+{
+	return json_real((double)(uint64_t)(value * parts + 0.5) / parts);
+}
+
 static json_t *
 share(uint64_t part, uint64_t all)
 {
-	return all == 0 ? json_null() : json_real((double)part / (double)all);
+	return all == 0 ? json_null() : rounded((double)part / (double)all, 10000);
 }
 
 static json_t *
@@ -101,7 +108,7 @@ quantile_ms(const struct histogram *took, enum stats_bounds bounds, double wante
 {
 	if (STATS_SUM(took->buckets) == 0)
 		return json_null();
-	return json_real(histogram_quantile(took, bounds, wanted) / 1000);
+	return rounded(histogram_quantile(took, bounds, wanted) / 1000, 1000);
 }
 
 json_t *
@@ -122,9 +129,10 @@ recent_json(const struct admin *admin)
 		asked.buckets[i] = new->asked[i] - old->asked[i];
 	}
 	return json_pack(
-		"{s:f,s:f,s:o,s:o,s:o,s:o,s:o,s:o}", "seconds", seconds, "registers_per_second",
-		(double)all / seconds, "ok", share(part[OUTCOME_OK], all), "challenged",
-		share(part[OUTCOME_CHALLENGED], all), "failed",
+		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seconds", rounded(seconds, 10),
+		"registers_per_second", rounded((double)all / seconds, 10), "ok",
+		share(part[OUTCOME_OK], all), "challenged", share(part[OUTCOME_CHALLENGED], all),
+		"failed",
 		share(part[OUTCOME_FAILED] + part[OUTCOME_REFUSED] + part[OUTCOME_UNAVAILABLE],
 		      all),
 		"p50_ms", quantile_ms(&took, STATS_TIMES, 0.5), "p99_ms",

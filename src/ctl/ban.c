@@ -31,6 +31,18 @@ ctl_ban_list(const struct ctl_options *options)
 	return pages_print(options, &path, &listing, "nobody is banned");
 }
 
+/* What holds: a ban that ends later than the one that was asked for stays. */
+static void
+say_added(const struct ctl_options *options, json_t *ban, json_int_t asked)
+{
+	char span[32];
+	json_int_t left = json_integer_value(json_object_get(ban, "expires_in"));
+	output_duration(span, sizeof(span), left);
+	ctl_say(options, "%s gets silence for %s%s",
+		json_string_value(json_object_get(ban, "cidr")), span,
+		left > asked ? "; it was already banned for longer" : "");
+}
+
 enum ctl_exit
 ctl_ban_add(const struct ctl_options *options)
 {
@@ -57,11 +69,10 @@ ctl_ban_add(const struct ctl_options *options)
 	json_decref(body);
 	if (code != CTL_DONE)
 		return code;
-	if (options->format == CTL_JSON)
-		output_json(answer);
+	if (options->format == CTL_TABLE)
+		say_added(options, answer, (json_int_t)seconds);
 	else
-		ctl_say(options, "%s gets silence for %s",
-			json_string_value(json_object_get(answer, "cidr")), options->span);
+		output_item(options->format, answer, &listing);
 	json_decref(answer);
 	return CTL_DONE;
 }

@@ -27,6 +27,14 @@ print_option(const char *name, bool is_text, void *arg)
 	printf(" --%s", name);
 }
 
+/* The formats of a command are not those of another one. */
+static void
+print_if_had(const char *name, bool is_text, void *arg)
+{
+	if (options_may(arg, name))
+		print_option(name, is_text, NULL);
+}
+
 static void
 print_if_valued(const char *name, bool is_text, void *arg)
 {
@@ -111,7 +119,7 @@ print_arguments(void)
 	for (const struct ctl_command *c = ctl_commands; c->noun != NULL; c++) {
 		printf("\t'%s %s') words='-h", c->noun, c->verb == NULL ? "" : c->verb);
 		options_each(c, print_option, NULL);
-		options_each(NULL, print_option, NULL);
+		options_each(NULL, print_if_had, (void *)(uintptr_t)c);
 		if (c->run == ctl_explain)
 			for (unsigned i = 1; i < REASON_COUNT; i++)
 				printf(" %s", reason_word((enum reason)i));

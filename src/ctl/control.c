@@ -49,8 +49,8 @@ ctl_config_check(const struct ctl_options *options)
 	if (code != CTL_DONE)
 		return code;
 	bool good = json_is_true(json_object_get(answer, "ok"));
-	if (options->format == CTL_JSON) {
-		output_json(answer);
+	if (options->format != CTL_TABLE) {
+		output_document(options->format, answer);
 	} else {
 		json_array_foreach(json_object_get(answer, "errors"), index, error)
 			client_print_error(stdout, error);
@@ -83,8 +83,8 @@ ctl_reload(const struct ctl_options *options)
 	enum ctl_exit code = command(options, "POST", "reload", NULL, &answer);
 	if (code != CTL_DONE)
 		return code;
-	if (options->format == CTL_JSON)
-		output_json(answer);
+	if (options->format != CTL_TABLE)
+		output_document(options->format, answer);
 	else
 		print_report(answer, "applied", "nothing changed");
 	json_decref(answer);
@@ -123,8 +123,8 @@ ctl_log_level(const struct ctl_options *options)
 	if (code != CTL_DONE)
 		return code;
 	const char *until = json_string_value(json_object_get(answer, "until"));
-	if (options->format == CTL_JSON)
-		output_json(answer);
+	if (options->format != CTL_TABLE)
+		output_document(options->format, answer);
 	else
 		printf("%s%s%s\n", json_string_value(json_object_get(answer, "level")),
 		       until == NULL ? "" : " until ", until == NULL ? "" : until);
@@ -146,8 +146,8 @@ ctl_drain(const struct ctl_options *options)
 		command(options, "POST", "drain", json_pack("{s:b}", "now", options->now), &answer);
 	if (code != CTL_DONE)
 		return code;
-	if (options->format == CTL_JSON)
-		output_json(answer);
+	if (options->format != CTL_TABLE)
+		output_document(options->format, answer);
 	else
 		ctl_say(options, "draining; rollcallctl undrain takes it back while the listeners "
 				 "are open");
@@ -162,8 +162,8 @@ ctl_undrain(const struct ctl_options *options)
 	enum ctl_exit code = command(options, "DELETE", "drain", NULL, &answer);
 	if (code != CTL_DONE)
 		return code;
-	if (options->format == CTL_JSON)
-		output_json(answer);
+	if (options->format != CTL_TABLE)
+		output_document(options->format, answer);
 	else
 		ctl_say(options, "%s", json_string_value(json_object_get(answer, "state")));
 	json_decref(answer);

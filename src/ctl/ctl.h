@@ -23,6 +23,13 @@ enum ctl_exit {
 };
 
 enum ctl_format { CTL_TABLE, CTL_JSON, CTL_NDJSON, CTL_CSV };
+/* Those that a command has beside its words or table. */
+enum ctl_formats {
+	CTL_WORDS = 0, /* it prints no data */
+	CTL_ONLY_JSON = 1 << CTL_JSON,
+	CTL_DOCUMENT = CTL_ONLY_JSON | 1 << CTL_NDJSON, /* on one line */
+	CTL_ROWS = CTL_DOCUMENT | 1 << CTL_CSV,
+};
 
 struct ctl_options {
 	enum ctl_format format;
@@ -73,6 +80,7 @@ struct ctl_command {
 	const char *purpose;
 	const char *example;
 	int least, most; /* arguments */
+	enum ctl_formats formats;
 	enum ctl_exit (*run)(const struct ctl_options *options);
 };
 
@@ -87,12 +95,14 @@ int ctl_main(int argc, char **argv);
  */
 bool options_take(struct ctl_options *options, int argc, char **argv);
 /* False, with an error, when one was given that this command does not take: a misplaced --dry-run
- * must not do the deed. */
+ * must not do the deed, and who asks for JSON is not to parse words. */
 bool options_fit(const struct ctl_options *options, const struct ctl_command *command);
 
 /* Calls each for the options that a command names in its usage, NULL: for those of all commands. */
 void options_each(const struct ctl_command *command,
 		  void (*each)(const char *name, bool is_text, void *arg), void *arg);
+/* Whether name is no format, or one that the command has. */
+bool options_may(const struct ctl_command *command, const char *name);
 
 /* "error: …" on stderr; line ends at the end of what it says are dropped, and control characters
  * shown as a question mark, here and in the others. */

@@ -156,6 +156,44 @@ options_each(const struct ctl_command *command,
 }
 
 bool
+options_may(const struct ctl_command *command, const char *name)
+{
+	for (size_t i = 0; i < KNOWN; i++)
+		if (strcmp(known[i].name, name) == 0)
+			return known[i].format < 0 || command->formats & 1 << known[i].format;
+	return false;
+}
+
+/* "--json, --ndjson"; empty when the command has none. */
+static void
+write_formats(char *text, size_t cap, const struct ctl_command *command)
+{
+	size_t len = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].format >= 0 && options_may(command, known[i].name))
+			len += (size_t)snprintf(text + len, cap - len, "%s--%s",
+						len == 0 ? "" : ", ", known[i].name);
+}
+
+static bool
+format_fits(const struct ctl_options *options, const struct ctl_command *command)
+{
+	char formats[64];
+	const char *wanted = NULL;
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].format == (int)options->format)
+			wanted = known[i].name;
+	if (wanted == NULL || options_may(command, wanted))
+		return true;
+	write_formats(formats, sizeof(formats), command);
+	ctl_error("%s%s%s has no --%s; %s%s", command->noun, command->verb == NULL ? "" : " ",
+		  command->verb == NULL ? "" : command->verb, wanted,
+		  *formats == '\0' ? "it prints words, no data" : "it has ", formats);
+	return false;
+}
+
+bool
 options_fit(const struct ctl_options *options, const struct ctl_command *command)
 {
 	for (size_t i = 0; i < KNOWN; i++) {
@@ -167,5 +205,5 @@ options_fit(const struct ctl_options *options, const struct ctl_command *command
 			  command->verb == NULL ? "" : command->verb, known[i].name, command->noun);
 		return false;
 	}
-	return true;
+	return format_fits(options, command);
 }

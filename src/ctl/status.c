@@ -11,6 +11,12 @@
 
 static const struct listing reasons = { .fields = (const char *const[]){ "reason", "text", NULL } };
 
+static json_t *
+reason_json(enum reason reason)
+{
+	return json_pack("{s:s,s:s}", "reason", reason_word(reason), "text", reason_text(reason));
+}
+
 static json_int_t
 number(json_t *document, const char *group, const char *name)
 {
@@ -248,7 +254,7 @@ ctl_status(const struct ctl_options *options)
 	if (options->format == CTL_TABLE)
 		print_status(options, answer);
 	else
-		output_json(answer);
+		output_document(options->format, answer);
 	if (!json_is_true(json_object_get(answer, "ready")))
 		code = CTL_UNHEALTHY;
 	json_decref(answer);
@@ -260,16 +266,26 @@ explain_all(const struct ctl_options *options)
 {
 	json_t *items = json_array();
 	for (unsigned i = 1; i < REASON_COUNT; i++) {
-		const char *word = reason_word((enum reason)i), *text = reason_text((enum reason)i);
 		if (options->format == CTL_TABLE)
-			printf("%s\n    %s\n", word, text);
+			printf("%s\n    %s\n", reason_word((enum reason)i),
+			       reason_text((enum reason)i));
 		else
-			json_array_append_new(items,
-					      json_pack("{s:s,s:s}", "reason", word, "text", text));
+			json_array_append_new(items, reason_json((enum reason)i));
 	}
 	if (options->format != CTL_TABLE)
 		output_rows(options->format, items, &reasons, true);
 	json_decref(items);
+}
+
+static void
+explain_one(const struct ctl_options *options, enum reason reason)
+{
+	json_t *item = reason_json(reason);
+	if (options->format == CTL_TABLE)
+		printf("%s\n%s\n", reason_word(reason), reason_text(reason));
+	else
+		output_item(options->format, item, &reasons);
+	json_decref(item);
 }
 
 enum ctl_exit
@@ -281,7 +297,7 @@ ctl_explain(const struct ctl_options *options)
 	}
 	enum reason reason = reason_from_word(str_of(options->arguments[0]));
 	if (reason != REASON_NONE) {
-		printf("%s\n%s\n", reason_word(reason), reason_text(reason));
+		explain_one(options, reason);
 		return CTL_DONE;
 	}
 	struct nearest nearest = { .wanted = options->arguments[0] };
@@ -301,7 +317,12 @@ ctl_explain(const struct ctl_options *options)
 enum ctl_exit
 ctl_version(const struct ctl_options *options)
 {
-	(void)options;
-	puts("rollcallctl " ROLLCALL_VERSION);
+	if (options->format == CTL_TABLE) {
+		puts("rollcallctl " ROLLCALL_VERSION);
+		return CTL_DONE;
+	}
+	json_t *document = json_pack("{s:s}", "version", ROLLCALL_VERSION);
+	output_document(options->format, document);
+	json_decref(document);
 	return CTL_DONE;
 }

@@ -41,17 +41,6 @@ static const char *const fields[] = { "username",
 
 static const struct listing listing = { columns, COUNT(columns), fields };
 
-static void
-print_user(const struct ctl_options *options, json_t *user)
-{
-	json_t *items = json_pack("[O]", user);
-	if (options->format == CTL_JSON)
-		output_json(user);
-	else
-		output_rows(options->format, items, &listing, true);
-	json_decref(items);
-}
-
 /* --- add ------------------------------------------------------------------------------ */
 
 /* Name and domain apart: the domain is behind the last @. */
@@ -102,7 +91,7 @@ add_user(const struct ctl_options *options, const char *user)
 	enum ctl_exit code = client_call(options, "POST", &path, body, &answer);
 	json_decref(body);
 	if (code == CTL_DONE && options->format != CTL_TABLE)
-		print_user(options, answer);
+		output_item(options->format, answer, &listing);
 	else if (code == CTL_DONE)
 		ctl_say(options, "added %s", user);
 	json_decref(answer);
@@ -140,7 +129,7 @@ ctl_user_show(const struct ctl_options *options)
 	json_t *answer;
 	enum ctl_exit code = client_user_call(options, "GET", "users", NULL, &answer);
 	if (code == CTL_DONE)
-		print_user(options, answer);
+		output_item(options->format, answer, &listing);
 	json_decref(answer);
 	return code;
 }
@@ -154,9 +143,11 @@ change(const struct ctl_options *options, json_t *body, const char *done)
 	json_t *answer;
 	enum ctl_exit code = client_user_call(options, "PATCH", "users", body, &answer);
 	json_decref(body);
-	json_decref(answer);
-	if (code == CTL_DONE)
+	if (code == CTL_DONE && options->format != CTL_TABLE)
+		output_item(options->format, answer, &listing);
+	else if (code == CTL_DONE)
 		ctl_say(options, "%s", done);
+	json_decref(answer);
 	return code;
 }
 

@@ -71,9 +71,10 @@ END_TEST
 
 START_TEST(a_q_value_is_written_as_it_was_given)
 {
-	json_t *document = json_pack("{s:f,s:f,s:f}", "a", 0.3, "b", 1.0, "c", 0.001);
+	json_t *document =
+		json_pack("{s:f,s:f,s:f,s:f}", "a", 0.3, "b", 1.0, "c", 0.001, "d", 12345.6);
 	char *text = json_written(document);
-	ck_assert_str_eq(text, "{\"a\":0.3,\"b\":1.0,\"c\":0.001}");
+	ck_assert_str_eq(text, "{\"a\":0.3,\"b\":1.0,\"c\":0.001,\"d\":12345.6}");
 	free(text);
 	json_decref(document);
 }

@@ -97,6 +97,36 @@ START_TEST(ndjson_is_a_document_a_line)
 }
 END_TEST
 
+START_TEST(numbers_are_as_they_came)
+{
+	struct capture c;
+	ck_assert_str_eq(shown(&c, CTL_NDJSON, json_pack("[{s:f,s:f}]", "a", 12345.6, "b", 0.3)),
+			 "{\"a\":12345.6,\"b\":0.3}\n");
+	ck_assert_str_eq(
+		shown(&c, CTL_CSV, json_pack("[{s:f,s:f}]", "name", 12345.6, "agent", 0.3)),
+		"name,agent\r\n12345.6,0.3\r\n");
+}
+END_TEST
+
+START_TEST(one_document_is_on_one_line_or_indented)
+{
+	struct capture c;
+	json_t *item = json_pack("{s:s,s:s}", "name", "a", "agent", "x");
+	capture_start(&c, stdout);
+	output_document(CTL_NDJSON, item);
+	output_item(CTL_NDJSON, item, &listing);
+	output_item(CTL_CSV, item, &listing);
+	output_document(CTL_JSON, item);
+	output_item(CTL_JSON, item, &listing);
+	json_decref(item);
+	ck_assert_str_eq(capture_end(&c), "{\"name\":\"a\",\"agent\":\"x\"}\n"
+					  "{\"name\":\"a\",\"agent\":\"x\"}\n"
+					  "name,agent\r\na,x\r\n"
+					  "{\n  \"name\": \"a\",\n  \"agent\": \"x\"\n}\n"
+					  "{\n  \"name\": \"a\",\n  \"agent\": \"x\"\n}\n");
+}
+END_TEST
+
 START_TEST(durations_are_short)
 {
 	const struct {
@@ -115,4 +145,5 @@ END_TEST
 
 SUITE(output, columns_are_as_wide_as_their_cells, only_columns_that_may_be_are_cut,
       nothing_in_a_table_commands_the_terminal, csv_has_a_first_line_and_empty_cells,
-      ndjson_is_a_document_a_line, durations_are_short)
+      ndjson_is_a_document_a_line, numbers_are_as_they_came,
+      one_document_is_on_one_line_or_indented, durations_are_short)

@@ -279,6 +279,7 @@ def test_install_run_upgrade_remove_purge(env):
 
     def state(name):
         return part(name).split("-- state\n")[1].splitlines()
+    true("Next: rollcallctl init, and " in part("install"), "what the installation says\n" + part("install"))
     equal(state("install"), ["rollcall:/nonexistent:/usr/sbin/nologin", "/etc/rollcall 750 root:rollcall",
                              "/etc/rollcall/conf.d 750 root:rollcall", "/etc/rollcall/tls 750 root:rollcall",
                              "systemctl daemon-reload"], "after the installation")

@@ -35,8 +35,8 @@ struct import {
 	struct import_columns columns;
 	size_t sent;
 	size_t added, updated, skipped;
-	size_t bad;	 /* rows that are no good as they stand */
-	size_t rejected; /* those, and what the daemon refused; in an earlier run too */
+	size_t bad;	   /* rows that are no good as they stand */
+	size_t rejected;   /* those, and what the daemon refused; in an earlier run too */
 	char problems[88]; /* the first ones, for people */
 	bool problems_full;
 	char *domain; /* of the first row */

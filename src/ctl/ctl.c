@@ -71,7 +71,7 @@ const struct ctl_command ctl_commands[] = {
 	{ "undrain", NULL, "", "serve again, while the listeners are open", "rollcallctl undrain",
 	  0, 0, CTL_DOCUMENT, ctl_undrain },
 	{ "db", "status", "[--url postgresql://…]", "schema version of the database",
-	  "rollcallctl db status", 0, 0, CTL_ONLY_JSON, ctl_db_status },
+	  "rollcallctl db status", 0, 0, CTL_DOCUMENT, ctl_db_status },
 	{ "db", "migrate", "[--url postgresql://…] [--dry-run]", "bring the schema up to date",
 	  "rollcallctl db migrate --dry-run", 0, 0, CTL_WORDS, ctl_db_migrate },
 	{ "init", NULL, "[--domain D] [--database URL] [--chain FILE --key FILE]",

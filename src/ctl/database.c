@@ -197,7 +197,7 @@ print_database(const struct ctl_options *options, const PGconn *connection, int 
 	}
 	json_t *document = json_pack("{s:i,s:s,s:i,s:i}", "server_version", server, "host",
 				     PQhost(connection), "schema", have, "schema_wanted", want);
-	output_json(document);
+	output_document(options->format, document);
 	json_decref(document);
 }
 

@@ -112,7 +112,7 @@ def test_formats_that_a_command_has_not(env):
     nowhere = ("--url", "unix:/nonexistent")
     for words, format, said in ((("status",), "csv", "status has no --csv; it has --json, --ndjson"),
                                 (("config", "check"), "csv", "config check has no --csv; it has --json, --ndjson"),
-                                (("db", "status"), "csv", "db status has no --csv; it has --json"),
+                                (("db", "status"), "csv", "db status has no --csv; it has --json, --ndjson"),
                                 (("version",), "csv", "version has no --csv; it has --json, --ndjson"),
                                 (("user", "delete", "alice@example.com", "--yes"), "json",
                                  "user delete has no --json; it prints words, no data"),

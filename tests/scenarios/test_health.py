@@ -4,10 +4,11 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from harness import equal, true
-from harness.faults import Stopped, admin, workers
+from harness.faults import Stopped, admin, slow_commits, without_fault, workers
 from harness.http import Http, ask
 from harness.server import free_ports
 from test_reload import own_certificates
@@ -223,6 +224,33 @@ def test_options_has_the_verdict_of_readyz(env):
     equal([s for n, s in enumerate(seen) if n == 0 or seen[n - 1] != s], [200, 503, 200, 503, 200], "transitions")
     server.api("/drain", "POST", '{"now":true}')
     server.process.wait(30)
+
+
+def test_overload_takes_readiness_away_and_gives_it_back(env):
+    """Commits that wait longer than limits.overload_delay: no probe sends more phones here until that is over."""
+    server = env.start({"limits": {"overload_delay": "50ms"}, "database": {"query_timeout": "20s"}})
+    probe, phone, over = server.phone("tcp"), server.phone("tcp"), threading.Event()
+    phone.prepare()
+    slow_commits(server.database, 0.4)
+
+    def register():
+        while not over.is_set():
+            phone.reg(C1)
+    thread = threading.Thread(target=register)
+    thread.start()
+    try:
+        server.wait(lambda: server.health()[0] == 503, "/readyz says 503")
+        server.wait(lambda: "none would serve a phone now" in server.health("/readyz?verbose")[1], "and why")
+        server.wait(lambda: probe.opt().status == 503, "OPTIONS says 503")
+        equal(server.health("/livez")[0], 200, "/livez")
+    finally:
+        over.set()
+        thread.join()
+        without_fault(server.database)
+    server.wait(lambda: server.health()[0] == 200, "/readyz is good again")
+    probe.opt().expect(200)
+    phone.reg(C1).expect(200)
+    server.wait_log("warning overload .*requests get 503")
 
 
 def test_one_worker_of_two_is_degraded(env):

@@ -205,19 +205,12 @@ exchange_commit(struct exchange *x, void (*then)(struct exchange *))
 	store_commit(x->admin->store, &x->op);
 }
 
-static bool
-end_pause(struct exchange *x)
-{
-	timer_stop(&x->pause);
-	list_remove(&x->pause_link);
-	return let_go(x);
-}
-
 static void
 pause_over(struct timer *timer)
 {
 	struct exchange *x = container_of(timer, struct exchange, pause);
-	if (end_pause(x))
+	list_remove(&x->pause_link);
+	if (let_go(x))
 		x->then_on(x);
 }
 
@@ -234,9 +227,11 @@ exchange_pause(struct exchange *x, uint32_t ms, void (*then)(struct exchange *))
 void
 exchange_no_pause(struct admin *admin)
 {
-	for (struct list *link; (link = list_first(&admin->pauses)) != NULL;) {
+	struct list *link;
+	while ((link = list_take_first(&admin->pauses)) != NULL) {
 		struct exchange *x = container_of(link, struct exchange, pause_link);
-		if (end_pause(x))
+		timer_stop(&x->pause);
+		if (let_go(x))
 			stream_cut(x);
 	}
 }

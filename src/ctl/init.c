@@ -19,6 +19,7 @@
 /* What goes into the file. */
 struct answers {
 	char domain[ANSWER_MAX], database[ANSWER_MAX], chain[ANSWER_MAX], key[ANSWER_MAX];
+	char *tokens, *password; /* files beside the new one */
 };
 
 /* What is typed, to the end of its line. False, with an error, at the end of input. */
@@ -88,8 +89,9 @@ ask_certificate(const struct ctl_options *options, struct answers *answers)
 }
 
 static void
-write_text(const struct answers *answers, const char *tokens, FILE *out)
+write_text(const struct answers *answers, FILE *out)
 {
+	bool has_password = access(answers->password, F_OK) == 0;
 	fprintf(out,
 		"# rollcall. All options with their defaults: rollcalld --print-default-config\n"
 		"# After a change: rollcalld -t, then rollcallctl reload\n\n"
@@ -110,24 +112,25 @@ write_text(const struct answers *answers, const char *tokens, FILE *out)
 	fprintf(out,
 		"# without a password: that belongs into password_file\n"
 		"database {\n\turl = \"%s\"\n"
-		"#\tpassword_file = \"/etc/rollcall/db-password\"\n}\n\n"
+		"%s\tpassword_file = \"%s\"\n}\n\n"
 		"# the socket %s is always there; TCP only on loopback and with a token\n"
 		"admin {\n#\tlisten = \"127.0.0.1:8080\"\n\ttokens_file = \"%s\"\n}\n\n"
 		"# probes and metrics, for the load balancer\n"
 		"health {\n#\tlisten = {\"0.0.0.0:8081\", \"[::]:8081\"}\n}\n",
-		answers->database, "/run/rollcall/admin.sock", tokens);
+		answers->database, has_password ? "" : "#", answers->password,
+		"/run/rollcall/admin.sock", answers->tokens);
 }
 
 /* The text, malloc'd; NULL when it is nothing that the daemon would take, which was said. */
 static char *
-make_text(const struct answers *answers, const char *path, const char *tokens)
+make_text(const struct answers *answers, const char *path)
 {
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 	if (out == NULL)
 		return NULL;
-	write_text(answers, tokens, out);
+	write_text(answers, out);
 	fclose(out);
 	struct config *config = config_load_text(str_of(text), path, stderr);
 	if (config == NULL) {
@@ -183,22 +186,34 @@ write_both(const struct ctl_options *options, const char *path, const char *text
 	return CTL_DONE;
 }
 
-/* The tokens file in the directory of path, from the root: the daemon is started elsewhere.
+/* A file of that name in the directory of path, from the root: the daemon is started elsewhere.
  * malloc'd; NULL with an error. */
 static char *
-beside(const char *path)
+beside(const char *path, const char *name)
 {
 	const char *slash = strrchr(path, '/');
-	char *tokens = NULL, *named = strndup(slash == NULL ? "." : path,
-					      slash == NULL ? 1 : (size_t)(slash + 1 - path));
+	char *file = NULL, *named = strndup(slash == NULL ? "." : path,
+					    slash == NULL ? 1 : (size_t)(slash + 1 - path));
 	char *directory = named == NULL ? NULL : realpath(named, NULL);
 	if (directory == NULL)
 		ctl_error("%s: %s", named == NULL ? path : named, strerror(errno));
-	else if (asprintf(&tokens, "%s/tokens", directory) < 0)
-		tokens = NULL;
+	else if (asprintf(&file, "%s/%s", directory, name) < 0)
+		file = NULL;
 	free(directory);
 	free(named);
-	return tokens;
+	return file;
+}
+
+static enum ctl_exit
+write_files(const struct ctl_options *options, const struct answers *answers, const char *path)
+{
+	if (answers->tokens == NULL || answers->password == NULL)
+		return CTL_FAILED;
+	char *text = make_text(answers, path);
+	enum ctl_exit code =
+		text == NULL ? CTL_FAILED : write_both(options, path, text, answers->tokens);
+	free(text);
+	return code;
 }
 
 enum ctl_exit
@@ -206,7 +221,6 @@ ctl_init(const struct ctl_options *options)
 {
 	const char *path = options->config == NULL ? CTL_CONFIG_DEFAULT : options->config;
 	struct answers answers = { .chain = "", .key = "" };
-	char *tokens, *text;
 	if (access(path, F_OK) == 0) {
 		ctl_error("%s is there already and stays as it is; -c names another file", path);
 		return CTL_CONFLICT;
@@ -216,12 +230,10 @@ ctl_init(const struct ctl_options *options)
 		 answers.database) ||
 	    !ask_certificate(options, &answers))
 		return CTL_USAGE;
-	tokens = beside(path);
-	if (tokens == NULL)
-		return CTL_FAILED;
-	text = make_text(&answers, path, tokens);
-	enum ctl_exit code = text == NULL ? CTL_FAILED : write_both(options, path, text, tokens);
-	free(text);
-	free(tokens);
+	answers.tokens = beside(path, "tokens");
+	answers.password = answers.tokens == NULL ? NULL : beside(path, "db-password");
+	enum ctl_exit code = write_files(options, &answers, path);
+	free(answers.password);
+	free(answers.tokens);
 	return code;
 }

@@ -50,6 +50,18 @@ def test_init_writes_what_the_daemon_takes(env):
     equal(checked.returncode, 0, "rollcalld -t: " + checked.stderr)
 
 
+def test_init_takes_the_password_file_that_is_there(env):
+    where = directory(env, "password")
+    path, password = os.path.join(where, "rollcall.conf"), os.path.join(where, "db-password")
+    expect(ctl("init", "-c", path, *FLAGS), 0)
+    true('\n#\tpassword_file = "%s"\n' % password in read(path), "a file that is not there is no comment")
+    os.unlink(path)
+    with open(password, "w") as file:
+        file.write("secret\n")
+    expect(ctl("init", "-c", path, *FLAGS), 0)
+    true('\n\tpassword_file = "%s"\n' % password in read(path), "the file is not taken")
+
+
 def test_init_overwrites_nothing(env):
     where = directory(env, "kept")
     path = os.path.join(where, "rollcall.conf")

@@ -196,7 +196,7 @@ def complete(script, *words):
     done = subprocess.run(["bash", "--norc", "-c", ask, "bash", script, "rollcallctl", *words], capture_output=True, text=True,
                           timeout=60)
     equal((done.returncode, done.stderr), (0, ""), "bash")
-    return done.stdout.split()
+    return [line for line in done.stdout.splitlines() if line != ""]
 
 
 def test_completion(env):

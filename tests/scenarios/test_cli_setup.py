@@ -51,7 +51,7 @@ def test_init_writes_what_the_daemon_takes(env):
 
 
 def test_init_takes_the_password_file_that_is_there(env):
-    where = directory(env, "password")
+    where = directory(env, "password-file")
     path, password = os.path.join(where, "rollcall.conf"), os.path.join(where, "db-password")
     expect(ctl("init", "-c", path, *FLAGS), 0)
     true('\n#\tpassword_file = "%s"\n' % password in read(path), "a file that is not there is no comment")

@@ -4,6 +4,7 @@ import io
 import ipaddress
 import json
 import os
+import select
 import threading
 import time
 
@@ -241,6 +242,13 @@ def test_database_that_fails_cuts_the_stream(env):
     equal(len(lines(server, "/bindings")), 40000, "bindings of a whole stream")
 
 
+def has_end(connection):
+    """Without reading, which would have the stream go on."""
+    poll = select.poll()
+    poll.register(connection.socket, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 def test_readers_that_stand_still_are_cut(env):
     """A client that takes nothing is sent away when admin.request_timeout has passed, so is one that takes a few octets
     now and then; all places are free again then, also those of clients that went without a word."""
@@ -261,6 +269,7 @@ def test_readers_that_stand_still_are_cut(env):
             pass
         return len(more) == 16
     server.wait(all_free, "all places are free again", 30)
+    server.wait(lambda: all(has_end(connection) for connection, _ in streams[:8]), "who stood still is cut", 30)
     for connection, chunks in streams[:8]:
         true(is_cut(chunks), "a stream that stood still has an end")
         connection.close()

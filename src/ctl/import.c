@@ -323,8 +323,10 @@ check_then_send(struct import *import)
 {
 	if (import->options->resume && !read_resume(import))
 		return CTL_FAILED;
-	if (!import->options->resume)
-		unlink(import->rejects_path); /* of the time before */
+	if (!import->options->resume) { /* of the time before: they belong together */
+		unlink(import->resume_path);
+		unlink(import->rejects_path);
+	}
 	if (!check_all(import))
 		return CTL_FAILED;
 	if (import->options->dry_run)

@@ -1,4 +1,5 @@
 /* How far an import is. */
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include "output.h"
 
 #define BAR_WIDTH 30
-#define WORDS_WIDTH 66 /* beside the bar, with numbers of seven digits */
+#define HEAD "importing   "
 
 static double
 seconds_now(void)
@@ -38,28 +39,31 @@ counts(const struct progress *progress, size_t done, double rate, char so_far[st
 	output_count(pace, 32, (int64_t)rate);
 }
 
-/* A line that is longer than the terminal is wide would be a new one each time. */
+/* Octets that fit behind HEAD; a line as wide as the terminal would begin a new one each time. */
 static int
-bar_width(void)
+room(void)
 {
 	struct winsize size;
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 ||
-	    size.ws_col >= BAR_WIDTH + WORDS_WIDTH)
-		return BAR_WIDTH;
-	return size.ws_col > WORDS_WIDTH ? size.ws_col - WORDS_WIDTH : 0;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return INT_MAX;
+	return size.ws_col < sizeof(HEAD) ? 0 : size.ws_col - (int)sizeof(HEAD);
 }
 
+/* What does not fit goes: the bar first, then the end of the words. */
 static void
 draw_bar(const struct progress *progress, size_t done, double share, double rate)
 {
-	int width = bar_width();
-	fputs("\rimporting   ", stderr);
+	char words[160], so_far[32], whole[32], pace[32];
+	counts(progress, done, rate, so_far, whole, pace);
+	int len = snprintf(words, sizeof(words), "   %s/%s  %3.0f%%   %s/s   %.1fs left", so_far,
+			   whole, share * 100, pace,
+			   rate > 0 ? (double)(progress->whole - done) / rate : 0.0);
+	int space = room(), width = space - len;
+	width = width < 0 ? 0 : width > BAR_WIDTH ? BAR_WIDTH : width;
+	fputs("\r" HEAD, stderr);
 	for (int i = 0; i < width; i++)
 		fputs(i < (int)(share * width) ? "█" : "░", stderr);
-	char so_far[32], whole[32], pace[32];
-	counts(progress, done, rate, so_far, whole, pace);
-	fprintf(stderr, "   %s/%s  %3.0f%%   %s/s   %.1fs left\033[K", so_far, whole, share * 100,
-		pace, rate > 0 ? (double)(progress->whole - done) / rate : 0.0);
+	fprintf(stderr, "%.*s\033[K", space, words);
 }
 
 static void
@@ -67,7 +71,7 @@ print_step(const struct progress *progress, size_t done, unsigned step, double r
 {
 	char so_far[32], whole[32], pace[32];
 	counts(progress, done, rate, so_far, whole, pace);
-	fprintf(stderr, "importing   %s/%s   %u%%   %s/s\n", so_far, whole, step * 10, pace);
+	fprintf(stderr, HEAD "%s/%s   %u%%   %s/s\n", so_far, whole, step * 10, pace);
 }
 
 void

@@ -62,6 +62,20 @@ START_TEST(rows_become_documents)
 }
 END_TEST
 
+/* Export puts an apostrophe in front of formula signs, but it writes no passwords. */
+START_TEST(only_what_export_writes_loses_its_apostrophe)
+{
+	check_row(HEAD ",display_name,login", "'+1,x,'=secret,'=N,'-l",
+		  "{\"display_name\":\"=N\",\"domain\":\"x\",\"login\":\"-l\","
+		  "\"password\":\"'=secret\",\"username\":\"+1\"}",
+		  NULL);
+	check_row("username,domain,ha1_md5,ha1_sha256,ha1_sha512_256", "a,x,'-1,'+2,'@3",
+		  "{\"domain\":\"x\",\"ha1_md5\":\"'-1\",\"ha1_sha256\":\"'+2\","
+		  "\"ha1_sha512_256\":\"'@3\",\"username\":\"a\"}",
+		  NULL);
+}
+END_TEST
+
 START_TEST(bad_rows_say_why)
 {
 	check_row(HEAD, "a,x", NULL, "wrong number of fields");
@@ -107,4 +121,5 @@ START_TEST(the_first_line_names_the_columns)
 }
 END_TEST
 
-SUITE(import_row, rows_become_documents, bad_rows_say_why, the_first_line_names_the_columns)
+SUITE(import_row, rows_become_documents, only_what_export_writes_loses_its_apostrophe,
+      bad_rows_say_why, the_first_line_names_the_columns)

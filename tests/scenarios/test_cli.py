@@ -481,6 +481,25 @@ def test_interrupted_import_forgets_no_rejected_row(env):
     equal(server.database.value("select count(*) from account where username like 'cut%'"), "20000", "users")
 
 
+def test_resume_adds_to_the_rejects_and_a_new_start_forgets_it(env):
+    """What --resume refuses stands behind what stands there; a start from the beginning leaves nothing to resume."""
+    server = env.server
+    path = write_csv(env, "two.csv", many_rows(2) + "lost,nowhere.example,%s\n" % HASH)
+    try:
+        for name, text in ((".resume", "%d 3 1\n" % os.path.getsize(path)), (".rejects", "line,user,problem\n2,imp0,before\n")):
+            with open(path + name, "w") as file:
+                file.write(text)
+        expect(server.ctl("user", "import", path, "--resume", check=False), 1, "imported    0 users", "2 rejected: ")
+        equal(read_rejects(path), [("2", "imp0", "before"), ("4", "lost", "The domain is not served here.")], "rejects")
+        with open(path + ".resume", "w") as file:
+            file.write("%d 3 1\n" % os.path.getsize(path))
+        expect(server.ctl("user", "import", path, "--dry-run"), 0)
+        true(not os.path.exists(path + ".rejects"), "rejects of the time before")
+        expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
+    finally:
+        forget_imported(server)
+
+
 def test_passwords_are_taken_as_they_are(env):
     """An apostrophe in front of a formula sign is undone where export would have written it, and nowhere else."""
     path = write_csv(env, "signs.csv", "username,domain,password,display_name\nsigns,example.com,'=secret,'=Name\n")

@@ -242,12 +242,13 @@ grow_body(struct exchange *x, size_t wanted)
 }
 
 /* A body that came in chunks and turns out too large is read on for a while, and dropped: the
- * library takes no answer in the middle of one. */
+ * library takes no answer in the middle of one. Who may only read has none that is of use. */
 static void
 keep_body(struct exchange *x, const char *octets, size_t len)
 {
 	size_t wanted = x->body_len + len;
-	if (x->body_too_large || x->surface->is_health)
+	if (x->body_too_large || x->surface->is_health || x->route == NULL ||
+	    x->route->role == ROLE_READ)
 		return;
 	if (wanted > BODY_BYTES_MAX || (wanted > x->body_cap && !grow_body(x, wanted))) {
 		x->body_too_large = true;

@@ -25,7 +25,7 @@ enum ctl_exit {
 enum ctl_format { CTL_TABLE, CTL_JSON, CTL_NDJSON, CTL_CSV };
 /* Those that a command has beside its words or table. */
 enum ctl_formats {
-	CTL_WORDS = 0, /* it prints no data */
+	CTL_WORDS = 0,					/* it prints no data */
 	CTL_DOCUMENT = 1 << CTL_JSON | 1 << CTL_NDJSON, /* on one line */
 	CTL_ROWS = CTL_DOCUMENT | 1 << CTL_CSV,
 };

@@ -27,8 +27,8 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
-	struct timer look;	      /* at the files of the certificates */
-	int64_t certificates_changed; /* their newest modification time, seconds */
+	struct timer look;	    /* at the files of the certificates */
+	uint64_t certificates_mark; /* of those that were read last */
 	struct timer leave;
 	bool leaving;
 };
@@ -45,8 +45,8 @@ static void
 read_certificates(struct admin_process *process)
 {
 	char error[512];
+	process->certificates_mark = settings_tls_mark(process->config);
 	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
-	process->certificates_changed = settings_tls_changed(process->config);
 	admin_certificates(process->admin, server, server == NULL ? error : "");
 	if (server != NULL)
 		tls_server_release(server);
@@ -56,7 +56,7 @@ static void
 look_at_certificates(struct timer *timer)
 {
 	struct admin_process *process = container_of(timer, struct admin_process, look);
-	if (settings_tls_changed(process->config) != process->certificates_changed)
+	if (settings_tls_mark(process->config) != process->certificates_mark)
 		read_certificates(process);
 	timer_start(process->loop, &process->look, process->config->tls.reload_interval,
 		    look_at_certificates);
@@ -80,6 +80,8 @@ reload(struct admin_process *process, enum log_level level, int fd)
 	config_free(process->config);
 	process->config = fresh;
 	read_certificates(process);
+	timer_start(process->loop, &process->look, fresh->tls.reload_interval,
+		    look_at_certificates);
 	process_log_setup(fresh);
 	log_set_level(level);
 }

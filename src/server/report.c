@@ -160,7 +160,9 @@ report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 	struct writer w = writer_on(words, sizeof(words));
 	writer_text_z(&w, "HTTP request on sip listener from ");
 	ip_write(&w, &peer->source.ip);
-	writer_printf(&w, "; point the health check at port %u /readyz", all->settings.health_port);
+	if (all->settings.health_port != 0)
+		writer_printf(&w, "; point the health check at port %u /readyz",
+			      all->settings.health_port);
 	peer_log(&line, peer);
 	log_text(&line, "message", writer_text(&w));
 	log_end(&line);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/table.h"
+
 #define MESSAGE_BYTES_MAX 65535u
 #define REQUEST_ARENA_BYTES (96u * 1024)
 #define REQUESTS_MAX 20000u
@@ -360,23 +362,30 @@ done:
 	return server;
 }
 
-static int64_t
-later_change(int64_t newest, const char *file)
+/* Another file under the name counts as well, be it older than the one before. */
+static uint64_t
+mark_file(uint64_t mark, const char *file)
 {
 	struct stat entry;
-	bool later = stat(file, &entry) == 0 && entry.st_mtim.tv_sec > newest;
-	return later ? entry.st_mtim.tv_sec : newest;
+	uint64_t facts[5] = { mark };
+	if (stat(file, &entry) == 0) {
+		facts[1] = (uint64_t)entry.st_mtim.tv_sec;
+		facts[2] = (uint64_t)entry.st_mtim.tv_nsec;
+		facts[3] = (uint64_t)entry.st_size;
+		facts[4] = (uint64_t)entry.st_ino;
+	}
+	return table_hash((const char *)facts, sizeof(facts));
 }
 
-int64_t
-settings_tls_changed(const struct config *config)
+uint64_t
+settings_tls_mark(const struct config *config)
 {
-	int64_t newest = 0;
+	uint64_t mark = 0;
 	for (size_t i = 0; i < config->certificate_count; i++) {
-		newest = later_change(newest, config->certificates[i].chain);
-		newest = later_change(newest, config->certificates[i].key);
+		mark = mark_file(mark, config->certificates[i].chain);
+		mark = mark_file(mark, config->certificates[i].key);
 	}
 	if (config->tls.client_auth != CONFIG_CLIENT_AUTH_OFF)
-		newest = later_change(newest, config->tls.client_ca);
-	return newest;
+		mark = mark_file(mark, config->tls.client_ca);
+	return mark;
 }

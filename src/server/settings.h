@@ -35,5 +35,6 @@ bool settings_store(struct store_settings *settings, const struct config *config
 /* Builds the TLS side; NULL without certificates, or with a sentence in error. */
 struct tls_server *settings_tls(const struct config *config, char *error, size_t error_cap,
 				void (*warn)(const char *sentence, void *arg), void *arg);
-/* The newest modification time of its files, that of tls.client_ca included; seconds since 1970. */
-int64_t settings_tls_changed(const struct config *config);
+/* Another one when any of its files, tls.client_ca included, is not what it was. Taken before they
+ * are read, so that what comes meanwhile is seen the next time. */
+uint64_t settings_tls_mark(const struct config *config);

@@ -65,8 +65,8 @@ struct worker {
 	bool orphan;  /* the master is gone: make room for the next one at once */
 	bool started; /* was ready once */
 	uint64_t certificates_read_ms;
-	int64_t certificates_changed; /* newest modification time of the files, seconds */
-	bool first;		      /* worker 0 speaks for all */
+	uint64_t certificates_mark; /* of the files that were read last */
+	bool first;		    /* worker 0 speaks for all */
 };
 
 static _Noreturn void
@@ -111,10 +111,10 @@ static bool
 load_certificates(struct worker *worker, bool told)
 {
 	char error[512];
+	worker->certificates_mark = settings_tls_mark(worker->config);
 	struct tls_server *fresh =
 		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
-	worker->certificates_changed = settings_tls_changed(worker->config);
 	if (fresh == NULL && error[0] != '\0') {
 		if (worker->first || told)
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
@@ -231,7 +231,7 @@ tick(struct timer *timer)
 	if (worker->tls != NULL &&
 	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
 		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (settings_tls_changed(worker->config) != worker->certificates_changed)
+		if (settings_tls_mark(worker->config) != worker->certificates_mark)
 			load_certificates(worker, false);
 	}
 	if (worker->tls != NULL && secret != NULL)

@@ -95,8 +95,8 @@ start_daemon(struct surface *surface, int fd)
 		surface, MHD_OPTION_NOTIFY_CONNECTION, client_notified, surface,
 		MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		surface->is_health ? (most + 1) / 2 : 0, MHD_OPTION_CONNECTION_TIMEOUT,
-		client_patience_s(surface->admin), MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
-		NULL, MHD_OPTION_END);
+		client_patience_s(surface->admin) + 1 /* after ours */,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
 }
 
 static bool

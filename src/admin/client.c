@@ -10,7 +10,16 @@ struct client {
 	struct admin *admin;
 	struct fifo_entry deadline;
 	int fd;
+	bool in_body; /* its head is whole, and nothing was answered */
 };
+
+/* Past the library, which takes no answer in the middle of a body and would end it without one. */
+static const char slow_body[] =
+	"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/problem+json\r\n"
+	"Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+	"{\"type\":\"urn:rollcall:problem:too-slow\",\"title\":\"Body too slow\",\"status\":408,"
+	"\"detail\":\"The rest of the body has not come in time.\",\"reason\":\"too_slow\","
+	"\"hint\":\"Nothing was changed. admin.request_timeout is for each 64 kB.\"}";
 
 static void
 hang_up(int fd)
@@ -21,8 +30,12 @@ hang_up(int fd)
 static void
 too_slow(struct fifo *fifo, struct fifo_entry *entry)
 {
+	const struct client *client = container_of(entry, struct client, deadline);
 	(void)fifo;
-	hang_up(container_of(entry, struct client, deadline)->fd);
+	if (client->in_body)
+		(void)!send(client->fd, slow_body, sizeof(slow_body) - 1,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	hang_up(client->fd);
 }
 
 static struct client *
@@ -57,12 +70,26 @@ client_notified(void *arg, struct MHD_Connection *connection, void **context,
 	fifo_start(&surface->admin->clients, &client->deadline);
 }
 
-void
-client_await(struct MHD_Connection *connection)
+static void
+await(struct MHD_Connection *connection, bool body)
 {
 	struct client *client = client_of(connection);
-	if (client != NULL)
-		fifo_start(&client->admin->clients, &client->deadline);
+	if (client == NULL)
+		return;
+	client->in_body = body;
+	fifo_start(&client->admin->clients, &client->deadline);
+}
+
+void
+client_await_head(struct MHD_Connection *connection)
+{
+	await(connection, false);
+}
+
+void
+client_await_body(struct MHD_Connection *connection)
+{
+	await(connection, true);
 }
 
 void

@@ -12,8 +12,10 @@ struct admin;
 /* The callback of libmicrohttpd; arg is the surface. */
 void client_notified(void *arg, struct MHD_Connection *connection, void **context,
 		     enum MHD_ConnectionNotificationCode code);
-/* Its next head, or more of a body, is due in time from now on. */
-void client_await(struct MHD_Connection *connection);
+/* Its next head is due in time from now on. Who is late is sent away without an answer. */
+void client_await_head(struct MHD_Connection *connection);
+/* More of a body is. Who is late hears 408 too_slow. */
+void client_await_body(struct MHD_Connection *connection);
 /* A request is there as a whole, or refused. */
 void client_satisfied(struct MHD_Connection *connection);
 /* The limit that the configuration has, in the whole seconds in which libmicrohttpd counts. */

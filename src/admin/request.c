@@ -265,7 +265,7 @@ take_body(struct exchange *x, const char *octets, size_t len)
 	size_t before = x->body_seen;
 	x->body_seen += len;
 	if (before / BODY_BYTES_PACE != x->body_seen / BODY_BYTES_PACE)
-		client_await(x->connection);
+		client_await_body(x->connection);
 	keep_body(x, octets, len);
 	return x->body_seen <= BODY_BYTES_SEEN_MAX;
 }
@@ -353,7 +353,7 @@ request_handle(void *arg, struct MHD_Connection *connection, const char *url, co
 		*own = x = begin(arg, connection, url, method, version);
 		if (x == NULL)
 			return MHD_NO;
-		client_await(connection);
+		client_await_body(connection);
 		return x->refused ? send_answer(x, url) : MHD_YES;
 	}
 	if (*upload_len > 0) {
@@ -374,7 +374,7 @@ request_completed(void *arg, struct MHD_Connection *connection, void **own,
 	struct exchange *x = *own;
 	(void)arg;
 	if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		client_await(connection);
+		client_await_head(connection);
 	if (x != NULL)
 		exchange_forget(x);
 	*own = NULL;

@@ -132,11 +132,12 @@ class Answered:
 
 
 class Continue:
-    """100, and the end: nobody sends what it asks for."""
+    """100, and 408 in the end: nobody sends what it asks for."""
 
     @staticmethod
     def judge(received, what):
-        equal(received, b"HTTP/1.1 100 Continue\r\n\r\n", what)
+        true(received.startswith(b"HTTP/1.1 100 Continue\r\n\r\n"), "%s: %r" % (what, received[:200]))
+        TOO_SLOW.judge(received.partition(b"\r\n\r\n")[2], what)
 
 
 class Silence:
@@ -149,6 +150,7 @@ class Silence:
 
 MALFORMED = Refused(400, "malformed")
 LIBRARY = Refused(400)
+TOO_SLOW = Refused(408, "too_slow")
 SERVED = Answered(200)
 NOT_FOUND = (Refused(404, "not_found"), Answered(404))
 NO_METHOD = (Refused(405, "method_not_allowed"), Answered(405))
@@ -208,9 +210,9 @@ def test_lengths_and_encodings(env):
         ("length beyond 64 bits", head("Host: a", "Content-Length: 18446744073709551676", body="{json}"), Refused(413)),
         # nobody sends that much: the admin surfaces know at once, health waits for it in vain
         ("length of 2^64-1", head("Host: a", "Content-Length: 18446744073709551615", body="{json}"),
-         (Refused(413, "too_large"), Silence)),
+         (Refused(413, "too_large"), TOO_SLOW)),
         ("length over the limit", head("Host: a", "Content-Length: %d" % (BODY_MAX + 1), body="{json}"),
-         (Refused(413, "too_large"), Silence)),
+         (Refused(413, "too_large"), TOO_SLOW)),
         ("the same, expecting 100", head("Host: a", "Content-Length: %d" % (BODY_MAX + 1), "Expect: 100-continue"),
          (Refused(413, "too_large"), Continue)),
         ("malformed, expecting 100", head("Host: a", "Host: b", length, "Expect: 100-continue"), MALFORMED),
@@ -227,8 +229,8 @@ def test_chunks(env):
         ("no line end behind a chunk", chunked("2\r\n{}xx0\r\n\r\n"), LIBRARY),
         ("beyond 64 bits", chunked("1ffffffffffffffff\r\n{json}"), Refused(413)),
         ("64 bits and a wrap", chunked("10000000000000002\r\n{}\r\n0\r\n\r\n"), Refused(413)),
-        ("2^64-1", chunked("ffffffffffffffff\r\n{json}"), Silence),  # waits for it until the deadline
-        ("an extension that does not fit the buffer", chunked("2;a=%s\r\n{}\r\n0\r\n\r\n" % ("b" * 40000)), Silence),
+        ("2^64-1", chunked("ffffffffffffffff\r\n{json}"), TOO_SLOW),  # waits for it until the deadline
+        ("an extension that does not fit the buffer", chunked("2;a=%s\r\n{}\r\n0\r\n\r\n" % ("b" * 40000)), TOO_SLOW),
         ("a trailer without colon", chunked("0\r\nnonsense\r\n\r\n"), LIBRARY),
         ("extension", chunked("2;a=b;c=\"d\"\r\n{}\r\n0\r\n\r\n", line), SERVED),
         ("many zeros", chunked("0" * 300 + "2\r\n{}\r\n0\r\n\r\n", line), SERVED),
@@ -513,7 +515,7 @@ def drip(target, octets, pieces, pause):
 
 def test_deadlines(env):
     """admin.request_timeout (1 s here) is for a head as a whole, and for each 64 kB of a body; octets now and then do not
-    help. The library has no place for an answer then: the connection ends."""
+    help. Who began a body hears 408; without a whole head the connection just ends."""
     start = "{write} HTTP/1.1\r\nHost: a\r\n{auth}"
     forever = [b"x"] * 200
     drips = (("nothing", "", [b""] * 200),
@@ -533,7 +535,11 @@ def test_deadlines(env):
         true(lived is not None, what + " goes on for ever")
         true(0.9 < lived < 10, "%s: %.1f s" % (what, lived))
         answers = re.findall(rb"HTTP/1\.1 (\d{3})", received)
-        equal(answers, {"an expected body": [b"100"], "the next head": [b"200"]}.get(name, []), what)
+        wanted = {"an expected body": [b"100", b"408"], "the next head": [b"200"]}
+        equal(answers, wanted.get(name, [b"408"] if "body" in name or "chunk" in name or name == "trailers" else []), what)
+        if answers[-1:] == [b"408"]:
+            problem = json.loads(received.rpartition(b"\r\n\r\n")[2])
+            equal((problem["status"], problem["reason"]), (408, "too_slow"), what)
 
     def paced(surface):
         octets = "GET {good} HTTP/1.1\r\nHost: a\r\n{auth}Connection: close\r\nContent-Length: %d\r\n\r\n" % (5 * 80000)

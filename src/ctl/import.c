@@ -77,15 +77,22 @@ read_resume(struct import *import)
 	return true;
 }
 
-/* Without it an interrupted import can still be repeated from the start. */
+/* The old one or the new one, whenever somebody stops us. Without it an interrupted import can
+ * still be repeated from the start. */
 static void
 note_progress(struct import *import, size_t line)
 {
-	FILE *file = fopen(import->resume_path, "we");
-	if (file == NULL)
+	char *fresh;
+	if (asprintf(&fresh, "%s.new", import->resume_path) < 0)
 		return;
-	fprintf(file, "%llu %zu %zu\n", (unsigned long long)import->size, line, import->rejected);
-	fclose(file);
+	FILE *file = fopen(fresh, "we");
+	if (file != NULL) {
+		fprintf(file, "%llu %zu %zu\n", (unsigned long long)import->size, line,
+			import->rejected);
+		if (fclose(file) != 0 || rename(fresh, import->resume_path) != 0)
+			unlink(fresh);
+	}
+	free(fresh);
 }
 
 /* The first ones, as many as a line has room for. */

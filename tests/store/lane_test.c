@@ -556,11 +556,10 @@ START_TEST(next_host_is_tried)
 }
 END_TEST
 
-/* A host that takes the connection and says nothing costs one deadline */
-START_TEST(silent_host_is_passed_over)
+/* A host that takes connections and says nothing. */
+static int
+silent_host(unsigned *port)
 {
-	struct bench bench;
-	char url[512], port[8];
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
@@ -568,8 +567,19 @@ START_TEST(silent_host_is_passed_over)
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
 	ck_assert_int_eq(listen(fd, 8), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* A host that takes the connection and says nothing costs one deadline */
+START_TEST(silent_host_is_passed_over)
+{
+	struct bench bench;
+	char url[512], port[8];
+	unsigned silent_port;
+	int fd = silent_host(&silent_port);
 	scratch_reset();
-	snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
+	snprintf(port, sizeof(port), "%u", silent_port);
 	with_hosts(url, "127.0.0.1", port);
 	bench_init(&bench);
 	bench.settings.url = url;
@@ -587,14 +597,8 @@ START_TEST(each_host_is_told)
 {
 	struct bench bench;
 	char url[256], expected[256];
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
-	ck_assert_int_eq(listen(fd, 8), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	unsigned port = ntohs(address.sin_port);
+	unsigned port;
+	int fd = silent_host(&port);
 	snprintf(url, sizeof(url), "host=127.0.0.1,::1,127.0.0.1 port=1,1,%u dbname=x user=y",
 		 port);
 	snprintf(expected, sizeof(expected),
@@ -638,15 +642,10 @@ START_TEST(wrong_password_is_told)
 {
 	struct bench bench;
 	char url[128];
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
-	ck_assert_int_eq(listen(fd, 8), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	unsigned silent_port;
+	int fd = silent_host(&silent_port);
 	snprintf(url, sizeof(url), "postgresql://rollcall@127.0.0.1:%u/x?sslmode=disable",
-		 ntohs(address.sin_port));
+		 silent_port);
 	bench_init(&bench);
 	bench.settings.url = url;
 	bench.settings.password = "s3cret";

@@ -1,7 +1,7 @@
 -- Accounts by the batch. $1 json array of objects with the columns, $2 what to do with an address that exists:
 -- 'fail' and 'skip' leave it, 'update' replaces login and hashes, which belong together, and what else is given. One row
--- back for each that was written: its address and whether it is new, or null: it exists, and was left. A row whose login belongs to another address of the
--- domain is left out too; the caller gives no address and no login twice.
+-- back for each that was written: its address and whether it is new; with null for one that exists and was left. A row whose
+-- login belongs to another address of the domain is left out; the caller gives no address and no login twice.
 with given as (
 	select g.*, document
 	from jsonb_array_elements($1::jsonb) as document,

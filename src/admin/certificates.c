@@ -89,9 +89,11 @@ certificates_next(const struct admin *admin)
 {
 	size_t index;
 	json_t *item, *next = NULL;
-	json_array_foreach(admin->certificates, index,
-			   item) if (next == NULL || left_s(admin, item) < left_s(admin, next))
-		next = item;
+	json_array_foreach(admin->certificates, index, item)
+	{
+		if (next == NULL || left_s(admin, item) < left_s(admin, next))
+			next = item;
+	}
 	if (next == NULL)
 		return json_null();
 	return json_pack("{s:O,s:I}", "certificate", json_object_get(next, "certificate"),

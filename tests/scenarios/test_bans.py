@@ -26,23 +26,6 @@ def api(server, method, path, body=None):
     return ask(server.socket, method, "/api/v1" + path, body)
 
 
-def with_database(server):
-    """Phones may be served a moment before the admin process has a connection of its own."""
-    server.wait(lambda: api_up(server), "the API has its database", PATIENCE)
-    return server
-
-
-def start(env, changes, **how):
-    return with_database(env.start(changes, **how))
-
-
-def api_up(server):
-    try:
-        return api(server, "GET", "/bans").status == 200
-    except OSError:
-        return False
-
-
 def ban_path(cidr):
     return "/bans/" + urllib.parse.quote(cidr, safe="")
 
@@ -99,7 +82,7 @@ def register(server, address, transport="tcp"):
 
 @covers("SEC-26.3.2.4-1", "SEC-26.1.5-2")
 def test_a_hundred_wrong_answers_ban_their_source_and_nobody_else(env):
-    server = start(env, {"limits": {**LIMITS, "ban_after": 100}})
+    server = env.start({"limits": {**LIMITS, "ban_after": 100}})
     before = guess(server, A, 99)
     register(server, A)
     before.reg(C1).expect(401)
@@ -122,7 +105,7 @@ def test_a_hundred_wrong_answers_ban_their_source_and_nobody_else(env):
 @covers("SEC-26.3.2.4-1")
 def test_failures_in_datagrams_ban_nobody(env):
     """Anybody can write any source on a datagram."""
-    server = start(env, {"limits": LIMITS})
+    server = env.start({"limits": LIMITS})
     guess(server, A, 30, "udp")
     guess(server, B, 5)
     wait_refused(server, B)  # the failures of A came before
@@ -132,7 +115,7 @@ def test_failures_in_datagrams_ban_nobody(env):
 
 @covers("SEC-26.3.2.4-1")
 def test_challenges_and_stale_nonces_are_no_failures(env):
-    server = start(env, {"limits": LIMITS})
+    server = env.start({"limits": LIMITS})
     phone = phone_from(server, A)
     for _ in range(20):
         phone.exchange(phone.register_request(C1)).expect(401)
@@ -149,7 +132,7 @@ def test_challenges_and_stale_nonces_are_no_failures(env):
 @covers("SEC-26.3.2.4-1")
 def test_failures_over_tls_on_many_connections(env):
     """Two workers, and each failure comes over a connection of its own."""
-    server = start(env, {"server": {"workers": 2}, "limits": LIMITS})
+    server = env.start({"server": {"workers": 2}, "limits": LIMITS})
     for _ in range(5):
         guess(server, A, 1, "tls")
     wait_refused(server, A)
@@ -159,7 +142,7 @@ def test_failures_over_tls_on_many_connections(env):
 
 
 def test_a_ban_is_over_when_its_time_has_passed(env):
-    server = start(env, {"limits": {**LIMITS, "ban_time": "2s"}})
+    server = env.start({"limits": {**LIMITS, "ban_time": "2s"}})
     guess(server, A, 5)
     wait_refused(server, A)
     wait_served(server, A)
@@ -170,7 +153,7 @@ def test_a_ban_is_over_when_its_time_has_passed(env):
 
 
 def test_masked_logs_shorten_who_is_banned(env):
-    server = start(env, {"limits": LIMITS, "log": {"personal_data": "masked", "level": "notice"}})
+    server = env.start({"limits": LIMITS, "log": {"personal_data": "masked", "level": "notice"}})
     guess(server, A, 5)
     wait_refused(server, A)
     server.wait_log("ban state=begun")
@@ -178,7 +161,7 @@ def test_masked_logs_shorten_who_is_banned(env):
 
 
 def test_exempt_sources_are_never_banned(env):
-    server = start(env, {"limits": {**LIMITS, "exempt": [A + "/32"]}})
+    server = env.start({"limits": {**LIMITS, "exempt": [A + "/32"]}})
     guess(server, A, 20)
     guess(server, B, 5)
     wait_refused(server, B)
@@ -186,7 +169,7 @@ def test_exempt_sources_are_never_banned(env):
 
 
 def test_ban_after_is_applied_by_a_reload(env):
-    server = start(env, {"limits": {**LIMITS, "ban_after": 0}})
+    server = env.start({"limits": {**LIMITS, "ban_after": 0}})
     guess(server, A, 30)
     server.configure({"limits": {"ban_after": 3}})
     server.reload()
@@ -207,7 +190,7 @@ def guess_until_refused(server, address):
 def test_behind_a_load_balancer_the_client_is_banned(env):
     """All connections come from one address: that of the balancer, which is never meant."""
     front = {"proxy_protocol": "v2", "proxy_from": ["127.0.0.1/32"]}
-    server = start(env, {"limits": LIMITS, ("listener", "sip"): front, ("listener", "tls"): front})
+    server = env.start({"limits": LIMITS, ("listener", "sip"): front, ("listener", "tls"): front})
     client, other = "203.0.113.9", "203.0.113.10"
 
     def through(address, **how):
@@ -230,7 +213,7 @@ def test_behind_a_load_balancer_the_client_is_banned(env):
 def test_a_balancer_that_names_no_client_is_never_banned(env):
     """tls_offloaded without PROXY: all that it brings has its own address, and no limit by source holds for it."""
     plain = free_port()
-    server = start(env, {"limits": {**LIMITS, "per_ip_rate": "1/h", "per_ip_burst": 12},
+    server = env.start({"limits": {**LIMITS, "per_ip_rate": "1/h", "per_ip_burst": 12},
                          ("listener", "sip"): {"transport": ["tcp"], "tls_offloaded": "yes", "proxy_from": [A + "/32"]},
                          ("listener", "plain"): {"bind": ["127.0.0.1:%d" % plain], "transport": ["tcp"]}})
     guess(server, A, 8)
@@ -247,7 +230,7 @@ def test_a_balancer_that_names_no_client_is_never_banned(env):
 # --- by an operator ---
 
 def test_a_manual_ban_closes_connections_and_holds_for_datagrams(env):
-    server = start(env, {"limits": LIMITS, "server": {"workers": 2}})
+    server = env.start({"limits": LIMITS, "server": {"workers": 2}})
     phones = [phone_from(server, A, t) for t in ("tcp", "tcp", "tcp", "tls")]
     other = phone_from(server, B)
     for phone in phones + [other]:
@@ -273,7 +256,7 @@ def test_a_manual_ban_closes_connections_and_holds_for_datagrams(env):
 
 
 def test_the_longest_and_the_shortest_prefix(env):
-    server = start(env, {"limits": LIMITS})
+    server = env.start({"limits": LIMITS})
     network = ".".join(A.split(".")[:2]) + ".0.0/16"
     api(server, "POST", "/bans", {"cidr": network, "for": 60}).expect(201)
     true(refused(server, A), "an address of the prefix is served")
@@ -286,7 +269,7 @@ def test_the_longest_and_the_shortest_prefix(env):
 
 
 def test_a_second_ban_extends_the_first(env):
-    server = with_database(env.server)
+    server = env.server
     first = api(server, "POST", "/bans", {"cidr": "192.0.2.9", "for": 600, "comment": "one"}).expect(201).json
     second = api(server, "POST", "/bans", {"cidr": "192.0.2.9/32", "for": 3600}).expect(201).json
     third = api(server, "POST", "/bans", {"cidr": "192.0.2.9", "for": 60, "comment": "three"}).expect(201).json
@@ -297,7 +280,7 @@ def test_a_second_ban_extends_the_first(env):
 
 
 def test_bans_come_page_by_page(env):
-    server = with_database(env.server)
+    server = env.server
     wanted = ["192.0.2.%d/32" % n for n in range(10, 17)] + ["198.51.100.0/24", "2001:db8:1::/48"]
     for cidr in wanted:
         api(server, "POST", "/bans", {"cidr": cidr, "for": 600}).expect(201)
@@ -313,7 +296,7 @@ def test_bans_come_page_by_page(env):
 
 
 def test_problems_of_bans(env):
-    server = start(env, {"limits": {**LIMITS, "exempt": ["198.51.100.7/32", "2001:db8:5::/48"]}})
+    server = env.start({"limits": {**LIMITS, "exempt": ["198.51.100.7/32", "2001:db8:5::/48"]}})
     for body, field in (({"cidr": "nonsense", "for": 60}, "cidr"), ({"cidr": "192.0.2.0/33", "for": 60}, "cidr"),
                         ({"cidr": "192.0.2.1/24", "for": 60}, "cidr"), ({"cidr": "::ffff:192.0.2.1", "for": 60}, "cidr"),
                         ({"cidr": 7, "for": 60}, "cidr"), ({"for": 60}, "cidr"), ({"cidr": "192.0.2.1"}, "for"),
@@ -334,7 +317,7 @@ def test_problems_of_bans(env):
 
 
 def test_when_no_more_fit_the_operator_is_told(env):
-    server = start(env, {"limits": LIMITS})
+    server = env.start({"limits": LIMITS})
     server.database.query("insert into ban (cidr, origin, node, expires_at) select ('10.0.0.0'::inet + n)::cidr, 'manual', 'x', "
                             "now() + interval '1 hour' from generate_series(1, 16384) n")
     server.wait(lambda: server.counter("banned_prefixes") == 16384, "all are in force", PATIENCE)
@@ -352,8 +335,8 @@ def test_when_no_more_fit_the_operator_is_told(env):
 # --- two nodes, deaths, the database ---
 
 def two(env, **changes):
-    first = start(env, {"server": {"name": "reg-a"}, "limits": LIMITS, **changes})
-    second = start(env, {"server": {"name": "reg-b"}, "limits": LIMITS, **changes}, database=first.database)
+    first = env.start({"server": {"name": "reg-a"}, "limits": LIMITS, **changes})
+    second = env.start({"server": {"name": "reg-b"}, "limits": LIMITS, **changes}, database=first.database)
     return first, second
 
 
@@ -376,21 +359,20 @@ def kill_admin(server):
 
 
 def test_the_admin_process_dies(env):
-    server = start(env, {"limits": LIMITS})
+    server = env.start({"limits": LIMITS})
     guess(server, A, 5)
     wait_refused(server, A)
     server.wait(lambda: bans(server), "the ban in the database")
     kill_admin(server)
     true(refused(server, A), "the ban is forgotten")
-    with_database(server)
-    true(refused(server, A), "the ban is forgotten")
     equal(list(bans(server)), [A + "/32"], "bans")
+    true(refused(server, A), "the ban is forgotten")
     guess(server, B, 5)
     wait_refused(server, B)
 
 
 def test_a_restart_keeps_bans(env):
-    server = start(env, {"limits": LIMITS})
+    server = env.start({"limits": LIMITS})
     api(server, "POST", "/bans", {"cidr": A, "for": 600}).expect(201)
     server.restart()
     wait_refused(server, A)
@@ -399,7 +381,7 @@ def test_a_restart_keeps_bans(env):
 
 def test_bans_without_a_database(env):
     cluster = env.own_cluster()
-    server = start(env, {"limits": LIMITS, "database": {"query_timeout": "3s"}}, cluster=cluster)
+    server = env.start({"limits": LIMITS, "database": {"query_timeout": "3s"}}, cluster=cluster)
     guesser = phone_from(server, A, password="guess")
     for _ in range(4):
         guesser.reg(C1).expect(401)
@@ -412,6 +394,6 @@ def test_bans_without_a_database(env):
     kill_admin(server)
     true(refused(server, B), "a ban ends with the admin process")
     cluster.start()
-    with_database(server)
+    server.wait(lambda: api(server, "GET", "/bans").status == 200, "the database is back", PATIENCE)
     wait_refused(server, B)
     equal(list(bans(server)), [B + "/32"], "bans")

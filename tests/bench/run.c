@@ -6,10 +6,10 @@
 #include <time.h>
 
 #define RETRANSMIT_US 500000u /* RFC 3261 §17.1.2.2, timer E */
-#define GIVE_UP_US 8000000u   /* instead of timer F's 32 s, so that slots come back in an overload \
-			       */
-#define LOOK_US 20000u	      /* how often silence is looked for */
-#define CHALLENGES_MAX 2      /* in one registration; then the password is wrong */
+/* Instead of timer F's 32 s, so that slots come back in an overload. */
+#define GIVE_UP_US 8000000u
+#define LOOK_US 20000u	 /* how often silence is looked for */
+#define CHALLENGES_MAX 2 /* in one registration; then the password is wrong */
 
 /* When registrations begin. */
 struct pace {

@@ -260,7 +260,9 @@ void
 run_init(struct run *run)
 {
 	const struct options *o = run->options;
-	uint32_t first_cseq = (uint32_t)time(NULL); /* above that of any run before */
+	/* Above that of any run before, which may have used many a second; below 2^31 in this run.
+	 */
+	uint32_t first_cseq = (uint32_t)((uint64_t)time(NULL) * 1000 & 0x3fffffff);
 	run->clients = calloc(o->users, sizeof(*run->clients));
 	run->slots = calloc(o->slots, sizeof(*run->slots));
 	run->free = calloc(o->slots, sizeof(*run->free));

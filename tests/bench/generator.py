@@ -16,12 +16,13 @@ def postmaster():
         return int(file.readline())
 
 
-def command(target, seconds, transport="udp", mode="refresh", first=1, phones=PHONES, slots=SLOTS, rate=0, extra=()):
+def command(target, seconds, transport="udp", mode="refresh", first=1, phones=PHONES, slots=SLOTS, rate=0, hold=False,
+            extra=()):
     port = target.tls_port if transport == "tls" else target.port
     return [os.path.join(BUILD, "load"), "--host", "127.0.0.1", "--port", str(port), "--domain", DOMAIN, "--prefix", PREFIX,
             "--password", PASSWORD, "--md5", "--first", str(first), "--users", str(phones), "--slots", str(min(slots, phones)),
             "--seconds", str(seconds), "--transport", transport, "--mode", mode, "--rate", str(rate),
-            "--charge", "server=%d" % target.pid, "--charge", "postgresql=%d" % postmaster(), *extra]
+            "--charge", "server=%d" % target.pid, "--charge", "postgresql=%d" % postmaster(), *(["--hold"] if hold else []), *extra]
 
 
 class Load:
@@ -30,7 +31,17 @@ class Load:
     def __init__(self, target, seconds, prefix=(), **how):
         """prefix: words before the command, such as those of taskset."""
         self.command = [*prefix, *command(target, seconds, **how)]
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait_ready(self):
+        """With hold: until everybody has registered once and the measured window could begin."""
+        if self.process.stderr.readline() != "ready\n":
+            self.result()
+
+    def release(self):
+        """With hold: the window begins."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
 
     def result(self):
         output, complaint = self.process.communicate()

@@ -31,6 +31,15 @@ die(const char *what)
 	exit(1);
 }
 
+/* Whoever started this chooses when the window begins. */
+static void
+hold(void)
+{
+	fputs("ready\n", stderr);
+	while (getchar() > '\n')
+		;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -54,6 +63,8 @@ main(int argc, char **argv)
 	run.wire = udp_open(&options);
 	if (options.mode != MODE_FIRST)
 		run_warm_up(&run);
+	if (options.hold)
+		hold();
 	run_measure(&run);
 	tally_print(&tally, &options);
 	return tally.registered == 0;

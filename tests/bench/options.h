@@ -26,6 +26,7 @@ struct options {
 	double seconds;
 	uint32_t turn_us;   /* a turn of the loop takes at least so long */
 	uint32_t series_ms; /* 0: no series */
+	bool hold;	    /* say when the window could begin, wait for a word */
 	struct charge charges[CHARGES_MAX];
 	unsigned charge_count;
 };

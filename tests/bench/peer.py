@@ -18,7 +18,7 @@ SCHEMA = "/usr/share/kamailio/postgres"
 LOGIN, LOGIN_PASSWORD = "kamailio_bench", "kamailio-of-the-bench"
 SHARED_MB, PRIVATE_MB = 768, 16
 # Processes that receive, for each mode: the best of those that `./dev bench peer` tries (docs/benchmarks.md).
-WORKERS = {WRITE_THROUGH: 8, MEMORY: 2}
+WORKERS = {WRITE_THROUGH: 12, MEMORY: 2}
 # Managers of the shared memory (-x): the plain one, which costs least, and the one that looks for errors, which is the default.
 PLAIN, DEFAULT = "fm", "qm"
 FILL = """

@@ -26,6 +26,9 @@ struct options {
 	double seconds;
 	uint32_t turn_us;   /* a turn of the loop takes at least so long */
 	uint32_t series_ms; /* 0: no series */
+	uint32_t idle;	    /* connections that register once and stay; 0: a run of registrations */
+	double hold;	    /* seconds that these stay before memory is read */
+	const char *ca;	    /* NULL: any certificate is good */
 	struct charge charges[CHARGES_MAX];
 	unsigned charge_count;
 };

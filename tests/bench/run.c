@@ -137,6 +137,8 @@ answered(struct wire_user *user, const char *octets, size_t len)
 	if (answer.status < 300) {
 		client->registered = slot->kind != KIND_REMOVAL;
 		tally_registered(run->tally, now_us() - slot->due_us);
+		if (run->options->idle > 0)
+			run->wire->rest(run->wire, slot->user % run->wire->paths);
 	} else {
 		tally_refused(run->tally, answer.status);
 	}
@@ -154,6 +156,7 @@ static void
 closed(struct wire_user *user, uint32_t path)
 {
 	struct run *run = (struct run *)((char *)user - offsetof(struct run, answers));
+	run->tally->disconnected += run->tally->phase != TALLY_BEFORE;
 	for (uint32_t i = 0; i < run->options->slots; i++)
 		if (run->slots[i].busy && run->slots[i].user % run->wire->paths == path)
 			lose(run, &run->slots[i]);
@@ -253,6 +256,15 @@ run_measure(struct run *run)
 		turn(run, &pace, true);
 	tally_end(run->tally, options, now_us());
 	while (outstanding(run))
+		turn(run, &pace, false);
+}
+
+void
+run_hold(struct run *run)
+{
+	struct pace pace = { .rate = 0 };
+	uint64_t until = now_us() + (uint64_t)(run->options->hold * 1e6);
+	while (now_us() < until)
 		turn(run, &pace, false);
 }
 

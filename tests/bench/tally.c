@@ -52,6 +52,13 @@ tally_tick(struct tally *tally, uint64_t now_us)
 	tally->interval_end_us += tally->interval_us;
 }
 
+void
+tally_memory(uint64_t pss_kb[static CHARGES_MAX], const struct options *options)
+{
+	for (unsigned i = 0; i < options->charge_count; i++)
+		pss_kb[i] = charge_pss_kb(options->charges[i].root);
+}
+
 /* --- what happens ------------------------------------------------------------------------- */
 
 void
@@ -117,6 +124,21 @@ print_cpu(const struct tally *tally, const struct options *options)
 }
 
 static void
+print_memory(const struct tally *tally, const struct options *options)
+{
+	printf(",\"memory\":{");
+	for (unsigned i = 0; i < options->charge_count; i++) {
+		uint64_t before = tally->pss_kb[0][i], after = tally->pss_kb[1][i];
+		double growth = (double)after - (double)before;
+		printf("%s\"%s\":{\"before_kb\":%" PRIu64 ",\"after_kb\":%" PRIu64
+		       ",\"pss_per_connection_kb\":%.2f}",
+		       i > 0 ? "," : "", options->charges[i].name, before, after,
+		       tally->registered == 0 ? 0 : growth / (double)tally->registered);
+	}
+	printf("}");
+}
+
+static void
 print_series(const struct tally *tally)
 {
 	printf(",\"series\":[");
@@ -140,13 +162,15 @@ tally_print(const struct tally *tally, const struct options *options)
 	       tally->challenged);
 	print_refused(tally);
 	printf("\"late\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"retransmitted\":%" PRIu64
-	       ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64
-	       ",\"max_us\":%" PRIu64 ",",
-	       tally->late, tally->lost, tally->retransmitted,
+	       ",\"disconnected\":%" PRIu64 ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64
+	       ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 ",",
+	       tally->late, tally->lost, tally->retransmitted, tally->disconnected,
 	       histogram_quantile(&tally->latency, 0.5), histogram_quantile(&tally->latency, 0.9),
 	       histogram_quantile(&tally->latency, 0.99), tally->latency.max_us);
 	print_cpu(tally, options);
 	if (tally->moments != NULL)
 		print_series(tally);
+	if (options->idle > 0)
+		print_memory(tally, options);
 	puts("}");
 }

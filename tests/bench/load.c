@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run.h"
 
@@ -61,6 +62,7 @@ main(int argc, char **argv)
 	static struct tally tally;
 	struct run run = { .options = &options, .all = &all, .tally = &tally };
 	options_read(&options, &all, argc, argv);
+	all.run = (uint32_t)now_us() ^ (uint32_t)getpid() << 16;
 	all.transport = protocols[options.transport];
 	if (!clients_init(&all)) {
 		fputs("load: a word is too long, or libcrypto has no such hash\n", stderr);

@@ -60,6 +60,7 @@ static const char help[] =
 	"from when it was due. Without an answer UDP requests are repeated after 0.5, 1.5, 3.5 "
 	"and\n"
 	"7.5 s; what has no answer after 8 s is lost. late: answered after the window.\n"
+	"unprepared: clients that could not register before the window.\n"
 	"cpu_us: microseconds of each charged process tree per registration in the window.\n";
 
 static _Noreturn void

@@ -121,7 +121,7 @@ static void
 answered(struct wire_user *user, const char *octets, size_t len)
 {
 	struct run *run = (struct run *)((char *)user - offsetof(struct run, answers));
-	struct answer answer = client_answer_read(octets, len);
+	struct answer answer = client_answer_read(run->all, octets, len);
 	struct slot *slot = answer.slot < run->options->slots ? &run->slots[answer.slot] : NULL;
 	if (answer.status < 200 || slot == NULL || !slot->busy || slot->serial != answer.serial)
 		return; /* the answer to a retransmission */
@@ -237,6 +237,8 @@ run_warm_up(struct run *run)
 	for (uint32_t i = 0; i < run->options->slots; i++)
 		put_free(run, i);
 	run->spent = 0;
+	for (uint32_t i = 0; i < run->options->users; i++)
+		run->tally->unprepared += !run->clients[i].registered;
 }
 
 void
@@ -272,16 +274,13 @@ void
 run_init(struct run *run)
 {
 	const struct options *o = run->options;
-	uint32_t first_cseq = (uint32_t)time(NULL); /* above that of any run before */
 	run->clients = calloc(o->users, sizeof(*run->clients));
 	run->slots = calloc(o->slots, sizeof(*run->slots));
 	run->free = calloc(o->slots, sizeof(*run->free));
 	if (run->clients == NULL || run->slots == NULL || run->free == NULL)
 		die("memory");
 	for (uint32_t i = 0; i < o->users; i++)
-		run->clients[i] = (struct client){ .number = o->first + i,
-						   .call = o->mode == MODE_FIRST ? first_cseq : 0,
-						   .cseq = first_cseq };
+		run->clients[i].number = o->first + i;
 	for (uint32_t i = 0; i < o->slots; i++) {
 		run->slots[i].user = o->users; /* none yet */
 		put_free(run, i);

@@ -36,12 +36,9 @@ tally_end(struct tally *tally, const struct options *options, uint64_t now_us)
 	tally->phase = TALLY_AFTER;
 }
 
-void
-tally_tick(struct tally *tally, uint64_t now_us)
+static void
+end_interval(struct tally *tally)
 {
-	if (tally->phase != TALLY_WINDOW || tally->moments == NULL ||
-	    now_us < tally->interval_end_us)
-		return;
 	tally->now.t_ms = (tally->interval_end_us - tally->start_us) / 1000;
 	tally->now.p50_us = histogram_quantile(&tally->now_latency, 0.5);
 	tally->now.p99_us = histogram_quantile(&tally->now_latency, 0.99);
@@ -50,6 +47,14 @@ tally_tick(struct tally *tally, uint64_t now_us)
 	tally->now = (struct moment){ 0 };
 	memset(&tally->now_latency, 0, sizeof(tally->now_latency));
 	tally->interval_end_us += tally->interval_us;
+}
+
+void
+tally_tick(struct tally *tally, uint64_t now_us)
+{
+	while (tally->phase == TALLY_WINDOW && tally->moments != NULL &&
+	       now_us >= tally->interval_end_us)
+		end_interval(tally);
 }
 
 void
@@ -156,10 +161,10 @@ void
 tally_print(const struct tally *tally, const struct options *options)
 {
 	double seconds = (double)(tally->end_us - tally->start_us) / 1e6;
-	printf("{\"seconds\":%.3f,\"begun\":%" PRIu64 ",\"registered\":%" PRIu64
-	       ",\"per_second\":%.0f,\"challenged\":%" PRIu64 ",",
-	       seconds, tally->begun, tally->registered, (double)tally->registered / seconds,
-	       tally->challenged);
+	printf("{\"seconds\":%.3f,\"unprepared\":%" PRIu64 ",\"begun\":%" PRIu64
+	       ",\"registered\":%" PRIu64 ",\"per_second\":%.0f,\"challenged\":%" PRIu64 ",",
+	       seconds, tally->unprepared, tally->begun, tally->registered,
+	       (double)tally->registered / seconds, tally->challenged);
 	print_refused(tally);
 	printf("\"late\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"retransmitted\":%" PRIu64
 	       ",\"disconnected\":%" PRIu64 ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64

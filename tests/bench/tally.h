@@ -25,6 +25,7 @@ enum tally_phase { TALLY_BEFORE, TALLY_WINDOW, TALLY_AFTER };
 struct tally {
 	enum tally_phase phase;
 	uint64_t start_us, end_us;
+	uint64_t unprepared; /* clients that could not register before the window */
 	uint64_t begun, registered, challenged, lost, late, retransmitted, disconnected;
 	uint64_t refused[TALLY_STATUSES];
 	struct histogram latency;

@@ -5,9 +5,10 @@ verb_bench() {
 	[ $# -eq 0 ] || shift
 	case $form in
 	quick | full) set -- compare "$form" "$@" ;;
+	peer) set -- workers "$@" ;;
 	list) set -- "$form" "$@" ;;
 	*)
-		echo "usage: ./dev bench [quick | full | list [ADDRESSES]]" >&2
+		echo "usage: ./dev bench [quick | full | peer [udp] [tls] | list [ADDRESSES]]" >&2
 		exit 2
 		;;
 	esac

@@ -19,6 +19,8 @@ LOGIN, LOGIN_PASSWORD = "kamailio_bench", "kamailio-of-the-bench"
 SHARED_MB, PRIVATE_MB = 768, 16
 # Processes that receive, for each mode: the best of those that `./dev bench peer` tries (docs/benchmarks.md).
 WORKERS = {WRITE_THROUGH: 8, MEMORY: 2}
+# Managers of the shared memory (-x): the plain one, which costs least, and the one that looks for errors, which is the default.
+PLAIN, DEFAULT = "fm", "qm"
 FILL = """
 set synchronous_commit = off;
 insert into subscriber (username, domain, ha1)
@@ -52,9 +54,10 @@ def version():
 class Peer:
     """One running Kamailio."""
 
-    def __init__(self, env, database, mode, workers=None, tls=False):
-        self.database, self.mode, self.workers, self.tls = database, mode, workers or WORKERS[mode], tls
-        self.name = "Kamailio, write-through" if mode == WRITE_THROUGH else "Kamailio, memory only"
+    def __init__(self, env, database, mode, workers=None, manager=PLAIN, tls=False):
+        self.database, self.mode, self.workers, self.manager, self.tls = database, mode, workers or WORKERS[mode], manager, tls
+        self.name = "Kamailio%s, %s" % (" as shipped" if manager == DEFAULT else "",
+                                        "write-through" if mode == WRITE_THROUGH else "memory only")
         self.port = free_ports(4)
         self.tls_port = self.port + 1
         self.directory = os.path.join(env.sockets, "kamailio%d" % self.port)
@@ -68,7 +71,7 @@ class Peer:
 
     def defines(self):
         database = "postgres://%s:%s@/%s" % (LOGIN, LOGIN_PASSWORD, self.database.name)
-        yield from ("CHILDREN=%d" % self.workers, "DOMAIN=" + DOMAIN, "ADDRESS=127.0.0.1", "PORT=%d" % self.port,
+        yield from ("CHILDREN=%d" % self.workers, "ADDRESS=127.0.0.1", "PORT=%d" % self.port,
                     'DATABASE="%s"' % database, "DB_MODE=%d" % self.mode)
         if self.mode == WRITE_THROUGH:
             yield "WITH_LOCATION"
@@ -92,7 +95,7 @@ class Peer:
         self.log_path = self.directory + "/log"
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                ["kamailio", "-DD", "-E", "-m", str(SHARED_MB), "-M", str(PRIVATE_MB), "-f", self.directory + "/kamailio.cfg",
+                ["kamailio", "-DD", "-E", "-m", str(SHARED_MB), "-M", str(PRIVATE_MB), "-x", self.manager, "-f", self.directory + "/kamailio.cfg",
                  "-Y", self.directory, "-P", self.directory + "/pid", *defines],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, "PGHOST": self.database.cluster.sockets, "TZ": "UTC"})
@@ -154,6 +157,7 @@ class Peer:
             raise Failure("kamailio with db_mode=%d: location was %s, is %s" % (self.mode, before, stored()))
 
     def settings(self):
-        return ("%s: %d UDP workers%s, db_mode=%d, %d MB shared and %d MB private memory, htable of credentials, nonce_count=1, "
-                "hash_size=15" % (self.name, self.workers, ", %d TCP workers" % self.workers if self.tls else "", self.mode,
-                                  SHARED_MB, PRIVATE_MB))
+        return ("%s: version %s, %d UDP workers%s, db_mode=%d, %d MB shared (-x %s) and %d MB private memory, credentials in htable, "
+                "nonce_count=1, nonce_expire=300, hash_size=15, tls method=TLSv1.2+" %
+                (self.name, version(), self.workers, ", %d TCP workers" % self.workers if self.tls else "", self.mode, SHARED_MB,
+                 self.manager, PRIVATE_MB))

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BRANCH "z9hG4bKload"
 #define CNONCE "0a4f113b"
 #define VIA_MAX 256 /* octets of an answer in which our branch must come */
 
@@ -32,8 +31,6 @@ enum {
 };
 _Static_assert(CREDENTIALS_END < CLIENT_PIECES, "room for every piece");
 static const char last_line[] = "Content-Length: 0\r\n\r\n";
-
-static EVP_MD_CTX *context;
 
 /* --- writing ------------------------------------------------------------------------------ */
 
@@ -74,7 +71,7 @@ put_hex32(char *at, uint32_t number)
 /* --- digest ------------------------------------------------------------------------------- */
 
 static void
-hash(const char *text, size_t len, char hex[static CLIENT_HEX_MAX])
+hash(EVP_MD_CTX *context, const char *text, size_t len, char hex[static CLIENT_HEX_MAX])
 {
 	unsigned char raw[EVP_MAX_MD_SIZE];
 	unsigned raw_len = 0;
@@ -93,7 +90,7 @@ find_ha1(const struct clients *all, struct client *client)
 	char text[4 * CLIENT_WORD_MAX];
 	int len = snprintf(text, sizeof(text), "%s%u:%s:%s", all->prefix, client->number,
 			   all->domain, all->password);
-	hash(text, (size_t)len, client->ha1);
+	hash(all->hash, text, (size_t)len, client->ha1);
 	client->has_ha1 = true;
 }
 
@@ -110,7 +107,7 @@ put_response(char *at, const struct clients *all, const struct client *client)
 	end = put_hex32(end, client->nc);
 	end = put(end, middle, sizeof(middle) - 1);
 	end = put(end, all->ha2, all->hex_len);
-	hash(text, (size_t)(end - text), at);
+	hash(all->hash, text, (size_t)(end - text), at);
 	return at + all->hex_len;
 }
 
@@ -191,11 +188,11 @@ set_pieces(struct clients *all)
 	struct piece *p = all->pieces;
 	return set_piece(&p[REQUEST_LINE], "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/%s ",
 			 all->domain, all->transport) &&
-	       set_piece(&p[VIA_BRANCH], ";branch=" BRANCH) &&
+	       set_piece(&p[VIA_BRANCH], ";branch=z9hG4bK%08x", all->run) &&
 	       set_piece(&p[VIA_END], ";rport\r\nMax-Forwards: 70\r\nFrom: <sip:%s", all->prefix) &&
-	       set_piece(&p[FROM_TAG], "@%s>;tag=", all->domain) &&
+	       set_piece(&p[FROM_TAG], "@%s>;tag=%08x", all->domain, all->run) &&
 	       set_piece(&p[TO], "\r\nTo: <sip:%s", all->prefix) &&
-	       set_piece(&p[CALL_ID], "@%s>\r\nCall-ID: load-", all->domain) &&
+	       set_piece(&p[CALL_ID], "@%s>\r\nCall-ID: %08x-", all->domain, all->run) &&
 	       set_piece(&p[CALL_COUNT], "-") && set_piece(&p[CSEQ], "\r\nCSeq: ") &&
 	       set_piece(&p[CONTACT], " REGISTER\r\nContact: <sip:%s", all->prefix) &&
 	       set_piece(&p[CONTACT_EXPIRES], contact, all->contact, all->expires_s) &&
@@ -219,23 +216,39 @@ fits(const struct clients *all)
 	return most <= CLIENT_MESSAGE_MAX;
 }
 
-bool
-clients_init(struct clients *all)
+static bool
+words_fit(const struct clients *all)
 {
 	const char *words[] = { all->domain, all->password, all->prefix, all->contact };
-	char text[CLIENT_WORD_MAX + 32];
-	EVP_MD *md = EVP_MD_fetch(NULL, all->sha256 ? "SHA256" : "MD5", NULL);
 	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strlen(words[i]) >= CLIENT_WORD_MAX)
 			return false;
-	context = EVP_MD_CTX_new();
-	if (md == NULL || context == NULL || EVP_DigestInit_ex2(context, md, NULL) != 1)
-		return false;
+	return true;
+}
+
+bool
+clients_init(struct clients *all)
+{
+	char text[CLIENT_WORD_MAX + 32];
+	EVP_MD *md = EVP_MD_fetch(NULL, all->sha256 ? "SHA256" : "MD5", NULL);
+	all->hash = EVP_MD_CTX_new();
+	bool good = md != NULL && all->hash != NULL && EVP_DigestInit_ex2(all->hash, md, NULL) == 1;
 	EVP_MD_free(md); /* the context keeps it */
+	if (!good || !words_fit(all) || !set_pieces(all) || !fits(all)) {
+		clients_clear(all);
+		return false;
+	}
 	all->hex_len = all->sha256 ? 64 : 32;
 	int len = snprintf(text, sizeof(text), "REGISTER:sip:%s", all->domain);
-	hash(text, (size_t)len, all->ha2);
-	return set_pieces(all) && fits(all);
+	hash(all->hash, text, (size_t)len, all->ha2);
+	return true;
+}
+
+void
+clients_clear(struct clients *all)
+{
+	EVP_MD_CTX_free(all->hash);
+	all->hash = NULL;
 }
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -258,26 +271,25 @@ read_hex32(const char *octets, uint32_t *number)
 
 /* Our branch, which is near the start: Via comes first and ours is the only one. */
 static const char *
-find_branch(const char *octets, size_t len)
+find_branch(const struct piece *wanted, const char *octets, size_t len)
 {
-	static const char wanted[] = ";branch=" BRANCH;
-	size_t wanted_len = sizeof(wanted) - 1;
 	size_t within = len < VIA_MAX ? len : VIA_MAX;
 	const char *at = memchr(octets, ';', within);
-	if (at == NULL || (size_t)(octets + len - at) < wanted_len + 16)
+	if (at == NULL || (size_t)(octets + len - at) < wanted->len + 16)
 		return NULL;
-	if (memcmp(at, wanted, wanted_len) != 0)
-		at = memmem(octets, within, wanted, wanted_len);
-	if (at == NULL || (size_t)(octets + len - at) < wanted_len + 16)
+	if (memcmp(at, wanted->text, wanted->len) != 0)
+		at = memmem(octets, within, wanted->text, wanted->len);
+	if (at == NULL || (size_t)(octets + len - at) < wanted->len + 16)
 		return NULL;
-	return at + wanted_len;
+	return at + wanted->len;
 }
 
 struct answer
-client_answer_read(const char *octets, size_t len)
+client_answer_read(const struct clients *all, const char *octets, size_t len)
 {
 	struct answer answer = { 0 };
-	const char *branch = len > 12 ? find_branch(octets + 12, len - 12) : NULL;
+	const char *branch =
+		len > 12 ? find_branch(&all->pieces[VIA_BRANCH], octets + 12, len - 12) : NULL;
 	if (branch == NULL || memcmp(octets, "SIP/2.0 ", 8) != 0 ||
 	    !read_hex32(branch, &answer.slot) || !read_hex32(branch + 8, &answer.serial))
 		return answer;

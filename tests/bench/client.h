@@ -34,8 +34,10 @@ struct clients {
 	const char *transport; /* in Via: "UDP", "TCP" or "TLS" */
 	bool sha256;	       /* else MD5 */
 	unsigned expires_s;
+	uint32_t run;	/* tells this run's branches, tags and Call-IDs from those of runs before */
 	size_t hex_len; /* of a digest */
 	char ha2[CLIENT_HEX_MAX];
+	struct evp_md_ctx_st *hash;
 	struct piece pieces[CLIENT_PIECES];
 };
 
@@ -63,6 +65,7 @@ struct request {
 
 /* Once, before any client. False when libcrypto has no such hash or a word is too long. */
 bool clients_init(struct clients *all);
+void clients_clear(struct clients *all);
 
 /* Counts CSeq, and nc when there are to be credentials: before each request that is new. */
 void client_next(struct client *client, bool credentials);
@@ -75,7 +78,7 @@ struct answer {
 	uint32_t slot;
 	uint32_t serial;
 };
-struct answer client_answer_read(const char *octets, size_t len);
+struct answer client_answer_read(const struct clients *all, const char *octets, size_t len);
 /* Takes the nonce out of a 401 for the algorithm of the run; false when there is none. */
 bool client_challenged(const struct clients *all, struct client *client, const char *octets,
 		       size_t len);

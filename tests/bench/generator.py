@@ -16,13 +16,13 @@ def postmaster():
         return int(file.readline())
 
 
-def command(target, seconds, transport="udp", mode="refresh", first=1, phones=PHONES, slots=SLOTS, rate=0, hold=False,
+def command(target, seconds, transport="udp", mode="refresh", first=1, phones=PHONES, slots=SLOTS, rate=0, wait=False,
             extra=()):
     port = target.tls_port if transport == "tls" else target.port
     return [os.path.join(BUILD, "load"), "--host", "127.0.0.1", "--port", str(port), "--domain", DOMAIN, "--prefix", PREFIX,
             "--password", PASSWORD, "--md5", "--first", str(first), "--users", str(phones), "--slots", str(min(slots, phones)),
             "--seconds", str(seconds), "--transport", transport, "--mode", mode, "--rate", str(rate),
-            "--charge", "server=%d" % target.pid, "--charge", "postgresql=%d" % postmaster(), *(["--hold"] if hold else []), *extra]
+            "--charge", "server=%d" % target.pid, "--charge", "postgresql=%d" % postmaster(), *(["--wait"] if wait else []), *extra]
 
 
 class Load:
@@ -34,12 +34,12 @@ class Load:
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait_ready(self):
-        """With hold: until everybody has registered once and the measured window could begin."""
+        """With wait: until everybody has registered once and the measured window could begin."""
         if self.process.stderr.readline() != "ready\n":
             self.result()
 
     def release(self):
-        """With hold: the window begins."""
+        """With wait: the window begins."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 

@@ -4,7 +4,8 @@
  *
  *   options   what is asked for             plan     which kind of registration comes next
  *   run       slots, pace, retransmission   client   one phone: writes REGISTERs, reads answers
- *   wire      how messages travel: udp      tally    what is counted, and the report
+ *   wire      how messages travel: udp,     tally    what is counted, and the report
+ *             stream (with channel)
  *   charge    CPU and memory of processes   histogram
  */
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run.h"
 
@@ -33,26 +35,43 @@ die(const char *what)
 
 /* Whoever started this chooses when the window begins. */
 static void
-hold(void)
+wait_for_word(void)
 {
 	fputs("ready\n", stderr);
 	while (getchar() > '\n')
 		;
 }
 
+static void
+measure(struct run *run)
+{
+	bool idle = run->options->idle > 0;
+	if (idle)
+		tally_memory(run->tally->pss_kb[0], run->options);
+	run_measure(run);
+	if (!idle)
+		return;
+	run_hold(run);
+	tally_memory(run->tally->pss_kb[1], run->options);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const char *const protocols[] = { "UDP", "TCP", "TLS" };
-	static struct options options = {
-		.host = "127.0.0.1", .users = 20000, .first = 1, .slots = 128, .seconds = 5
-	};
+	static struct options options = { .host = "127.0.0.1",
+					  .users = 20000,
+					  .first = 1,
+					  .slots = 128,
+					  .seconds = 5,
+					  .hold = 1 };
 	static struct clients all = { .contact = "192.0.2.10:5062",
 				      .sha256 = true,
 				      .expires_s = 3600 };
 	static struct tally tally;
 	struct run run = { .options = &options, .all = &all, .tally = &tally };
 	options_read(&options, &all, argc, argv);
+	all.run = (uint32_t)now_us() ^ (uint32_t)getpid() << 16;
 	all.transport = protocols[options.transport];
 	if (!clients_init(&all)) {
 		fputs("load: a word is too long, or libcrypto has no such hash\n", stderr);
@@ -60,12 +79,15 @@ main(int argc, char **argv)
 	}
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns: a turn ends when it should */
 	run_init(&run);
-	run.wire = udp_open(&options);
+	run.wire =
+		options.transport == UDP ? udp_open(&options) : stream_open(&options, all.domain);
+	if (options.transport != UDP && options.idle == 0)
+		stream_open_all(run.wire);
 	if (options.mode != MODE_FIRST)
 		run_warm_up(&run);
-	if (options.hold)
-		hold();
-	run_measure(&run);
+	if (options.wait)
+		wait_for_word();
+	measure(&run);
 	tally_print(&tally, &options);
 	return tally.registered == 0;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define IDLE_SECONDS_MAX 600
+
 static const char help[] =
 	"usage: load --port N --domain D --prefix P --password W [OPTION…]\n"
 	"Registers many clients with a SIP registrar and prints one JSON object about it.\n"
@@ -20,14 +22,21 @@ static const char help[] =
 	"  --contact HOST:PORT of everybody's one contact (default 192.0.2.10:5062)\n"
 	"  --expires N         seconds (default 3600)\n"
 	"  --md5               digests by MD5 instead of SHA-256\n"
-	"  --transport udp\n"
-	"  --sockets N         UDP sockets (default 64); clients are spread over them\n"
+	"  --transport udp     or tcp, or tls (1.3)\n"
+	"  --ca FILE           the server's certificate must lead to one of these (default: any "
+	"will\n"
+	"                      do)\n"
+	"  --sockets N         UDP sockets (default 64) or connections (default: one a slot, at "
+	"most\n"
+	"                      20000); clients are spread over them and keep theirs. Connections "
+	"to\n"
+	"                      loopback come from a new address of 127/8 after each 200\n"
 	"  --slots N           requests outstanding at most (default 128)\n"
 	"  --rate N            registrations begun a second; 0 (default): a closed loop\n"
 	"  --seconds N         length of the measured window (default 5)\n"
 	"  --turn US           collect answers so long before they are handled (default 0)\n"
 	"  --series MS         also report each interval of so many milliseconds\n"
-	"  --hold              before the window a line on stderr, and wait for one on stdin\n"
+	"  --wait              before the window a line on stderr, and wait for one on stdin\n"
 	"  --charge NAME=PID   report the CPU time of this process and its children; repeatable\n"
 	"  --mode refresh      every registration one message with a live nonce (default)\n"
 	"         full         every registration begins without credentials, is challenged, "
@@ -37,6 +46,14 @@ static const char help[] =
 	"                      every client once, then the run ends\n"
 	"         mixed        90 % refresh, 8 % full, 1 % removal (Expires: 0), and 1 % first\n"
 	"                      registrations: removed clients come back at their next turn\n"
+	"  --idle N            instead of a run: N connections, each with a client of its own, "
+	"that\n"
+	"                      connect, register as in mode first (--slots of them at a time) and "
+	"stay;\n"
+	"                      latency counts from connecting; also reports the memory of the "
+	"charged\n"
+	"                      trees (PSS) before and after\n"
+	"  --hold SECONDS      before memory is read (default 1)\n"
 	"\n"
 	"In all modes but first everybody registers once before the window begins. A challenge is\n"
 	"answered, and counted as challenged; latency counts from the first message, at a fixed "
@@ -45,6 +62,7 @@ static const char help[] =
 	"and\n"
 	"7.5 s; what has no answer after 8 s is lost. late: answered after the window.\n"
 	"start_us: when the window began, by CLOCK_MONOTONIC.\n"
+	"unprepared: clients that could not register before the window.\n"
 	"cpu_us: microseconds of each charged process tree per registration in the window.\n";
 
 static _Noreturn void
@@ -114,23 +132,40 @@ enum letter {
 	SECONDS,
 	TURN,
 	SERIES,
-	HOLD,
+	WAIT,
 	CHARGE,
 	MODE,
+	CA,
+	IDLE,
+	HOLD,
 	HELP
 };
 static const struct option known[] = {
-	{ "host", 1, NULL, HOST },	     { "port", 1, NULL, PORT },
-	{ "domain", 1, NULL, DOMAIN },	     { "prefix", 1, NULL, PREFIX },
-	{ "password", 1, NULL, PASSWORD },   { "users", 1, NULL, USERS },
-	{ "first", 1, NULL, FIRST },	     { "contact", 1, NULL, CONTACT },
-	{ "expires", 1, NULL, EXPIRES },     { "md5", 0, NULL, HASH_MD5 },
-	{ "transport", 1, NULL, TRANSPORT }, { "sockets", 1, NULL, SOCKETS },
-	{ "slots", 1, NULL, SLOTS },	     { "rate", 1, NULL, RATE },
-	{ "seconds", 1, NULL, SECONDS },     { "turn", 1, NULL, TURN },
-	{ "series", 1, NULL, SERIES },	     { "hold", 0, NULL, HOLD },
-	{ "charge", 1, NULL, CHARGE },	     { "mode", 1, NULL, MODE },
-	{ "help", 0, NULL, HELP },	     { NULL, 0, NULL, 0 },
+	{ "host", 1, NULL, HOST },
+	{ "port", 1, NULL, PORT },
+	{ "domain", 1, NULL, DOMAIN },
+	{ "prefix", 1, NULL, PREFIX },
+	{ "password", 1, NULL, PASSWORD },
+	{ "users", 1, NULL, USERS },
+	{ "first", 1, NULL, FIRST },
+	{ "contact", 1, NULL, CONTACT },
+	{ "expires", 1, NULL, EXPIRES },
+	{ "md5", 0, NULL, HASH_MD5 },
+	{ "transport", 1, NULL, TRANSPORT },
+	{ "sockets", 1, NULL, SOCKETS },
+	{ "slots", 1, NULL, SLOTS },
+	{ "rate", 1, NULL, RATE },
+	{ "seconds", 1, NULL, SECONDS },
+	{ "turn", 1, NULL, TURN },
+	{ "series", 1, NULL, SERIES },
+	{ "wait", 0, NULL, WAIT },
+	{ "charge", 1, NULL, CHARGE },
+	{ "mode", 1, NULL, MODE },
+	{ "ca", 1, NULL, CA },
+	{ "idle", 1, NULL, IDLE },
+	{ "hold", 1, NULL, HOLD },
+	{ "help", 0, NULL, HELP },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* Who the clients are. */
@@ -204,15 +239,42 @@ take_run(struct options *o, int letter)
 	case SERIES:
 		o->series_ms = number(optarg, 50, 60000);
 		return true;
-	case HOLD:
-		o->hold = true;
+	case WAIT:
+		o->wait = true;
 		return true;
 	case CHARGE:
 		add_charge(o, optarg);
 		return true;
+	case CA:
+		o->ca = optarg;
+		return true;
+	case IDLE:
+		o->idle = number(optarg, 1, SOCKETS_MAX);
+		return true;
+	case HOLD:
+		o->hold = real(optarg);
+		return true;
 	default:
 		return false;
 	}
+}
+
+/* What follows from the rest. */
+static void
+settle(struct options *o)
+{
+	if (o->idle > 0) {
+		if (o->transport == UDP)
+			reject("--idle needs --transport tcp or tls", NULL);
+		o->mode = MODE_FIRST;
+		o->users = o->sockets = o->idle;
+		o->slots = o->slots < o->idle ? o->slots : o->idle;
+		o->seconds = IDLE_SECONDS_MAX;
+	}
+	if (o->sockets == 0 && o->transport == UDP)
+		o->sockets = 64;
+	if (o->sockets == 0)
+		o->sockets = o->slots < SOCKETS_MAX ? o->slots : SOCKETS_MAX;
 }
 
 void
@@ -233,10 +295,7 @@ options_read(struct options *options, struct clients *all, int argc, char **argv
 	    options->port == 0 || !(options->seconds > 0))
 		reject("--port, --domain, --prefix, --password are needed, and seconds above 0",
 		       NULL);
+	settle(options);
 	if (options->users < options->slots)
 		reject("every slot needs a user of its own", NULL);
-	if (options->transport != UDP)
-		reject("only UDP so far", NULL);
-	if (options->sockets == 0)
-		options->sockets = 64;
 }

@@ -123,7 +123,7 @@ static void
 answered(struct wire_user *user, const char *octets, size_t len)
 {
 	struct run *run = (struct run *)((char *)user - offsetof(struct run, answers));
-	struct answer answer = client_answer_read(octets, len);
+	struct answer answer = client_answer_read(run->all, octets, len);
 	struct slot *slot = answer.slot < run->options->slots ? &run->slots[answer.slot] : NULL;
 	if (answer.status < 200 || slot == NULL || !slot->busy || slot->serial != answer.serial)
 		return; /* the answer to a retransmission */
@@ -139,6 +139,8 @@ answered(struct wire_user *user, const char *octets, size_t len)
 	if (answer.status < 300) {
 		client->registered = slot->kind != KIND_REMOVAL;
 		tally_registered(run->tally, now_us() - slot->due_us);
+		if (run->options->idle > 0)
+			run->wire->rest(run->wire, slot->user % run->wire->paths);
 	} else {
 		tally_refused(run->tally, answer.status);
 	}
@@ -156,6 +158,7 @@ static void
 closed(struct wire_user *user, uint32_t path)
 {
 	struct run *run = (struct run *)((char *)user - offsetof(struct run, answers));
+	run->tally->disconnected += run->tally->phase != TALLY_BEFORE;
 	for (uint32_t i = 0; i < run->options->slots; i++)
 		if (run->slots[i].busy && run->slots[i].user % run->wire->paths == path)
 			lose(run, &run->slots[i]);
@@ -236,6 +239,8 @@ run_warm_up(struct run *run)
 	for (uint32_t i = 0; i < run->options->slots; i++)
 		put_free(run, i);
 	run->spent = 0;
+	for (uint32_t i = 0; i < run->options->users; i++)
+		run->tally->unprepared += !run->clients[i].registered;
 }
 
 void
@@ -260,21 +265,25 @@ run_measure(struct run *run)
 }
 
 void
+run_hold(struct run *run)
+{
+	struct pace pace = { .rate = 0 };
+	uint64_t until = now_us() + (uint64_t)(run->options->hold * 1e6);
+	while (now_us() < until)
+		turn(run, &pace, false);
+}
+
+void
 run_init(struct run *run)
 {
 	const struct options *o = run->options;
-	/* Above that of any run before, which may have used many a second; below 2^31 in this run.
-	 */
-	uint32_t first_cseq = (uint32_t)((uint64_t)time(NULL) * 1000 & 0x3fffffff);
 	run->clients = calloc(o->users, sizeof(*run->clients));
 	run->slots = calloc(o->slots, sizeof(*run->slots));
 	run->free = calloc(o->slots, sizeof(*run->free));
 	if (run->clients == NULL || run->slots == NULL || run->free == NULL)
 		die("memory");
 	for (uint32_t i = 0; i < o->users; i++)
-		run->clients[i] = (struct client){ .number = o->first + i,
-						   .call = o->mode == MODE_FIRST ? first_cseq : 0,
-						   .cseq = first_cseq };
+		run->clients[i].number = o->first + i;
 	for (uint32_t i = 0; i < o->slots; i++) {
 		run->slots[i].user = o->users; /* none yet */
 		put_free(run, i);

@@ -42,3 +42,5 @@ void run_init(struct run *run);
 void run_warm_up(struct run *run);
 /* The window, then waits for what is still outstanding. */
 void run_measure(struct run *run);
+/* Does nothing for --hold seconds but notice what is disconnected. */
+void run_hold(struct run *run);

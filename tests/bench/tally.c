@@ -36,12 +36,9 @@ tally_end(struct tally *tally, const struct options *options, uint64_t now_us)
 	tally->phase = TALLY_AFTER;
 }
 
-void
-tally_tick(struct tally *tally, uint64_t now_us)
+static void
+end_interval(struct tally *tally)
 {
-	if (tally->phase != TALLY_WINDOW || tally->moments == NULL ||
-	    now_us < tally->interval_end_us)
-		return;
 	tally->now.t_ms = (tally->interval_end_us - tally->start_us) / 1000;
 	tally->now.p50_us = histogram_quantile(&tally->now_latency, 0.5);
 	tally->now.p99_us = histogram_quantile(&tally->now_latency, 0.99);
@@ -50,6 +47,21 @@ tally_tick(struct tally *tally, uint64_t now_us)
 	tally->now = (struct moment){ 0 };
 	memset(&tally->now_latency, 0, sizeof(tally->now_latency));
 	tally->interval_end_us += tally->interval_us;
+}
+
+void
+tally_tick(struct tally *tally, uint64_t now_us)
+{
+	while (tally->phase == TALLY_WINDOW && tally->moments != NULL &&
+	       now_us >= tally->interval_end_us)
+		end_interval(tally);
+}
+
+void
+tally_memory(uint64_t pss_kb[static CHARGES_MAX], const struct options *options)
+{
+	for (unsigned i = 0; i < options->charge_count; i++)
+		pss_kb[i] = charge_pss_kb(options->charges[i].root);
 }
 
 /* --- what happens ------------------------------------------------------------------------- */
@@ -117,6 +129,21 @@ print_cpu(const struct tally *tally, const struct options *options)
 }
 
 static void
+print_memory(const struct tally *tally, const struct options *options)
+{
+	printf(",\"memory\":{");
+	for (unsigned i = 0; i < options->charge_count; i++) {
+		uint64_t before = tally->pss_kb[0][i], after = tally->pss_kb[1][i];
+		double growth = (double)after - (double)before;
+		printf("%s\"%s\":{\"before_kb\":%" PRIu64 ",\"after_kb\":%" PRIu64
+		       ",\"pss_per_connection_kb\":%.2f}",
+		       i > 0 ? "," : "", options->charges[i].name, before, after,
+		       tally->registered == 0 ? 0 : growth / (double)tally->registered);
+	}
+	printf("}");
+}
+
+static void
 print_series(const struct tally *tally)
 {
 	printf(",\"series\":[");
@@ -134,19 +161,22 @@ void
 tally_print(const struct tally *tally, const struct options *options)
 {
 	double seconds = (double)(tally->end_us - tally->start_us) / 1e6;
-	printf("{\"start_us\":%" PRIu64 ",\"seconds\":%.3f,\"begun\":%" PRIu64
-	       ",\"registered\":%" PRIu64 ",\"per_second\":%.0f,\"challenged\":%" PRIu64 ",",
-	       tally->start_us, seconds, tally->begun, tally->registered,
+	printf("{\"start_us\":%" PRIu64 ",\"seconds\":%.3f,\"unprepared\":%" PRIu64
+	       ",\"begun\":%" PRIu64 ",\"registered\":%" PRIu64
+	       ",\"per_second\":%.0f,\"challenged\":%" PRIu64 ",",
+	       tally->start_us, seconds, tally->unprepared, tally->begun, tally->registered,
 	       (double)tally->registered / seconds, tally->challenged);
 	print_refused(tally);
 	printf("\"late\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"retransmitted\":%" PRIu64
-	       ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64
-	       ",\"max_us\":%" PRIu64 ",",
-	       tally->late, tally->lost, tally->retransmitted,
+	       ",\"disconnected\":%" PRIu64 ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64
+	       ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 ",",
+	       tally->late, tally->lost, tally->retransmitted, tally->disconnected,
 	       histogram_quantile(&tally->latency, 0.5), histogram_quantile(&tally->latency, 0.9),
 	       histogram_quantile(&tally->latency, 0.99), tally->latency.max_us);
 	print_cpu(tally, options);
 	if (tally->moments != NULL)
 		print_series(tally);
+	if (options->idle > 0)
+		print_memory(tally, options);
 	puts("}");
 }

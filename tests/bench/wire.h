@@ -29,12 +29,17 @@ struct wire {
 	void (*flush)(struct wire *wire);
 	/* Waits for at most so long and tells the user what came. */
 	void (*wait)(struct wire *wire, uint64_t timeout_us, struct wire_user *user);
-	/* "192.0.2.1:5060" of our side */
+	/* "192.0.2.1:5060" of our side, once there was room on this path */
 	const char *(*local)(const struct wire *wire, uint32_t path, size_t *len);
+	/* Nothing more will be said on this path, which stays; NULL where that changes nothing. */
+	void (*rest)(struct wire *wire, uint32_t path);
 };
 
-/* Ends the program when sockets cannot be had. */
+/* These end the program when they cannot have what they need. */
 struct wire *udp_open(const struct options *options);
+struct wire *stream_open(const struct options *options, const char *server_name);
+/* Opens every connection and waits until all are open. */
+void stream_open_all(struct wire *wire);
 
 _Noreturn void die(const char *what);
 uint64_t now_us(void);

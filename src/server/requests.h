@@ -17,6 +17,7 @@
 #include "server/traffic.h"
 #include "server/transaction.h"
 #include "store/store.h"
+#include "remembered.h"
 #include "tag.h"
 
 /* The largest message with all that is made of it, once for each time that it is decided again. */
@@ -46,6 +47,7 @@ struct requests {
 	struct requests_settings settings;
 	struct transactions *transactions;
 	struct gate *gate;
+	struct remembered *remembered;
 	struct tag_secret tags;
 	struct arena_pool memory;
 
@@ -93,6 +95,7 @@ struct request {
 	bool inside;  /* the gate */
 	bool delayed; /* its answer is ready and waits for failure_delay to be over */
 	bool delay_over;
+	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
 	bool recognized; /* a record was read and the digest was right */
 	struct transaction *transaction;
 	struct gate_pass pass;

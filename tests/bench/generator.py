@@ -1,0 +1,43 @@
+"""The load generator (load.c and its companions), told whom to load and whose processor time to charge."""
+import json
+import os
+import subprocess
+
+from ground import DOMAIN, PASSWORD, PHONES, PREFIX
+
+from harness.check import Failure
+from harness.server import BUILD
+
+SLOTS = 128
+
+
+def postmaster():
+    with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "database", "data", "postmaster.pid")) as file:
+        return int(file.readline())
+
+
+def command(target, seconds, transport="udp", mode="refresh", first=1, phones=PHONES, slots=SLOTS, rate=0, extra=()):
+    port = target.tls_port if transport == "tls" else target.port
+    return [os.path.join(BUILD, "load"), "--host", "127.0.0.1", "--port", str(port), "--domain", DOMAIN, "--prefix", PREFIX,
+            "--password", PASSWORD, "--md5", "--first", str(first), "--users", str(phones), "--slots", str(min(slots, phones)),
+            "--seconds", str(seconds), "--transport", transport, "--mode", mode, "--rate", str(rate),
+            "--charge", "server=%d" % target.pid, "--charge", "postgresql=%d" % postmaster(), *extra]
+
+
+class Load:
+    """One run against a Peer or a Product, begun at once; result() is the generator's object."""
+
+    def __init__(self, target, seconds, prefix=(), **how):
+        """prefix: words before the command, such as those of taskset."""
+        self.command = [*prefix, *command(target, seconds, **how)]
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def result(self):
+        output, complaint = self.process.communicate()
+        if self.process.returncode != 0:
+            raise Failure("%s\n%s%s" % (" ".join(self.command), output, complaint))
+        return json.loads(output)
+
+
+def load(target, seconds, **how):
+    return Load(target, seconds, **how).result()

@@ -1,0 +1,28 @@
+"""The directory, the cluster and the registrars of one bench, all of them gone when it ends."""
+import contextlib
+import os
+import shutil
+
+import machine
+from ground import say
+
+from harness.environment import Environment
+
+
+@contextlib.contextmanager
+def stage(name):
+    env = Environment("bench_" + name, {})
+    try:
+        yield env
+    finally:
+        env.close()
+        shutil.rmtree(env.directory, ignore_errors=True)
+
+
+def print_settings(targets):
+    """Everything that the figures above depend on."""
+    say(machine.describe())
+    say("PostgreSQL: %s; flush %.0f us" % (machine.postgresql(targets[0].database),
+                                           machine.flush_us(os.environ["ROLLCALL_TEST_STATE"])))
+    for target in targets:
+        say(target.settings())

@@ -12,12 +12,12 @@
 #include "net/net.h"
 #include "net/timer.h"
 #include "registrar/register.h"
+#include "remembered.h"
 #include "server/gate.h"
 #include "server/request.h"
 #include "server/traffic.h"
 #include "server/transaction.h"
 #include "store/store.h"
-#include "remembered.h"
 #include "tag.h"
 
 /* The largest message with all that is made of it, once for each time that it is decided again. */

@@ -64,10 +64,18 @@ class Peer:
         os.makedirs(self.directory)
         self.certificates, self.transcript = env.certificates(), env.transcript
         env.cleanups.append(self.stop)
+        self.start()
+
+    # --- life ---
+
+    def start(self):
         self.launch()
         self.wait_answers()
 
-    # --- life ---
+    def fresh(self):
+        """Started again."""
+        self.stop()
+        self.start()
 
     def defines(self):
         database = "postgres://%s:%s@/%s" % (LOGIN, LOGIN_PASSWORD, self.database.name)
@@ -137,6 +145,9 @@ class Peer:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def crashed(self):
+        return "exited by a signal" in self.log()
 
     # --- what it must do for its figures to count ---
 

@@ -54,8 +54,10 @@ def version():
 class Peer:
     """One running Kamailio."""
 
-    def __init__(self, env, database, mode, workers=None, manager=PLAIN, tls=False):
+    def __init__(self, env, database, mode, workers=None, manager=PLAIN, tls=False, reserve=True, stream_workers=None):
+        """reserve: touch all shared memory at the start. stream_workers: for TLS, as many as for UDP unless said."""
         self.database, self.mode, self.workers, self.manager, self.tls = database, mode, workers or WORKERS[mode], manager, tls
+        self.reserve, self.stream_workers = reserve, stream_workers or self.workers
         self.name = "Kamailio%s, %s" % (" as shipped" if manager == DEFAULT else "",
                                         "write-through" if mode == WRITE_THROUGH else "memory only")
         self.port = free_ports(4)
@@ -83,8 +85,10 @@ class Peer:
                     'DATABASE="%s"' % database, "DB_MODE=%d" % self.mode)
         if self.mode == WRITE_THROUGH:
             yield "WITH_LOCATION"
+        if self.reserve:
+            yield "RESERVE"
         if self.tls:
-            yield from ("WITH_TLS", "TLS_PORT=%d" % self.tls_port)
+            yield from ("WITH_TLS", "STREAM_CHILDREN=%d" % self.stream_workers, "TLS_PORT=%d" % self.tls_port)
 
     def write_configuration(self):
         with open(os.path.join(HERE, "kamailio", "tls.cfg")) as file:
@@ -170,5 +174,5 @@ class Peer:
     def settings(self):
         return ("%s: version %s, %d UDP workers%s, db_mode=%d, %d MB shared (-x %s) and %d MB private memory, credentials in htable, "
                 "nonce_count=1, nonce_expire=300, hash_size=15, tls method=TLSv1.2+" %
-                (self.name, version(), self.workers, ", %d TCP workers" % self.workers if self.tls else "", self.mode, SHARED_MB,
+                (self.name, version(), self.workers, ", %d TCP workers" % self.stream_workers if self.tls else "", self.mode, SHARED_MB,
                  self.manager, PRIVATE_MB))

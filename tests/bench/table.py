@@ -5,8 +5,11 @@ COMPARED = ("", "reg/s", "server us", "PostgreSQL us", "sum us", "sum / write-th
             "reg/s / write-through", "p50 us", "p99 us", "errors")
 
 
+middle = statistics.median
+
+
 def median(runs, key):
-    return statistics.median(run[key] for run in runs)
+    return middle(run[key] for run in runs)
 
 
 def errors(runs):
@@ -36,8 +39,8 @@ class Row:
     def __init__(self, what, name, runs):
         self.what, self.name, self.runs = what, name, runs
         self.rate, self.p50, self.p99 = (median(runs, key) for key in ("per_second", "p50_us", "p99_us"))
-        self.server, self.postgresql = (statistics.median(run["cpu_us"][part] for run in runs) for part in ("server", "postgresql"))
-        self.sum = statistics.median(sum(run["cpu_us"].values()) for run in runs)
+        self.server, self.postgresql = (middle(run["cpu_us"][part] for run in runs) for part in ("server", "postgresql"))
+        self.sum = middle(sum(run["cpu_us"].values()) for run in runs)
 
     def cells(self, through, memory):
         return ("%s: %s" % (self.what, self.name), "%.0f" % self.rate, "%.1f" % self.server, "%.1f" % self.postgresql,

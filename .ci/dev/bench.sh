@@ -6,9 +6,9 @@ verb_bench() {
 	case $form in
 	quick | full) set -- compare "$form" "$@" ;;
 	peer) set -- workers "$@" ;;
-	list) set -- "$form" "$@" ;;
+	latency | storm | list) set -- "$form" "$@" ;;
 	*)
-		echo "usage: ./dev bench [quick | full | peer [udp] [tls] | list [ADDRESSES]]" >&2
+		echo "usage: ./dev bench [quick | full | peer [udp] [tls] | latency [ROUNDS] | storm [SECONDS] | list [ADDRESSES]]" >&2
 		exit 2
 		;;
 	esac

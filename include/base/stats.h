@@ -53,6 +53,7 @@
 #define STATS_CHANGES(X) \
 	X(ADDED, "added") X(REFRESHED, "refreshed") X(REMOVED, "removed") X(EXPIRED, "expired") \
 	X(REPLACED, "replaced")
+#define STATS_RECALLS(X) X(HIT, "hit") X(MISS, "miss") X(REFUSED, "refused")
 #define STATS_SCOPES(X) X(SOURCE, "source") X(AOR, "aor") X(QUEUE, "queue")
 #define STATS_BANS(X) X(AUTOMATIC, "automatic") X(MANUAL, "manual")
 #define STATS_RELOADS(X) X(APPLIED, "applied") X(REFUSED, "refused")
@@ -75,6 +76,7 @@
 	X(SQL_CLASS, "class", STATS_SQL_CLASSES)      \
 	X(LINK, "state", STATS_LINKS)                 \
 	X(CHANGE, "change", STATS_CHANGES)            \
+	X(RECALL, "result", STATS_RECALLS)            \
 	X(SCOPE, "scope", STATS_SCOPES)               \
 	X(BANS, "scope", STATS_BANS)                  \
 	X(RELOADED, "result", STATS_RELOADS)          \
@@ -117,6 +119,10 @@ enum stats_link { STATS_LINKS(X) LINK_COUNT };
 #define X(id, word) CHANGE_##id,
 /* What became of a binding. */
 enum binding_change { STATS_CHANGES(X) CHANGE_COUNT };
+#undef X
+#define X(id, word) RECALL_##id,
+/* Of a remembered record: what became of a request that could use one. */
+enum stats_recall { STATS_RECALLS(X) RECALL_COUNT };
 #undef X
 #define X(id, word) SCOPE_##id,
 enum stats_scope { STATS_SCOPES(X) SCOPE_COUNT };
@@ -204,6 +210,8 @@ enum stats_label {
 	  TRANSPORT)                                                                               \
 	X(GAUGE, db_lanes, "db_connections", "connections to PostgreSQL", LINK)                    \
 	X(COUNTER, db_errors, "db_errors_total", "statements that failed or were lost", SQL_CLASS) \
+	X(COUNTER, remembered_records, "remembered_records_total",                                 \
+	  "changes that a remembered record spared a look-up, or did not", RECALL)                 \
 	X(COUNTER, rate_limited, "rate_limited_total", "requests over a limit", SCOPE)             \
 	X(COUNTER, bans, "bans_total", "bans that this node made", BANS)                           \
 	X(GAUGE, banned_prefixes, "banned_prefixes", "bans in force on this node", BANS)           \

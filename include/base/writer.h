@@ -31,8 +31,16 @@ writer_text(const struct writer *w)
 }
 void writer_str(struct writer *w, struct str s);
 void writer_text_z(struct writer *w, const char *text);
-void writer_char(struct writer *w, char c);
+static inline void
+writer_char(struct writer *w, char c)
+{
+	if (w->len == w->cap)
+		w->failed = true;
+	else
+		w->buf[w->len++] = c;
+}
 void writer_u64(struct writer *w, uint64_t value);
+void writer_i64(struct writer *w, int64_t value);
 /* Lower-case hex, two digits an octet. */
 void writer_hex(struct writer *w, const void *octets, size_t len);
 /* At most 1023 octets a call; more counts as not fitting. */

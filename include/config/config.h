@@ -91,6 +91,7 @@ struct config {
 	} connection;
 	struct {
 		uint64_t nonce_ttl, nonce_key_rotation, failure_delay;
+		uint32_t remembered_records;
 	} auth;
 	struct {
 		uint64_t expires_default, expires_min, expires_max;

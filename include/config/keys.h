@@ -162,6 +162,10 @@ enum config_type {
 	  "the previous stays valid")                                                              \
 	X(auth, failure_delay, config, auth.failure_delay, DURATION, "20ms", 0, CONFIG_SECOND,     \
 	  NULL, RELOAD, "every credential failure leaves this long after arrival")                 \
+	X(auth, remembered_records, config, auth.remembered_records, COUNT, "200000", 0,           \
+	  100000000, NULL, RESTART,                                                                \
+	  "records that a worker remembers, so that a refresh takes one trip to the database; "    \
+	  "about 1 KB each; 0 = none")                                                             \
 	X(registration, expires_default, config, registration.expires_default, SECONDS, "1h",      \
 	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RELOAD,                                           \
 	  "granted when the phone names no interval")                                              \

@@ -69,3 +69,9 @@ struct record {
 	uint32_t max_contacts;	 /* of the address itself; 0: policy->max_contacts */
 	int64_t clock_offset_ms; /* database time minus ours when it was read */
 };
+
+/* Octets that record_copy() writes. */
+size_t record_size(const struct record *record);
+/* A copy with all that it points to, as one piece at memory: record_size() octets, aligned for any
+ * type. */
+struct record *record_copy(void *memory, const struct record *record);

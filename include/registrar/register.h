@@ -82,5 +82,13 @@ enum register_next register_begin(struct registration *r);
  * LOOKUP_FOUND. */
 enum register_next register_decide(struct registration *r, enum lookup_result result,
 				   const struct record *record);
+/*
+ * The same from a record that this process remembers, which may be old: REGISTER_COMMIT when the
+ * request is accepted by it, for the guard of the commit proves that it was current;
+ * REGISTER_LOOKUP in every other case. So memory may say yes, and only the database says no. Only
+ * for a record whose account is that of its own address: whatever changes that account raises the
+ * version of the address.
+ */
+enum register_next register_recall(struct registration *r, const struct record *remembered);
 /* Step 8, or once more from the look-up. */
 enum register_next register_finish(struct registration *r, enum commit_result result);

@@ -36,6 +36,7 @@ struct store_settings {
 			     timeout */
 	uint32_t key_rotation_ms; /* auth.nonce_key_rotation */
 	uint32_t nonce_ttl_ms;	  /* auth.nonce_ttl: old keys are kept so much longer */
+	bool commits;		  /* registrations: sessions keep the plan that they need */
 	bool require_durable;	  /* not usable when fsync or synchronous_commit is off */
 };
 

@@ -7,7 +7,7 @@ with page as materialized (
 	select aor, domain, bindings, expires_at from aor where aor > $1::text order by aor limit $2::integer
 ), live as materialized (
 	select p.aor, p.domain, b ->> 't' as transport, b ->> 'n' = $4::text as own
-	from page p, jsonb_array_elements(p.bindings) b
+	from page p, jsonb_array_elements(p.bindings::jsonb) b
 	where p.expires_at > to_timestamp($3::double precision / 1000) and (b ->> 'e')::bigint > $3::bigint
 )
 select

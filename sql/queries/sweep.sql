@@ -5,7 +5,7 @@
 with page as materialized (
 	select aor from aor where aor > $1::text order by aor limit $2::integer
 ), expired as materialized (
-	select aor, version, jsonb_array_length(bindings) as bindings
+	select aor, version, jsonb_array_length(bindings::jsonb) as bindings
 	from aor
 	where aor in (select aor from page) and expires_at < now()
 	order by aor

@@ -24,12 +24,6 @@ writer_text_z(struct writer *w, const char *text)
 }
 
 void
-writer_char(struct writer *w, char c)
-{
-	writer_str(w, (struct str){ &c, 1 });
-}
-
-void
 writer_u64(struct writer *w, uint64_t value)
 {
 	char digits[20];
@@ -39,6 +33,14 @@ writer_u64(struct writer *w, uint64_t value)
 		value /= 10;
 	} while (value > 0);
 	writer_str(w, (struct str){ digits + start, sizeof(digits) - start });
+}
+
+void
+writer_i64(struct writer *w, int64_t value)
+{
+	if (value < 0)
+		writer_char(w, '-');
+	writer_u64(w, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void

@@ -252,6 +252,31 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 	return next;
 }
 
+/* True when nothing in the record speaks against the request. */
+static bool
+recalls_as_allowed(const struct registration *r, const struct record *record)
+{
+	uint32_t count = marks_count(&r->credentials);
+	return record->exists && !str_empty(r->aor.key) &&
+	       str_eq(record->account.aor, r->aor.key) && path_is_agreed(r) &&
+	       login_fault(r, &record->account) == REASON_NONE &&
+	       marks_judge(record, &r->nonce, count) == MARK_FRESH &&
+	       !repetition_is_stored(r, record);
+}
+
+enum register_next
+register_recall(struct registration *r, const struct record *remembered)
+{
+	r->repetition = false;
+	if (r->inspection.contacts.values == 0) /* a query is read */
+		return REGISTER_LOOKUP;
+	if (!recalls_as_allowed(r, remembered))
+		return REGISTER_LOOKUP;
+	if (decide_bindings(r, remembered) != REGISTER_COMMIT || r->answer.status != 200)
+		return REGISTER_LOOKUP;
+	return REGISTER_COMMIT;
+}
+
 enum register_next
 register_finish(struct registration *r, enum commit_result result)
 {

@@ -12,6 +12,7 @@
 #include "net/net.h"
 #include "net/timer.h"
 #include "registrar/register.h"
+#include "remembered.h"
 #include "server/gate.h"
 #include "server/request.h"
 #include "server/traffic.h"
@@ -46,6 +47,7 @@ struct requests {
 	struct requests_settings settings;
 	struct transactions *transactions;
 	struct gate *gate;
+	struct remembered *remembered;
 	struct tag_secret tags;
 	struct arena_pool memory;
 
@@ -93,6 +95,7 @@ struct request {
 	bool inside;  /* the gate */
 	bool delayed; /* its answer is ready and waits for failure_delay to be over */
 	bool delay_over;
+	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
 	bool recognized; /* a record was read and the digest was right */
 	struct transaction *transaction;
 	struct gate_pass pass;

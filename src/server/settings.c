@@ -245,6 +245,7 @@ settings_requests(const struct config *config, const struct policy *policy)
 		.max_requests = REQUESTS_MAX,
 		.max_per_stream = REQUESTS_PER_STREAM,
 		.failure_delay_ms = config->auth.failure_delay,
+		.remembered_records = config->auth.remembered_records,
 		.overload_delay_ms = config->limits.overload_delay,
 		.deadline_ms = config->database.query_timeout,
 		.db_grace_ms = config->health.db_grace,

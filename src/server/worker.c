@@ -436,6 +436,7 @@ open_store(struct worker *worker)
 			    sizeof(password), application, sizeof(application), error,
 			    sizeof(error)))
 		fail("database", error);
+	settings.commits = true;
 	worker->store = store_open(worker->loop, &settings);
 	explicit_bzero(password, sizeof(password));
 	if (worker->store == NULL)

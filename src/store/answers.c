@@ -82,19 +82,19 @@ log_error(struct lane *lane, const struct batch *batch)
 
 /* The answer was written in the middle of the trip, as far as anybody knows. */
 static void
-learn_clock(struct store *store, const struct batch *batch)
+learn_clock(struct store *store, const struct batch *batch,
+	    int64_t (*clock_ms)(const PGresult *rows, int row))
 {
 	uint64_t trip_ms = loop_now_ms(store->loop) - batch->sent_ms;
 	if (PQntuples(batch->rows) > 0 && trip_ms <= CLOCK_TRIP_MAX_MS)
-		store_clock_learn(store, record_clock_ms(batch->rows, 0),
-				  batch->sent_ms + trip_ms / 2);
+		store_clock_learn(store, clock_ms(batch->rows, 0), batch->sent_ms + trip_ms / 2);
 }
 
 static void
 complete_lookups(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
-	learn_clock(store, batch);
+	learn_clock(store, batch, record_clock_ms);
 	for (int row = 0; row < PQntuples(batch->rows); row++) {
 		int64_t place = record_place(batch->rows, row, batch->count);
 		struct store_op *op = place < 0 ? NULL : batch->ops[place];
@@ -198,7 +198,10 @@ complete_by_kind(struct lane *lane, struct batch *batch)
 	case BATCH_SETUP:
 		return complete_setup(lane, batch);
 	case BATCH_PING:
-		return setup_judge_ping(lane, batch);
+		if (!setup_judge_ping(lane, batch))
+			return false;
+		learn_clock(lane->store, batch, setup_clock_ms);
+		break;
 	case BATCH_QUERY:
 		complete_query(lane, batch);
 		break;

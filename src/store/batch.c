@@ -2,6 +2,8 @@
  * Operations become one statement: an array a column, or plain values for one alone. Each statement
  * gets a sync of its own, so that what one spoils does not touch the others.
  */
+#include <stdlib.h>
+
 #include "base/stats.h"
 #include "inside.h"
 #include "store/rows.h"
@@ -70,7 +72,6 @@ put_version(struct params *params, const struct store_op *op)
 static bool
 put_bindings(struct params *params, const struct store_op *op)
 {
-	params_jsonb(params);
 	rows_bindings_write(&params->writer, op->after);
 	return true;
 }
@@ -78,7 +79,6 @@ put_bindings(struct params *params, const struct store_op *op)
 static bool
 put_marks(struct params *params, const struct store_op *op)
 {
-	params_jsonb(params);
 	rows_marks_write(&params->writer, op->after);
 	return true;
 }
@@ -92,7 +92,7 @@ put_expires(struct params *params, const struct store_op *op)
 		if (op->after->bindings[i].expires_ms > last_ms)
 			last_ms = op->after->bindings[i].expires_ms;
 	if (op->after->binding_count > 0)
-		params_int8(params, last_ms);
+		params_time(params, last_ms);
 	return op->after->binding_count > 0;
 }
 
@@ -126,9 +126,9 @@ put_columns(struct params *params, const struct store *store, const struct batch
 		return;
 	}
 	put_column(params, batch, alone, ELEMENT_INT8, put_version);
-	put_column(params, batch, alone, ELEMENT_JSONB, put_bindings);
-	put_column(params, batch, alone, ELEMENT_JSONB, put_marks);
-	put_column(params, batch, alone, ELEMENT_INT8, put_expires);
+	put_column(params, batch, alone, ELEMENT_TEXT, put_bindings);
+	put_column(params, batch, alone, ELEMENT_TEXT, put_marks);
+	put_column(params, batch, alone, ELEMENT_TIME, put_expires);
 	params_next(params);
 	put_text(params, str_of(store->node));
 }
@@ -162,7 +162,22 @@ take_ops(struct batch *batch, struct list *queue, uint32_t most)
 	}
 }
 
-/* In their old order, at the head. */
+static int
+by_key(const void *a, const void *b)
+{
+	const struct store_op *const *one = a, *const *other = b;
+	return str_cmp((*one)->aor, (*other)->aor);
+}
+
+/* The database takes locks in this order, so that two of us never wait for each other in a circle.
+ */
+static void
+sort_ops(struct batch *batch)
+{
+	qsort(batch->ops, batch->count, sizeof(*batch->ops), by_key);
+}
+
+/* At the head. */
 static void
 put_back(struct batch *batch, struct list *queue)
 {
@@ -176,6 +191,8 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 	struct store *store = lane->store;
 	struct batch *batch = batch_new(lane, kind, statement_for(kind, alone));
 	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
+	if (kind == BATCH_COMMIT)
+		sort_ops(batch);
 	do {
 		put_columns(&store->params, store, batch, alone);
 	} while (!params_finish(&store->params) && params_grow(&store->params));

@@ -8,6 +8,7 @@
 
 #define FIRST_BYTES ((size_t)64 << 10)
 #define MOST_BYTES ((size_t)64 << 20)
+#define EPOCH_2000_MS INT64_C(946684800000)
 
 static void
 put_u32(struct writer *w, uint32_t value)
@@ -44,10 +45,11 @@ params_int8(struct params *params, int64_t value)
 	writer_str(&params->writer, (struct str){ (const char *)&octets, sizeof(octets) });
 }
 
+/* PostgreSQL counts microseconds since 2000. */
 void
-params_jsonb(struct params *params)
+params_time(struct params *params, int64_t real_ms)
 {
-	writer_char(&params->writer, 1); /* version of the format; text follows */
+	params_int8(params, (real_ms - EPOCH_2000_MS) * 1000);
 }
 
 void

@@ -19,16 +19,17 @@ struct params {
 	int formats[PARAMS_MAX];
 };
 
-enum element { ELEMENT_INT8 = 20, ELEMENT_TEXT = 25, ELEMENT_JSONB = 3802 }; /* as in pg_type */
+/* As in pg_type. */
+enum element { ELEMENT_INT8 = 20, ELEMENT_TEXT = 25, ELEMENT_TIME = 1184 };
 
 /* Begins anew, in the same buffer. */
 void params_begin(struct params *params);
 /* The next parameter is what is written to params->writer from here on. */
 void params_next(struct params *params);
 void params_null(struct params *params);
-/* The octets of an int8, and those before a jsonb. */
 void params_int8(struct params *params, int64_t value);
-void params_jsonb(struct params *params);
+/* A timestamptz, from milliseconds since 1970. */
+void params_time(struct params *params, int64_t real_ms);
 /* Array elements: the header, then each element between begin and end. */
 void params_array(struct params *params, enum element type, uint32_t count);
 size_t params_element_begin(struct params *params);

@@ -94,10 +94,10 @@ write_value(struct writer *w, const struct field *field, const void *member)
 		writer_u64(w, *(const uint32_t *)member);
 		break;
 	case FIELD_TIME:
-		writer_printf(w, "%lld", (long long)*(const int64_t *)member);
+		writer_i64(w, *(const int64_t *)member);
 		break;
 	case FIELD_Q:
-		writer_printf(w, "%d", *(const int16_t *)member);
+		writer_i64(w, *(const int16_t *)member);
 		break;
 	case FIELD_TRANSPORT:
 		write_wire(w, str_of(transport_word(*(const enum transport *)member)));
@@ -262,14 +262,20 @@ void
 rows_marks_write(struct writer *w, const struct record *record)
 {
 	writer_char(w, '{');
-	if (record->mark_floor_s > 0)
-		writer_printf(w, "\"f\":%u%s", record->mark_floor_s,
-			      record->mark_count > 0 ? "," : "");
+	if (record->mark_floor_s > 0) {
+		writer_text_z(w, "\"f\":");
+		writer_u64(w, record->mark_floor_s);
+		writer_text_z(w, record->mark_count > 0 ? "," : "");
+	}
 	for (uint32_t i = 0; i < record->mark_count; i++) {
 		const struct nonce_mark *mark = &record->marks[i];
 		writer_text_z(w, i == 0 ? "\"m\":[[\"" : ",[\"");
 		writer_hex(w, mark->nonce.id, sizeof(mark->nonce.id));
-		writer_printf(w, "\",%u,%u]", mark->nonce.issued_s, mark->nc);
+		writer_text_z(w, "\",");
+		writer_u64(w, mark->nonce.issued_s);
+		writer_char(w, ',');
+		writer_u64(w, mark->nc);
+		writer_char(w, ']');
 	}
 	writer_text_z(w, record->mark_count > 0 ? "]}" : "}");
 }

@@ -37,7 +37,7 @@ setup_send(struct lane *lane)
 {
 	const struct store_settings *settings = &lane->store->settings;
 	char timeout[24];
-	const char *const deadlines[] = { timeout, LOCK_TIMEOUT };
+	const char *const session[] = { timeout, LOCK_TIMEOUT, settings->commits ? "on" : "off" };
 	snprintf(timeout, sizeof(timeout), "%llums",
 		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
 	if (!send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
@@ -45,7 +45,7 @@ setup_send(struct lane *lane)
 		return false;
 	if (!settings->prepared)
 		return true;
-	if (!send_text(lane, STATEMENT_SESSION, 2, deadlines))
+	if (!send_text(lane, STATEMENT_SESSION, 3, session))
 		return false;
 	for (int i = 0; i < STATEMENT_PREPARED_COUNT; i++)
 		if (!send_prepare(lane, (enum statement)i))
@@ -96,6 +96,12 @@ judge_server(struct lane *lane, const PGresult *rows)
 		return false;
 	}
 	return true;
+}
+
+int64_t
+setup_clock_ms(const PGresult *rows, int row)
+{
+	return strtoll(PQgetvalue(rows, row, CLOCK_MS), NULL, 10);
 }
 
 static bool
@@ -155,7 +161,7 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	if (batch->statement != STATEMENT_CHECK_SERVER)
 		return true;
 	if (!lane->store->was_up) {
-		int64_t clock_ms = strtoll(PQgetvalue(batch->rows, 0, CLOCK_MS), NULL, 10);
+		int64_t clock_ms = setup_clock_ms(batch->rows, 0);
 		warn_of_clock(clock_ms - loop_real_ms(lane->store->loop));
 		store_clock_learn(lane->store, clock_ms, loop_now_ms(lane->store->loop));
 	}

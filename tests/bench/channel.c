@@ -44,6 +44,14 @@ channel_close(struct channel *channel)
 }
 
 void
+channel_end(struct channel *channel)
+{
+	if (channel->state == CHANNEL_OPEN && channel->ssl != NULL)
+		SSL_shutdown(channel->ssl);
+	channel_close(channel);
+}
+
+void
 channel_forget_tls(struct channel *channel)
 {
 	SSL_free(channel->ssl); /* the BIO of SSL_set_fd leaves the descriptor open */

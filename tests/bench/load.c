@@ -33,6 +33,15 @@ die(const char *what)
 	exit(1);
 }
 
+/* Whoever started this chooses when the window begins. */
+static void
+wait_for_word(void)
+{
+	fputs("ready\n", stderr);
+	while (getchar() > '\n')
+		;
+}
+
 static void
 measure(struct run *run)
 {
@@ -76,7 +85,11 @@ main(int argc, char **argv)
 		stream_open_all(run.wire);
 	if (options.mode != MODE_FIRST)
 		run_warm_up(&run);
+	if (options.wait)
+		wait_for_word();
 	measure(&run);
 	tally_print(&tally, &options);
+	if (options.transport != UDP)
+		stream_end_all(run.wire);
 	return tally.registered == 0;
 }

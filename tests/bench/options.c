@@ -36,6 +36,7 @@ static const char help[] =
 	"  --seconds N         length of the measured window (default 5)\n"
 	"  --turn US           collect answers so long before they are handled (default 0)\n"
 	"  --series MS         also report each interval of so many milliseconds\n"
+	"  --wait              before the window a line on stderr, and wait for one on stdin\n"
 	"  --charge NAME=PID   report the CPU time of this process and its children; repeatable\n"
 	"  --mode refresh      every registration one message with a live nonce (default)\n"
 	"         full         every registration begins without credentials, is challenged, "
@@ -60,6 +61,7 @@ static const char help[] =
 	"from when it was due. Without an answer UDP requests are repeated after 0.5, 1.5, 3.5 "
 	"and\n"
 	"7.5 s; what has no answer after 8 s is lost. late: answered after the window.\n"
+	"start_us: when the window began, by CLOCK_MONOTONIC.\n"
 	"unprepared: clients that could not register before the window.\n"
 	"cpu_us: microseconds of each charged process tree per registration in the window.\n";
 
@@ -130,6 +132,7 @@ enum letter {
 	SECONDS,
 	TURN,
 	SERIES,
+	WAIT,
 	CHARGE,
 	MODE,
 	CA,
@@ -138,18 +141,31 @@ enum letter {
 	HELP
 };
 static const struct option known[] = {
-	{ "host", 1, NULL, HOST },	     { "port", 1, NULL, PORT },
-	{ "domain", 1, NULL, DOMAIN },	     { "prefix", 1, NULL, PREFIX },
-	{ "password", 1, NULL, PASSWORD },   { "users", 1, NULL, USERS },
-	{ "first", 1, NULL, FIRST },	     { "contact", 1, NULL, CONTACT },
-	{ "expires", 1, NULL, EXPIRES },     { "md5", 0, NULL, HASH_MD5 },
-	{ "transport", 1, NULL, TRANSPORT }, { "sockets", 1, NULL, SOCKETS },
-	{ "slots", 1, NULL, SLOTS },	     { "rate", 1, NULL, RATE },
-	{ "seconds", 1, NULL, SECONDS },     { "turn", 1, NULL, TURN },
-	{ "series", 1, NULL, SERIES },	     { "charge", 1, NULL, CHARGE },
-	{ "mode", 1, NULL, MODE },	     { "ca", 1, NULL, CA },
-	{ "idle", 1, NULL, IDLE },	     { "hold", 1, NULL, HOLD },
-	{ "help", 0, NULL, HELP },	     { NULL, 0, NULL, 0 },
+	{ "host", 1, NULL, HOST },
+	{ "port", 1, NULL, PORT },
+	{ "domain", 1, NULL, DOMAIN },
+	{ "prefix", 1, NULL, PREFIX },
+	{ "password", 1, NULL, PASSWORD },
+	{ "users", 1, NULL, USERS },
+	{ "first", 1, NULL, FIRST },
+	{ "contact", 1, NULL, CONTACT },
+	{ "expires", 1, NULL, EXPIRES },
+	{ "md5", 0, NULL, HASH_MD5 },
+	{ "transport", 1, NULL, TRANSPORT },
+	{ "sockets", 1, NULL, SOCKETS },
+	{ "slots", 1, NULL, SLOTS },
+	{ "rate", 1, NULL, RATE },
+	{ "seconds", 1, NULL, SECONDS },
+	{ "turn", 1, NULL, TURN },
+	{ "series", 1, NULL, SERIES },
+	{ "wait", 0, NULL, WAIT },
+	{ "charge", 1, NULL, CHARGE },
+	{ "mode", 1, NULL, MODE },
+	{ "ca", 1, NULL, CA },
+	{ "idle", 1, NULL, IDLE },
+	{ "hold", 1, NULL, HOLD },
+	{ "help", 0, NULL, HELP },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* Who the clients are. */
@@ -222,6 +238,9 @@ take_run(struct options *o, int letter)
 		return true;
 	case SERIES:
 		o->series_ms = number(optarg, 50, 60000);
+		return true;
+	case WAIT:
+		o->wait = true;
 		return true;
 	case CHARGE:
 		add_charge(o, optarg);

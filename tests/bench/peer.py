@@ -18,7 +18,7 @@ SCHEMA = "/usr/share/kamailio/postgres"
 LOGIN, LOGIN_PASSWORD = "kamailio_bench", "kamailio-of-the-bench"
 SHARED_MB, PRIVATE_MB = 768, 16
 # Processes that receive, for each mode: the best of those that `./dev bench peer` tries (docs/benchmarks.md).
-WORKERS = {WRITE_THROUGH: 8, MEMORY: 2}
+WORKERS = {WRITE_THROUGH: 12, MEMORY: 2}
 # Managers of the shared memory (-x): the plain one, which costs least, and the one that looks for errors, which is the default.
 PLAIN, DEFAULT = "fm", "qm"
 FILL = """
@@ -64,10 +64,18 @@ class Peer:
         os.makedirs(self.directory)
         self.certificates, self.transcript = env.certificates(), env.transcript
         env.cleanups.append(self.stop)
+        self.start()
+
+    # --- life ---
+
+    def start(self):
         self.launch()
         self.wait_answers()
 
-    # --- life ---
+    def fresh(self):
+        """Started again."""
+        self.stop()
+        self.start()
 
     def defines(self):
         database = "postgres://%s:%s@/%s" % (LOGIN, LOGIN_PASSWORD, self.database.name)
@@ -137,6 +145,9 @@ class Peer:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def crashed(self):
+        return "exited by a signal" in self.log()
 
     # --- what it must do for its figures to count ---
 

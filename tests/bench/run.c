@@ -10,6 +10,7 @@
 #define GIVE_UP_US 8000000u
 #define LOOK_US 20000u	 /* how often silence is looked for */
 #define CHALLENGES_MAX 2 /* in one registration; then the password is wrong */
+#define WARM_UP_OUTSTANDING 128
 
 /* When registrations begin. */
 struct pace {
@@ -17,7 +18,8 @@ struct pace {
 	uint64_t start_us;
 	uint64_t begun;
 	enum mode mode;
-	bool once; /* every client one time */
+	bool once;     /* every client one time */
+	uint32_t most; /* requests outstanding */
 };
 
 static void
@@ -37,10 +39,10 @@ take_free(struct run *run)
 	return index;
 }
 
-static bool
+static uint32_t
 outstanding(const struct run *run)
 {
-	return run->free_count + run->spent < run->options->slots;
+	return run->options->slots - run->free_count - run->spent;
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
@@ -209,7 +211,7 @@ static void
 turn(struct run *run, struct pace *pace, bool more)
 {
 	uint64_t now = now_us(), until = now + LOOK_US;
-	while (more && run->free_count > 0) {
+	while (more && run->free_count > 0 && outstanding(run) < pace->most) {
 		uint64_t due = next_due(pace, now);
 		if (due > now) {
 			until = due < until ? due : until;
@@ -231,7 +233,7 @@ turn(struct run *run, struct pace *pace, bool more)
 void
 run_warm_up(struct run *run)
 {
-	struct pace pace = { .mode = MODE_REFRESH, .once = true };
+	struct pace pace = { .mode = MODE_REFRESH, .once = true, .most = WARM_UP_OUTSTANDING };
 	while (run->spent < run->options->slots)
 		turn(run, &pace, true);
 	for (uint32_t i = 0; i < run->options->slots; i++)
@@ -249,7 +251,8 @@ run_measure(struct run *run)
 	struct pace pace = { .rate = options->rate,
 			     .start_us = start,
 			     .mode = options->mode,
-			     .once = options->mode == MODE_FIRST };
+			     .once = options->mode == MODE_FIRST,
+			     .most = options->slots };
 	if (pace.once)
 		for (uint32_t i = 0; i < options->slots; i++)
 			run->slots[i].user = options->users;
@@ -257,7 +260,7 @@ run_measure(struct run *run)
 	while (now_us() < stop && run->spent < options->slots)
 		turn(run, &pace, true);
 	tally_end(run->tally, options, now_us());
-	while (outstanding(run))
+	while (outstanding(run) > 0)
 		turn(run, &pace, false);
 }
 

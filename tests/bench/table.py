@@ -10,13 +10,14 @@ def median(runs, key):
 
 
 def errors(runs):
-    """Refusals by status and losses, of all runs."""
+    """Refusals by status, losses and crashes, of all runs."""
     counts = {}
     for run in runs:
         for status, count in run["refused"].items():
             counts[status] = counts.get(status, 0) + count
-        if run["lost"]:
-            counts["lost"] = counts.get("lost", 0) + run["lost"]
+        for what in ("lost", "crashes"):
+            if run.get(what):
+                counts[what] = counts.get(what, 0) + run[what]
     return ", ".join("%d %s" % (count, what) for what, count in counts.items()) or "0"
 
 

@@ -161,9 +161,10 @@ void
 tally_print(const struct tally *tally, const struct options *options)
 {
 	double seconds = (double)(tally->end_us - tally->start_us) / 1e6;
-	printf("{\"seconds\":%.3f,\"unprepared\":%" PRIu64 ",\"begun\":%" PRIu64
-	       ",\"registered\":%" PRIu64 ",\"per_second\":%.0f,\"challenged\":%" PRIu64 ",",
-	       seconds, tally->unprepared, tally->begun, tally->registered,
+	printf("{\"start_us\":%" PRIu64 ",\"seconds\":%.3f,\"unprepared\":%" PRIu64
+	       ",\"begun\":%" PRIu64 ",\"registered\":%" PRIu64
+	       ",\"per_second\":%.0f,\"challenged\":%" PRIu64 ",",
+	       tally->start_us, seconds, tally->unprepared, tally->begun, tally->registered,
 	       (double)tally->registered / seconds, tally->challenged);
 	print_refused(tally);
 	printf("\"late\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"retransmitted\":%" PRIu64

@@ -123,7 +123,7 @@ def clone_bindings(database, count, users):
     """So many live bindings, copies of alice's one, spread over u0, u1, …"""
     database.query("""
         update aor set bindings = copies.list, expires_at = (select expires_at from aor where aor = 'alice@example.com')
-        from (select 'u' || (i %% %(u)d) || '@example.com' as aor, jsonb_agg(a.bindings -> 0 || jsonb_build_object(
+        from (select 'u' || (i %% %(u)d) || '@example.com' as aor, jsonb_agg(a.bindings::jsonb -> 0 || jsonb_build_object(
                 'id', '00000000-0000-7000-8000-' || lpad(i::text, 12, '0'),
                 't', case when i %% 10 = 0 then 'tls' else 'udp' end)) as list
               from generate_series(0, %(c)d) i, aor a where a.aor = 'alice@example.com' group by 1) copies

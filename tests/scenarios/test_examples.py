@@ -326,6 +326,7 @@ connections_closed_total counter cause transport
 tls_handshakes_total counter version result
 tls_handshake_duration_seconds histogram result
 certificate_expiry_timestamp_seconds gauge certificate
+remembered_records_total counter result
 db_connections gauge state
 db_queue_length gauge
 db_query_duration_seconds histogram statement

@@ -165,7 +165,7 @@ def test_csv_of_bindings(env):
     """RFC 4180 with a first line, and nothing in it that a spreadsheet runs."""
     server = env.start()
     fill(server.database, 700)
-    server.database.query("update aor set bindings = jsonb_set(bindings, '{0,a}', '\"=cmd|x\"') where username = 'u3'")
+    server.database.query("update aor set bindings = jsonb_set(bindings::jsonb, '{0,a}', '\"=cmd|x\"') where username = 'u3'")
     answer = get(server, "/bindings", CSV).expect(200)
     equal(answer.get("content-type"), "text/csv; charset=utf-8; header=present", "type")
     true(answer.body.endswith(b"\r\n") and b'"\'=cmd|x"' in answer.body, "the formula: %r" % answer.body[:3000])

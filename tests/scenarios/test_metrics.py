@@ -411,7 +411,7 @@ def test_what_is_registered(env, moved):
     server.phone(user="bob").reg("<sip:bob@192.0.2.1>").expect(200)
     server.phone("tls").reg("<sips:alice@192.0.2.77>").expect(200)
     server.phone("tcp", domain="other.example").reg(C3).expect(200)
-    server.database.query("update aor set bindings = jsonb_set(bindings, '{0,e}', '1') where aor = 'bob@example.com'")
+    server.database.query("update aor set bindings = jsonb_set(bindings::jsonb, '{0,e}', '1') where aor = 'bob@example.com'")
     second = env.start(database=server.database)
     counted(second)
     now = scrape(second)
@@ -440,6 +440,18 @@ def test_how_bindings_end(env, moved):
         equal(new.status, 403, "the eleventh")
     equal(m.by("binding_changes_total", change="added"), 12, "added")
     equal(m.by("binding_changes_total", change="removed"), 1, "removed")
+
+
+@moves("remembered_records_total")
+def test_remembered_records(env, moved):
+    """A refresh goes straight to its commit; when somebody else wrote meanwhile, the guard says so."""
+    server, phone = env.server, env.server.phone()
+    with moved(server) as m:
+        phone.reg(C1).expect(200)
+        phone.reg(C1).expect(200)
+        server.database.query("update aor set version = version + 1 where aor = 'alice@example.com'")
+        phone.reg(C1).expect(200)
+    equal([m.by("remembered_records_total", result=r) for r in ("miss", "hit", "refused")], [1, 2, 1], "results")
 
 
 def test_replaced(env):

@@ -33,7 +33,7 @@ def phone_over(server, wire, transport, user="alice", **how):
 
 def binding(server, user="alice@example.com"):
     return server.database.query("select value->>'t', value->>'f', value->>'g', value->>'w' from aor, "
-                                 "jsonb_array_elements(bindings) where aor = '%s'" % user)
+                                 "jsonb_array_elements(bindings::jsonb) where aor = '%s'" % user)
 
 
 def headers(server):

@@ -172,7 +172,7 @@ def register(env, name):
 def test_escnull_with_credentials(env):
     found = register(env, "rfc4475/escnull").contacts
     equal(sorted(found), ["sip:%00%00@host5.example.com", "sip:%00@host5.example.com"], "contacts")
-    count = "select jsonb_array_length(bindings) from aor where aor = '%s'"
+    count = "select jsonb_array_length(bindings::jsonb) from aor where aor = '%s'"
     equal(env.server.database.value(count % "null-%00-null@example.com"), "2", "bindings in the database")
 
 

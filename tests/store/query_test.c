@@ -120,7 +120,7 @@ START_TEST(sweep_empties_expired_rows)
 					"'[]' and expires_at is null and marks = '{\"f\":1}'"),
 			 325);
 	ck_assert_int_eq(scratch_number("select count(*) from aor where version = 7 and "
-					"jsonb_array_length(bindings) = 2"),
+					"jsonb_array_length(bindings::jsonb) = 2"),
 			 325);
 	scratch_exec("update aor set expires_at = now() - interval '1 second' where "
 		     "username = 'u1'");

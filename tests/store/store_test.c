@@ -204,7 +204,7 @@ START_TEST(one_poisoned_operation_fails_alone)
 	scratch_exec("insert into account (username, domain) select 'u' || n, 'example.com' "
 		     "from generate_series(0, 63) n");
 	scratch_exec("update aor set version = 1");
-	scratch_exec("alter table aor add check (bindings -> 0 ->> 'c' <> 'poison')");
+	scratch_exec("alter table aor add check (bindings::jsonb -> 0 ->> 'c' <> 'poison')");
 	bench_up(&bench);
 	uint64_t retries = stats->db_retries;
 	for (int i = 0; i < 64; i++) {

@@ -76,6 +76,17 @@ store_close(struct store *store)
 	free(store);
 }
 
+static void
+set_password(struct store *store, struct row *row, const char *password)
+{
+	for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+		char hex[DIGEST_HEX_MAX + 1];
+		digest_ha1((enum digest_algorithm)i, row->login, STR("example.com"),
+			   str_of(password), hex);
+		row->account.ha1[i] = arena_copy(&store->arena, str_of(hex));
+	}
+}
+
 void
 fake_store_account(struct store *store, const char *login, const char *password)
 {
@@ -86,13 +97,20 @@ fake_store_account(struct store *store, const char *login, const char *password)
 	row->login = arena_copy(&store->arena, str_of(login));
 	row->aor = arena_copy(&store->arena, str_of(aor));
 	row->account = (struct account){ .found = true, .enabled = true, .aor = row->aor };
-	for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
-		char hex[DIGEST_HEX_MAX + 1];
-		digest_ha1((enum digest_algorithm)i, row->login, STR("example.com"),
-			   str_of(password), hex);
-		row->account.ha1[i] = arena_copy(&store->arena, str_of(hex));
-	}
+	set_password(store, row, password);
 	row->record = (struct record){ .exists = true, .version = 100 };
+}
+
+void
+fake_store_password(struct store *store, const char *login, const char *password)
+{
+	for (unsigned i = 0; i < store->row_count; i++) {
+		struct row *row = &store->rows[i];
+		if (!str_eq(row->login, str_of(login)))
+			continue;
+		set_password(store, row, password);
+		row->record.version++;
+	}
 }
 
 static struct row *

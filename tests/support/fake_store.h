@@ -21,6 +21,8 @@ enum fake_commit {
 struct store *fake_store_open(struct loop *loop);
 /* An account and its own address LOGIN@example.com. */
 void fake_store_account(struct store *store, const char *login, const char *password);
+/* A new one; that raises the version of the address. */
+void fake_store_password(struct store *store, const char *login, const char *password);
 void fake_store_set_state(struct store *store, enum store_state state);
 /* For how long it has been down. */
 void fake_store_set_down(struct store *store, uint64_t down_ms);

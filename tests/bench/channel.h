@@ -36,3 +36,5 @@ int channel_write(struct channel *channel, const char *octets, size_t len);
 /* Lets go of what TLS needs: the connection stays, the server cannot tell, nobody can talk. */
 void channel_forget_tls(struct channel *channel);
 void channel_close(struct channel *channel);
+/* Closes; over TLS the other end is told first. */
+void channel_end(struct channel *channel);

@@ -89,5 +89,7 @@ main(int argc, char **argv)
 		wait_for_word();
 	measure(&run);
 	tally_print(&tally, &options);
+	if (options.transport != UDP)
+		stream_end_all(run.wire);
 	return tally.registered == 0;
 }

@@ -54,8 +54,10 @@ def version():
 class Peer:
     """One running Kamailio."""
 
-    def __init__(self, env, database, mode, workers=None, manager=PLAIN, tls=False):
+    def __init__(self, env, database, mode, workers=None, manager=PLAIN, tls=False, reserve=True, stream_workers=None):
+        """reserve: touch all shared memory at the start. stream_workers: for TLS, as many as for UDP unless said."""
         self.database, self.mode, self.workers, self.manager, self.tls = database, mode, workers or WORKERS[mode], manager, tls
+        self.reserve, self.stream_workers = reserve, stream_workers or self.workers
         self.name = "Kamailio%s, %s" % (" as shipped" if manager == DEFAULT else "",
                                         "write-through" if mode == WRITE_THROUGH else "memory only")
         self.port = free_ports(4)
@@ -64,10 +66,18 @@ class Peer:
         os.makedirs(self.directory)
         self.certificates, self.transcript = env.certificates(), env.transcript
         env.cleanups.append(self.stop)
+        self.start()
+
+    # --- life ---
+
+    def start(self):
         self.launch()
         self.wait_answers()
 
-    # --- life ---
+    def fresh(self):
+        """Started again."""
+        self.stop()
+        self.start()
 
     def defines(self):
         database = "postgres://%s:%s@/%s" % (LOGIN, LOGIN_PASSWORD, self.database.name)
@@ -75,8 +85,10 @@ class Peer:
                     'DATABASE="%s"' % database, "DB_MODE=%d" % self.mode)
         if self.mode == WRITE_THROUGH:
             yield "WITH_LOCATION"
+        if self.reserve:
+            yield "RESERVE"
         if self.tls:
-            yield from ("WITH_TLS", "TLS_PORT=%d" % self.tls_port)
+            yield from ("WITH_TLS", "STREAM_CHILDREN=%d" % self.stream_workers, "TLS_PORT=%d" % self.tls_port)
 
     def write_configuration(self):
         with open(os.path.join(HERE, "kamailio", "tls.cfg")) as file:
@@ -138,6 +150,9 @@ class Peer:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def crashed(self):
+        return "exited by a signal" in self.log()
+
     # --- what it must do for its figures to count ---
 
     def prove(self):
@@ -159,5 +174,5 @@ class Peer:
     def settings(self):
         return ("%s: version %s, %d UDP workers%s, db_mode=%d, %d MB shared (-x %s) and %d MB private memory, credentials in htable, "
                 "nonce_count=1, nonce_expire=300, hash_size=15, tls method=TLSv1.2+" %
-                (self.name, version(), self.workers, ", %d TCP workers" % self.workers if self.tls else "", self.mode, SHARED_MB,
+                (self.name, version(), self.workers, ", %d TCP workers" % self.stream_workers if self.tls else "", self.mode, SHARED_MB,
                  self.manager, PRIVATE_MB))

@@ -41,6 +41,14 @@ class Product:
     def stop(self):
         self.server.stop()
 
+    def fresh(self):
+        """Started again."""
+        self.server.stop()
+        self.server.start(60)
+
+    def crashed(self):
+        return "process.died" in self.server.log
+
     def prove(self):
         """Nothing: the scenarios prove that passwords are checked, and the generator that 200 comes."""
 

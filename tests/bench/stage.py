@@ -1,6 +1,7 @@
 """The directory, the cluster and the registrars of one bench, all of them gone when it ends."""
 import contextlib
 import os
+import resource
 import shutil
 
 import machine
@@ -11,6 +12,8 @@ from harness.environment import Environment
 
 @contextlib.contextmanager
 def stage(name):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a descriptor a connection, on both sides
     env = Environment("bench_" + name, {})
     try:
         yield env

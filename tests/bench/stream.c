@@ -291,6 +291,13 @@ stream_open_all(struct wire *wire)
 	}
 }
 
+void
+stream_end_all(struct wire *wire)
+{
+	for (uint32_t i = 0; i < wire->paths; i++)
+		channel_end(&stream_of(wire)->connections[i].channel);
+}
+
 struct wire *
 stream_open(const struct options *options, const char *server_name)
 {

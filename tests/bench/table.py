@@ -5,18 +5,22 @@ COMPARED = ("", "reg/s", "server us", "PostgreSQL us", "sum us", "sum / write-th
             "reg/s / write-through", "p50 us", "p99 us", "errors")
 
 
+middle = statistics.median
+
+
 def median(runs, key):
-    return statistics.median(run[key] for run in runs)
+    return middle(run[key] for run in runs)
 
 
 def errors(runs):
-    """Refusals by status and losses, of all runs."""
+    """Refusals by status, losses and crashes, of all runs."""
     counts = {}
     for run in runs:
         for status, count in run["refused"].items():
             counts[status] = counts.get(status, 0) + count
-        if run["lost"]:
-            counts["lost"] = counts.get("lost", 0) + run["lost"]
+        for what in ("lost", "crashes"):
+            if run.get(what):
+                counts[what] = counts.get(what, 0) + run[what]
     return ", ".join("%d %s" % (count, what) for what, count in counts.items()) or "0"
 
 
@@ -35,8 +39,8 @@ class Row:
     def __init__(self, what, name, runs):
         self.what, self.name, self.runs = what, name, runs
         self.rate, self.p50, self.p99 = (median(runs, key) for key in ("per_second", "p50_us", "p99_us"))
-        self.server, self.postgresql = (statistics.median(run["cpu_us"][part] for run in runs) for part in ("server", "postgresql"))
-        self.sum = statistics.median(sum(run["cpu_us"].values()) for run in runs)
+        self.server, self.postgresql = (middle(run["cpu_us"][part] for run in runs) for part in ("server", "postgresql"))
+        self.sum = middle(sum(run["cpu_us"].values()) for run in runs)
 
     def cells(self, through, memory):
         return ("%s: %s" % (self.what, self.name), "%.0f" % self.rate, "%.1f" % self.server, "%.1f" % self.postgresql,

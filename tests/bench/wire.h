@@ -40,6 +40,9 @@ struct wire *udp_open(const struct options *options);
 struct wire *stream_open(const struct options *options, const char *server_name);
 /* Opens every connection and waits until all are open. */
 void stream_open_all(struct wire *wire);
+/* Closes every connection. Over TLS it says so first: Kamailio 5.6 with OpenSSL 3 may crash where
+ * one ends without a word. */
+void stream_end_all(struct wire *wire);
 
 _Noreturn void die(const char *what);
 uint64_t now_us(void);

@@ -102,6 +102,9 @@ void net_unserve(struct net *net, int slot);
 /* Datagrams that the kernel dropped since the UDP sockets served now were opened, because nobody
  * read them in time. */
 uint64_t net_datagram_drops(const struct net *net);
+/* Reads no datagrams for so long; what comes meanwhile waits in the kernel, and what finds no room
+ * there is lost at no cost to this process. */
+void net_rest_datagrams(struct net *net, uint32_t rest_ms);
 /* Reads no more from a UDP socket; answers to what came before still leave over it. */
 void net_deafen(struct net *net, int slot);
 

@@ -23,6 +23,7 @@ struct served {
 	struct endpoint bound;
 	struct tls_server *const *tls;
 	struct served_front *front; /* NULL: none */
+	bool resting;		    /* net_rest_datagrams() */
 	uint32_t slot;
 	uint32_t generation;
 };
@@ -59,6 +60,7 @@ struct net {
 	struct list attending; /* connections with something to do at the end of the turn */
 	struct fifo handshakes, firsts, messages, idles, lingers;
 	struct timer accept_pause;
+	struct timer datagram_rest;
 	bool accept_paused;	  /* said so in the log already */
 	uint32_t handshake_steps; /* left in this turn */
 	struct quiet tls_log;	  /* tls.failed */

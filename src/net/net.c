@@ -63,6 +63,7 @@ net_close(struct net *net)
 	for (uint32_t slot = 0; slot < net->served_count; slot++)
 		net_unserve(net, (int)slot);
 	timer_stop(&net->accept_pause);
+	timer_stop(&net->datagram_rest);
 	loop_no_turn_end(&net->turn_end);
 	datagrams_close(net->datagrams);
 	free(net->served);
@@ -144,6 +145,7 @@ net_deafen(struct net *net, int slot)
 	if (slot < 0 || (uint32_t)slot >= net->served_count || net->served[slot] == NULL)
 		return;
 	struct watch *watch = &net->served[slot]->watch;
+	net->served[slot]->resting = false;
 	loop_watch(net->loop, watch, watch->fd, false, false);
 }
 

@@ -198,7 +198,7 @@ udp_ready(struct watch *watch, bool readable, bool writable)
 	struct datagrams *datagrams = served->net->datagrams;
 	(void)readable;
 	(void)writable;
-	for (int round = 0; round < ROUNDS_PER_TURN && watch->active; round++) {
+	for (int round = 0; round < ROUNDS_PER_TURN && watch->active && !served->resting; round++) {
 		prepare_batch(datagrams);
 		int count = recvmmsg(watch->fd, datagrams->in_headers, BATCH, MSG_DONTWAIT, NULL);
 		if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -208,6 +208,33 @@ udp_ready(struct watch *watch, bool readable, bool writable)
 		if (count >= 0 && count < BATCH)
 			return;
 	}
+}
+
+static void
+rest_is_over(struct timer *timer)
+{
+	struct net *net = container_of(timer, struct net, datagram_rest);
+	for (uint32_t slot = 0; slot < net->served_count; slot++) {
+		struct served *served = net->served[slot];
+		if (served == NULL || !served->resting)
+			continue;
+		served->resting = false;
+		loop_watch(net->loop, &served->watch, served->watch.fd, true, false);
+	}
+}
+
+void
+net_rest_datagrams(struct net *net, uint32_t rest_ms)
+{
+	for (uint32_t slot = 0; slot < net->served_count; slot++) {
+		struct served *served = net->served[slot];
+		if (served == NULL || served->transport != TRANSPORT_UDP || !served->watch.active ||
+		    !served->watch.want_read)
+			continue;
+		served->resting = true;
+		loop_watch(net->loop, &served->watch, served->watch.fd, false, false);
+	}
+	timer_start(net->loop, &net->datagram_rest, rest_ms, rest_is_over);
 }
 
 /* The interface is pinned for link-local addresses only; everything else follows the routes. */

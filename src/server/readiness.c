@@ -8,9 +8,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/node.h"
+#include "base/stats.h"
 #include "requests.h"
 
-#define OVER_MS 1000u	   /* without overload: the log says that it is over */
+#define OVER_MS 1000u /* without overload: the log says that it is over */
+/* What nobody reads costs nothing: the kernel drops it. About 25,000 a second are read and shed. */
+#define SHED_BEFORE_REST 128u
+#define REST_MS 5u
 #define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
 
 /*
@@ -32,6 +36,14 @@ queueing_delay_ms(const struct requests *all)
 	return 0;
 }
 
+/* For anything that would wait for the store. */
+static bool
+has_room(const struct requests *all)
+{
+	return all->live < all->settings.max_requests &&
+	       admission_room(&all->admission, all->in_store_count, true);
+}
+
 /* At its limit the state changes with every request; the log tells the beginning and the end. */
 static void
 note_overload(struct requests *all)
@@ -41,7 +53,7 @@ note_overload(struct requests *all)
 	uint64_t most_ms = all->settings.overload_delay_ms;
 	all->overloaded =
 		all->live >= all->settings.max_requests || (most_ms != 0 && delay_ms > most_ms);
-	if (all->overloaded) {
+	if (all->overloaded || !has_room(all)) {
 		all->overloaded_ms = now_ms;
 		if (!all->overload_told)
 			log_message(LOG_LEVEL_WARNING, "overload",
@@ -61,14 +73,14 @@ registers_refused(const struct requests *all)
 		return REASON_DATABASE_UNAVAILABLE;
 	switch (store_state(all->store)) {
 	case STORE_UP:
-		break;
+		return all->overloaded || !has_room(all) ? REASON_OVERLOADED : REASON_NONE;
 	case STORE_SILENT:
 		return REASON_DATABASE_TIMEOUT;
 	case STORE_CONNECTING:
 	case STORE_DOWN:
 		return REASON_DATABASE_UNAVAILABLE;
 	}
-	return all->overloaded ? REASON_OVERLOADED : REASON_NONE;
+	return REASON_DATABASE_UNAVAILABLE;
 }
 
 static enum reason
@@ -108,6 +120,21 @@ readiness_now(struct requests *all)
 	if (readiness.options != REASON_NONE || readiness.registers != REASON_NONE)
 		random_bytes(&readiness.random, sizeof(readiness.random));
 	return readiness;
+}
+
+bool
+readiness_sheds(struct requests *all, struct str octets)
+{
+	if (has_room(all) || store_state(all->store) != STORE_UP ||
+	    !str_starts(octets, STR("REGISTER ")))
+		return false;
+	note_overload(all);
+	if (admission_tell(&all->admission, loop_now_ms(all->loop)))
+		return false;
+	stats_outcome(REASON_OVERLOADED, TRANSPORT_UDP, DOMAIN_OTHER);
+	if (++all->shed % SHED_BEFORE_REST == 0 && all->net != NULL)
+		net_rest_datagrams(all->net, REST_MS);
+	return true;
 }
 
 bool

@@ -113,6 +113,12 @@ remembered_find(struct remembered *remembered, struct str aor, struct str login,
 	return record_copy(memory, (const struct record *)(const void *)kept->octets);
 }
 
+bool
+remembered_knows(struct remembered *remembered, struct str aor)
+{
+	return *find(remembered, table_hash(aor.p, aor.len), aor) != NULL;
+}
+
 /* A place with room for size octets: the one of the address, or a new one. */
 static struct kept *
 place(struct remembered *remembered, struct str aor, uint32_t size)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -25,6 +26,8 @@ void remembered_close(struct remembered *remembered);
  * is none. */
 const struct record *remembered_find(struct remembered *remembered, struct str aor,
 				     struct str login, struct arena *arena);
+/* Is there one, whoever logged in? */
+bool remembered_knows(struct remembered *remembered, struct str aor);
 /* Copies the record, in place of an older one of the address. When all places are taken, the one
  * that was used longest ago is given up. */
 void remembered_keep(struct remembered *remembered, struct str aor, struct str login,

@@ -155,11 +155,22 @@ late(const struct request *rq)
 	return deadline_ms != 0 && loop_now_ms(rq->all->loop) - rq->arrived_ms >= deadline_ms;
 }
 
+/* One that is sent again waited for its own row, and a failure for nothing at all. */
+static void
+leave_store(struct request *rq, bool served)
+{
+	struct requests *all = rq->all;
+	list_remove(&rq->link);
+	all->in_store_count--;
+	if (served && !store_op_repeated(&rq->op))
+		admission_learn(&all->admission, rq->before, loop_now_ms(all->loop) - rq->asked_ms);
+}
+
 static void
 on_lookup(struct store_op *op)
 {
 	struct request *rq = container_of(op, struct request, op);
-	list_remove(&rq->link);
+	leave_store(rq, op->looked_up == LOOKUP_FOUND);
 	if (op->looked_up == LOOKUP_UNAVAILABLE && rq->registration.recheck && !late(rq)) {
 		fifo_start(&rq->all->rechecks, &rq->recheck);
 		return;
@@ -191,7 +202,7 @@ static void
 on_commit(struct store_op *op)
 {
 	struct request *rq = container_of(op, struct request, op);
-	list_remove(&rq->link);
+	leave_store(rq, op->committed == COMMIT_DONE || op->committed == COMMIT_CONFLICT);
 	remember(rq, op->committed);
 	advance(rq, register_finish(&rq->registration, op->committed));
 }
@@ -203,6 +214,7 @@ prepare(struct request *rq, void (*done)(struct store_op *))
 				    .arena = &rq->arena,
 				    .done = done };
 	rq->asked_ms = loop_now_ms(rq->all->loop);
+	rq->before = rq->all->in_store_count++;
 	list_append(&rq->all->in_store, &rq->link);
 }
 
@@ -321,6 +333,28 @@ advance(struct request *rq, enum register_next next)
 
 /* --- starting ---------------------------------------------------------------------------- */
 
+/* It keeps a binding alive: there is one that this worker wrote, or this is not the first request
+ * with a nonce. Nobody has proved a password yet; that comes before anything is gained by it. */
+static bool
+refreshes(const struct request *rq, enum register_next next)
+{
+	const struct registration *r = &rq->registration;
+	return (next == REGISTER_LOOKUP && r->credentials.nc > 1) ||
+	       remembered_knows(rq->all->remembered, r->aor.key);
+}
+
+/* There is room for refreshes, but not for this one. */
+static void
+turn_away(struct request *rq)
+{
+	struct requests *all = rq->all;
+	if (rq->peer.transport == TRANSPORT_UDP &&
+	    !admission_tell(&all->admission, loop_now_ms(all->loop)))
+		drop(rq, REASON_OVERLOADED);
+	else
+		refuse_for_now(rq, REASON_OVERLOADED);
+}
+
 static void
 start_register(struct request *rq)
 {
@@ -335,7 +369,10 @@ start_register(struct request *rq)
 	random_bytes(r->random, sizeof(r->random));
 	enum register_next next = register_begin(r);
 	report_traffic(all, rq);
-	advance(rq, next);
+	if (admission_room(&all->admission, all->in_store_count, false) || refreshes(rq, next))
+		advance(rq, next);
+	else
+		turn_away(rq);
 }
 
 static void
@@ -496,6 +533,7 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	all->pool_size = settings->max_requests + 1;
 	list_init(&all->free);
 	list_init(&all->in_store);
+	admission_open(&all->admission, settings->overload_delay_ms / 2, settings->max_requests);
 	arena_pool_init(&all->memory, settings->request_memory);
 	tag_secret_draw(&all->tags);
 	fifo_open(&all->trying, loop, TRYING_AFTER_MS, trying_due);
@@ -532,6 +570,7 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 	if (settings->max_requests > requests->pool_size - 1)
 		requests->settings.max_requests = requests->pool_size - 1;
 	requests->failures.duration_ms = settings->failure_delay_ms;
+	requests->admission.target_ms = settings->overload_delay_ms / 2;
 	transactions_configure(requests->transactions, settings->transaction_memory);
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "admission.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/quiet.h"
@@ -56,11 +57,14 @@ struct requests {
 	uint32_t pool_used; /* from here on nobody has touched it: memory grows with the load */
 	struct list free;
 	uint32_t live;
-	struct fifo trying;	  /* 3.5 s after arrival */
-	struct fifo failures;	  /* auth.failure_delay after arrival */
-	struct fifo rechecks;	  /* the database is away and must be asked once more */
-	struct list in_store;	  /* waiting for the store, longest first */
-	struct list *flow_chains; /* by slot */
+	struct fifo trying;   /* 3.5 s after arrival */
+	struct fifo failures; /* auth.failure_delay after arrival */
+	struct fifo rechecks; /* the database is away and must be asked once more */
+	struct list in_store; /* waiting for the store, longest first */
+	uint32_t in_store_count;
+	struct admission admission; /* to them */
+	uint32_t shed;		    /* datagrams that got silence instead */
+	struct list *flow_chains;   /* by slot */
 	struct flow *flows;
 	uint32_t flow_mask;
 	uint32_t flows_used;
@@ -101,6 +105,7 @@ struct request {
 	struct gate_pass pass;
 	struct store_op op;
 	uint64_t asked_ms; /* when the store was */
+	uint32_t before;   /* so many waited for it then */
 	struct fifo_entry trying;
 	struct fifo_entry failure;
 	struct fifo_entry recheck;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/stats.h"
+#include "readiness.h"
 #include "requests.h"
 #include "sip/frame.h"
 
@@ -147,7 +148,7 @@ on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t
 		stats->keepalives++;
 		return;
 	}
-	if (!over_rate(all, peer))
+	if (!readiness_sheds(all, (struct str){ octets, len }) && !over_rate(all, peer))
 		request_start(all, peer, (struct str){ octets, len });
 }
 

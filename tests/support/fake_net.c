@@ -133,6 +133,13 @@ net_kill_if(struct net *net, bool (*unwanted)(const struct peer *, void *), void
 			gone(net, &net->connections[i], CLOSE_UNWANTED);
 }
 
+void
+net_rest_datagrams(struct net *net, uint32_t rest_ms)
+{
+	(void)net;
+	(void)rest_ms;
+}
+
 bool
 peer_send(struct net *net, const struct peer *peer, const struct endpoint *target,
 	  struct str octets)

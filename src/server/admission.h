@@ -1,0 +1,29 @@
+/*
+ * How many requests may wait for the store, so that none of them waits long. A request that comes
+ * last waits for all before it, so it is their number that counts and not their age, which tells of
+ * a storm only when it is too late. What the store was seen to do says how many are served within
+ * the target.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct admission {
+	uint64_t target_ms; /* the longest wait for the store; 0: any */
+	uint32_t limit;	    /* so many are served within it, as far as is known */
+	uint32_t most;	    /* the limit never grows beyond */
+	uint64_t told_ms;   /* when the allowance was renewed last */
+	uint32_t allowance; /* refusals that may still be told over UDP */
+};
+
+/* target_ms may change at any time. */
+void admission_open(struct admission *admission, uint64_t target_ms, uint32_t most);
+/* One that found so many before it was served after waited_ms. */
+void admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms);
+/* May one more join so many that wait? Half of the room is for refreshes alone: a phone that is
+ * registered is not to lose that because others want to be. */
+bool admission_room(const struct admission *admission, uint32_t waiting, bool refresh);
+/* True when a datagram that is turned away gets an answer; else silence. Some hundreds a second do,
+ * which tells many phones when to come back, and the cost is bounded. */
+bool admission_tell(struct admission *admission, uint64_t now_ms);

@@ -1,0 +1,185 @@
+/* Who is let in to wait for the store, and what is said to the others. */
+#include "server/admission.h"
+
+#include <stdio.h>
+
+#include "server/site.h"
+
+#define TARGET 250u
+#define MOST 10000u
+
+/* Serves a queue that is kept full at per_ms a millisecond, for so many answers. */
+static void
+keep_full(struct admission *admission, unsigned per_ms, unsigned answers)
+{
+	for (unsigned i = 0; i < answers; i++)
+		admission_learn(admission, admission->limit - 1, admission->limit / per_ms);
+}
+
+/* The limit becomes what is served within the target, from above and from below. */
+START_TEST(the_limit_follows_what_is_served)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	keep_full(&admission, 20, 10000);
+	ck_assert_uint_ge(admission.limit, 19 * TARGET);
+	ck_assert_uint_le(admission.limit, 21 * TARGET);
+	keep_full(&admission, 2, 2);
+	ck_assert_uint_le(admission.limit, 3 * TARGET);
+	keep_full(&admission, 2, 1000);
+	ck_assert_uint_ge(admission.limit, 2 * TARGET - 10);
+	ck_assert_uint_le(admission.limit, 2 * TARGET + 10);
+}
+END_TEST
+
+/* Answers that few wait for say nothing about how many could. */
+START_TEST(leisure_teaches_nothing)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	uint32_t limit = admission.limit;
+	for (unsigned i = 0; i < 1000; i++)
+		admission_learn(&admission, i % 8, i % 100);
+	ck_assert_uint_eq(admission.limit, limit);
+}
+END_TEST
+
+/* A pause of the database ends with room for more than what waited, and the room grows again. */
+START_TEST(a_pause_is_forgotten)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	admission_learn(&admission, 3, 3000);
+	ck_assert_uint_ge(admission.limit, 64);
+	keep_full(&admission, 20, 1000);
+	ck_assert_uint_ge(admission.limit, 1000);
+}
+END_TEST
+
+START_TEST(never_beyond_what_may_be_live)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, 300);
+	keep_full(&admission, 1000, 10000);
+	ck_assert_uint_eq(admission.limit, 300);
+	ck_assert(admission_room(&admission, 299, true));
+	ck_assert(!admission_room(&admission, 300, true));
+	ck_assert(!admission_room(&admission, 150, false));
+	admission.target_ms = 0;
+	ck_assert(admission_room(&admission, 300, false));
+}
+END_TEST
+
+/* Some hundreds of refusals a second, however many are asked for. */
+START_TEST(few_are_told)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	unsigned told = 0;
+	for (uint64_t now_ms = 5000; now_ms < 15000; now_ms++)
+		for (unsigned i = 0; i < 20; i++)
+			told += admission_tell(&admission, now_ms);
+	ck_assert_uint_ge(told, 5000);
+	ck_assert_uint_le(told, 5200);
+	for (uint64_t now_ms = 20000; now_ms < 20064; now_ms++)
+		ck_assert(admission_tell(&admission, now_ms));
+}
+END_TEST
+
+static struct site site;
+
+static void
+open_site(void)
+{
+	site_init(&site);
+	site.settings.remembered_records = 10;
+	site.settings.overload_delay_ms = 500;
+	site.settings.max_requests = 2000;
+	site_start(&site);
+}
+
+/* Refreshes of so many users, over UDP. */
+static void
+crowd(unsigned first, unsigned count)
+{
+	for (unsigned i = first; i < first + count; i++) {
+		char call_id[16], login[16];
+		snprintf(call_id, sizeof(call_id), "crowd%u", i);
+		snprintf(login, sizeof(login), "user%u", i);
+		site_send(&site,
+			  (struct site_request){
+				  .login = login, .password = "any", .nc = 2, .call_id = call_id });
+	}
+}
+
+static int
+status_of(struct site_request request)
+{
+	fake_sent_forget(site.net);
+	site_send(&site, request);
+	return sent_status(&site, 0);
+}
+
+/* Refreshes have the whole room, all others half of it: a second nonce count, and whatever an
+ * address that this worker has written asks for. */
+START_TEST(refreshes_come_first)
+{
+	open_site();
+	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>" });
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	fake_store_freeze(site.store, true);
+	crowd(0, 127);
+	struct site_request stranger = { .login = "bob", .no_credentials = true, .size = 400 };
+	stranger.to = "<sip:bob@example.com>";
+	stranger.call_id = "b1";
+	ck_assert_int_eq(status_of(stranger), 401);
+	site_send(&site, (struct site_request){
+				 .login = "bob", .password = "bob's", .nc = 2, .call_id = "b2" });
+	ck_assert_uint_eq(fake_store_waiting(site.store), 128);
+	stranger.call_id = "b3";
+	ck_assert_int_eq(status_of(stranger), 503);
+	ck_assert_int_eq(status_of((struct site_request){
+				 .login = "bob", .password = "bob's", .call_id = "b4" }),
+			 503);
+	ck_assert_int_eq(status_of((struct site_request){
+				 .no_credentials = true, .size = 400, .call_id = "a1" }),
+			 401);
+	site_send(&site, (struct site_request){
+				 .login = "carol", .password = "any", .nc = 3, .call_id = "c1" });
+	ck_assert_uint_eq(fake_store_waiting(site.store), 129);
+	site_close(&site);
+}
+END_TEST
+
+/* With no room at all a few datagrams hear 503 and the rest nothing, unread; OPTIONS is a probe and
+ * served; over TCP everybody hears 503. All is well as soon as the queue is empty. */
+START_TEST(a_storm_is_met_with_silence)
+{
+	open_site();
+	fake_store_freeze(site.store, true);
+	crowd(0, 256);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
+	fake_sent_forget(site.net);
+	crowd(256, 1000);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
+	ck_assert_uint_ge(fake_sent_count(site.net), 1);
+	ck_assert_uint_le(fake_sent_count(site.net), 64);
+	ck_assert_uint_eq(sent_with_status(&site, 503), fake_sent_count(site.net));
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], 1000);
+	ck_assert_uint_eq(requests_live(site.requests), 256);
+	ck_assert_int_eq(status_of((struct site_request){
+				 .method = "OPTIONS", .no_credentials = true, .size = 400 }),
+			 200);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 20);
+	ck_assert_int_eq(status_of((struct site_request){
+				 .no_credentials = true, .size = 400, .call_id = "after" }),
+			 401);
+	site_close(&site);
+}
+END_TEST
+
+SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
+      never_beyond_what_may_be_live, few_are_told, refreshes_come_first,
+      a_storm_is_met_with_silence)

@@ -12,8 +12,10 @@
 #include "requests.h"
 
 #define OVER_MS 1000u /* without overload: the log says that it is over */
-/* What nobody reads costs nothing: the kernel drops it. About 25,000 a second are read and shed. */
-#define SHED_BEFORE_REST 128u
+#define STORM_MS 250u /* with room for everybody: the storm is over */
+/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 100,000 a second;
+ * to shed one costs about a twentieth of serving it. */
+#define SHED_BEFORE_REST 512u
 #define REST_MS 5u
 #define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
 
@@ -122,18 +124,47 @@ readiness_now(struct requests *all)
 	return readiness;
 }
 
+/* It is found out again with each datagram that finds no room. */
+static bool
+in_storm(const struct requests *all)
+{
+	return all->full_ms != 0 && loop_now_ms(all->loop) - all->full_ms < STORM_MS;
+}
+
+static void
+note_storm(struct requests *all)
+{
+	if (!in_storm(all))
+		silenced_forget(all->silenced);
+	all->full_ms = loop_now_ms(all->loop);
+	note_overload(all);
+}
+
+static void
+count_shed(struct requests *all)
+{
+	stats_outcome(REASON_OVERLOADED, TRANSPORT_UDP, DOMAIN_OTHER);
+	if (++all->shed % SHED_BEFORE_REST == 0)
+		net_rest_datagrams(all->net, REST_MS);
+}
+
 bool
 readiness_sheds(struct requests *all, struct str octets)
 {
-	if (has_room(all) || store_state(all->store) != STORE_UP ||
+	bool room = has_room(all);
+	if ((room && !in_storm(all)) || store_state(all->store) != STORE_UP ||
 	    !str_starts(octets, STR("REGISTER ")))
 		return false;
-	note_overload(all);
-	if (admission_tell(&all->admission, loop_now_ms(all->loop)))
-		return false;
-	stats_outcome(REASON_OVERLOADED, TRANSPORT_UDP, DOMAIN_OTHER);
-	if (++all->shed % SHED_BEFORE_REST == 0 && all->net != NULL)
-		net_rest_datagrams(all->net, REST_MS);
+	if (room) {
+		if (!silenced_has(all->silenced, octets))
+			return false;
+	} else {
+		note_storm(all);
+		if (admission_tell(&all->admission, loop_now_ms(all->loop)))
+			return false;
+		silenced_note(all->silenced, octets);
+	}
+	count_shed(all);
 	return true;
 }
 

@@ -542,9 +542,10 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	all->pool = calloc(all->pool_size, sizeof(*all->pool));
 	all->gate = gate_open(all->pool_size);
 	all->remembered = remembered_open(settings->remembered_records);
+	all->silenced = silenced_open();
 	all->transactions = transactions_open(loop, settings->transaction_memory);
 	if (all->pool == NULL || all->gate == NULL || all->remembered == NULL ||
-	    all->transactions == NULL || !streams_open(all)) {
+	    all->silenced == NULL || all->transactions == NULL || !streams_open(all)) {
 		requests_close(all);
 		return NULL;
 	}
@@ -612,6 +613,7 @@ requests_close(struct requests *requests)
 	if (requests->gate != NULL)
 		gate_close(requests->gate);
 	remembered_close(requests->remembered);
+	silenced_close(requests->silenced);
 	streams_close(requests);
 	arena_pool_clear(&requests->memory);
 	free(requests->pool);

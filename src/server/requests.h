@@ -18,6 +18,7 @@
 #include "server/request.h"
 #include "server/traffic.h"
 #include "server/transaction.h"
+#include "silenced.h"
 #include "store/store.h"
 #include "tag.h"
 
@@ -64,7 +65,9 @@ struct requests {
 	uint32_t in_store_count;
 	struct admission admission; /* to them */
 	uint32_t shed;		    /* datagrams that got silence instead */
-	struct list *flow_chains;   /* by slot */
+	uint64_t full_ms;	    /* when there was no room last; 0: never */
+	struct silenced *silenced;
+	struct list *flow_chains; /* by slot */
 	struct flow *flows;
 	uint32_t flow_mask;
 	uint32_t flows_used;

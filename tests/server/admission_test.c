@@ -152,6 +152,34 @@ START_TEST(refreshes_come_first)
 }
 END_TEST
 
+/* What was silenced stays so while the storm lasts, also when there is room; then it is served. */
+START_TEST(silence_outlasts_the_queue)
+{
+	open_site();
+	fake_store_freeze(site.store, true);
+	crowd(0, 256);
+	crowd(256, 64);
+	struct str late = site_text(&site, (struct site_request){ .nc = 2, .call_id = "late" });
+	fake_datagram(site.net, &site.host, late);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 200);
+	ck_assert_uint_eq(requests_live(site.requests), 0);
+	fake_sent_forget(site.net);
+	fake_datagram(site.net, &site.host, late);
+	ck_assert_uint_eq(requests_live(site.requests), 0);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	site_send(&site, (struct site_request){ .nc = 2, .call_id = "fresh" });
+	ck_assert_uint_eq(requests_live(site.requests), 1);
+	site_pass(&site, 60);
+	fake_sent_forget(site.net);
+	fake_datagram(site.net, &site.host, late);
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	site_close(&site);
+}
+END_TEST
+
 /* With no room at all a few datagrams hear 503 and the rest nothing, unread; OPTIONS is a probe and
  * served; over TCP everybody hears 503. All is well as soon as the queue is empty. */
 START_TEST(a_storm_is_met_with_silence)
@@ -181,5 +209,5 @@ START_TEST(a_storm_is_met_with_silence)
 END_TEST
 
 SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
-      never_beyond_what_may_be_live, few_are_told, refreshes_come_first,
+      never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
       a_storm_is_met_with_silence)

@@ -247,8 +247,8 @@ enum config_type {
 	  "User-Agent prefixes dropped without an answer")                                         \
 	X(limits, overload_delay, config, limits.overload_delay, DURATION, "500ms", 1,             \
 	  CONFIG_MINUTE, NULL, RELOAD,                                                             \
-	  "the longest wait for the database; from half of it on new work gets 503 with "         \
-	  "Retry-After in the range, or, over UDP, silence")             \
+	  "the longest wait for the database; from half of it on new work gets 503 with "          \
+	  "Retry-After in the range, or, over UDP, silence")                                       \
 	X(limits, retry_after, config, limits.retry_after_min, SPAN, "20s-90s", CONFIG_SECOND,     \
 	  CONFIG_HOUR, NULL, RELOAD, "")                                                           \
 	X(admin, socket, config, admin.socket, TEXT, "/run/rollcall/admin.sock", 1, 107, NULL,     \

@@ -29,9 +29,18 @@ str_empty(struct str s)
 }
 
 /* Octet for octet. */
-bool str_eq(struct str a, struct str b);
+static inline bool
+str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+bool str_ieq_octets(const char *a, const char *b, size_t len);
 /* Without ASCII case; octets above 0x7F compare as they are. */
-bool str_ieq(struct str a, struct str b);
+static inline bool
+str_ieq(struct str a, struct str b)
+{
+	return a.len == b.len && str_ieq_octets(a.p, b.p, a.len);
+}
 bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 /* Order of unsigned octets, a shorter prefix first: <0, 0, >0. */

@@ -11,6 +11,7 @@
 
 #define CRYPTO_HASH_MAX 32
 #define CRYPTO_MAC_BYTES 32
+#define CRYPTO_MAC_KEY_MAX 64
 
 /* False when an algorithm is missing; closes what it opened then. Opening twice is harmless. */
 bool crypto_open(void);

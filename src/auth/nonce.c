@@ -34,8 +34,13 @@ encode(const uint8_t octets[static NONCE_BYTES], char out[static NONCE_TEXT_LEN 
 static int
 letter_value(char c)
 {
-	const char *at = memchr(letters, c, sizeof(letters) - 1);
-	return at == NULL ? -1 : (int)(at - letters);
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 static bool

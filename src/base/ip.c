@@ -1,6 +1,6 @@
 /*
  * Addresses as values. The IPv6 reader follows RFC 3986 by hand because inet_pton wants
- * NUL-terminated text; the writer is inet_ntop, which is canonical (RFC 5952).
+ * NUL-terminated text; the writer of IPv6 is inet_ntop, which is canonical (RFC 5952).
  */
 #include "base/ip.h"
 
@@ -104,7 +104,15 @@ void
 ip_write(struct writer *w, const struct ip *ip)
 {
 	char text[INET6_ADDRSTRLEN];
-	inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->octets, text, sizeof(text));
+	if (ip->family == 4) {
+		for (int i = 0; i < 4; i++) {
+			if (i > 0)
+				writer_char(w, '.');
+			writer_u64(w, ip->octets[i]);
+		}
+		return;
+	}
+	inet_ntop(AF_INET6, ip->octets, text, sizeof(text));
 	writer_text_z(w, text);
 }
 

@@ -121,21 +121,30 @@ transactions_close(struct transactions *table)
 	free(table);
 }
 
-/* Hash of text that compares without case, block by block so that no length is special. */
+/*
+ * Hash of text that compares without case, block by block so that no length is special. The bit
+ * that tells the cases of a letter apart is set in every octet: what else that makes equal may
+ * share a chain.
+ */
 static unsigned
 hash_folded(unsigned seed, struct str text)
 {
 	struct {
-		unsigned before;
-		char text[124];
+		uint64_t before;
+		uint64_t text[15];
 	} block = { .before = seed };
 	for (size_t done = 0; done < text.len;) {
-		size_t n = 0;
-		while (n < sizeof(block.text) && done < text.len)
-			block.text[n++] = ascii_lower(text.p[done++]);
+		size_t left = text.len - done;
+		size_t n = left < sizeof(block.text) ? left : sizeof(block.text);
+		size_t words = (n + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+		block.text[words - 1] = 0;
+		memcpy(block.text, text.p + done, n);
+		for (size_t i = 0; i < words; i++)
+			block.text[i] |= UINT64_C(0x2020202020202020);
 		block.before = table_hash(&block, sizeof(block.before) + n);
+		done += n;
 	}
-	return block.before;
+	return (unsigned)block.before;
 }
 
 static struct list *

@@ -13,8 +13,7 @@
 #include "store/store.h"
 
 #define LANE_SLOTS 32 /* statements in flight on one lane */
-#define LANE_BATCHES \
-	2 /* above so many only single rows are added: meanwhile the next batch grows */
+#define HELD_MS 5     /* what waits for company is sent after so long, whatever is in flight */
 #define SILENT_MS 500
 #define DOUBT_MS 200   /* unanswered on one lane: the idle ones are asked whether they live */
 #define PING_MS 1000   /* of silence on an idle lane */
@@ -110,6 +109,7 @@ struct store {
 	struct list refused; /* complete at the end of the turn */
 	struct list refused_queries;
 	uint32_t queued; /* accepted and not completed */
+	struct timer held;
 	struct turn_end turn_end;
 	struct timer tick;
 	struct timer retry;

@@ -12,33 +12,38 @@
 enum field_kind { FIELD_WIRE, FIELD_U32, FIELD_TIME, FIELD_Q, FIELD_TRANSPORT, FIELD_SECURE };
 
 struct field {
-	const char *key;
+	struct str key;
 	enum field_kind kind;
 	size_t at;
 	bool required;
 };
 
+#define FIELD_KEY(literal)                   \
+	{                                    \
+		literal, sizeof(literal) - 1 \
+	}
+
 /* Short keys: beyond 2 KB a row leaves its page and refreshes get dear. */
 static const struct field fields[] = {
-	{ "id", FIELD_WIRE, offsetof(struct binding, id), true },
-	{ "u", FIELD_WIRE, offsetof(struct binding, uri), true },
-	{ "d", FIELD_WIRE, offsetof(struct binding, display), false },
-	{ "p", FIELD_WIRE, offsetof(struct binding, params), false },
-	{ "q", FIELD_Q, offsetof(struct binding, q), false },
-	{ "r", FIELD_U32, offsetof(struct binding, requested_s), false },
-	{ "e", FIELD_TIME, offsetof(struct binding, expires_ms), true },
-	{ "c", FIELD_WIRE, offsetof(struct binding, call_id), true },
-	{ "s", FIELD_U32, offsetof(struct binding, cseq), true },
-	{ "i", FIELD_WIRE, offsetof(struct binding, instance), false },
-	{ "a", FIELD_WIRE, offsetof(struct binding, user_agent), false },
-	{ "h", FIELD_WIRE, offsetof(struct binding, path), false },
-	{ "n", FIELD_WIRE, offsetof(struct binding, node), false },
-	{ "t", FIELD_TRANSPORT, offsetof(struct binding, transport), false },
-	{ "w", FIELD_SECURE, offsetof(struct binding, secure), false },
-	{ "f", FIELD_WIRE, offsetof(struct binding, source), false },
-	{ "g", FIELD_WIRE, offsetof(struct binding, peer), false },
-	{ "k", FIELD_TIME, offsetof(struct binding, created_ms), false },
-	{ "m", FIELD_TIME, offsetof(struct binding, updated_ms), false },
+	{ FIELD_KEY("id"), FIELD_WIRE, offsetof(struct binding, id), true },
+	{ FIELD_KEY("u"), FIELD_WIRE, offsetof(struct binding, uri), true },
+	{ FIELD_KEY("d"), FIELD_WIRE, offsetof(struct binding, display), false },
+	{ FIELD_KEY("p"), FIELD_WIRE, offsetof(struct binding, params), false },
+	{ FIELD_KEY("q"), FIELD_Q, offsetof(struct binding, q), false },
+	{ FIELD_KEY("r"), FIELD_U32, offsetof(struct binding, requested_s), false },
+	{ FIELD_KEY("e"), FIELD_TIME, offsetof(struct binding, expires_ms), true },
+	{ FIELD_KEY("c"), FIELD_WIRE, offsetof(struct binding, call_id), true },
+	{ FIELD_KEY("s"), FIELD_U32, offsetof(struct binding, cseq), true },
+	{ FIELD_KEY("i"), FIELD_WIRE, offsetof(struct binding, instance), false },
+	{ FIELD_KEY("a"), FIELD_WIRE, offsetof(struct binding, user_agent), false },
+	{ FIELD_KEY("h"), FIELD_WIRE, offsetof(struct binding, path), false },
+	{ FIELD_KEY("n"), FIELD_WIRE, offsetof(struct binding, node), false },
+	{ FIELD_KEY("t"), FIELD_TRANSPORT, offsetof(struct binding, transport), false },
+	{ FIELD_KEY("w"), FIELD_SECURE, offsetof(struct binding, secure), false },
+	{ FIELD_KEY("f"), FIELD_WIRE, offsetof(struct binding, source), false },
+	{ FIELD_KEY("g"), FIELD_WIRE, offsetof(struct binding, peer), false },
+	{ FIELD_KEY("k"), FIELD_TIME, offsetof(struct binding, created_ms), false },
+	{ FIELD_KEY("m"), FIELD_TIME, offsetof(struct binding, updated_ms), false },
 };
 #define FIELD_COUNT (sizeof(fields) / sizeof(*fields))
 
@@ -117,8 +122,9 @@ write_binding(struct writer *w, const struct binding *binding)
 		if (!present(&fields[i], binding, member))
 			continue;
 		writer_char(w, separator);
-		write_wire(w, str_of(fields[i].key));
-		writer_char(w, ':');
+		writer_char(w, '"');
+		writer_str(w, fields[i].key);
+		writer_str(w, STR("\":"));
 		write_value(w, &fields[i], member);
 		separator = ',';
 	}
@@ -218,7 +224,7 @@ read_binding(struct binding *binding, const json_t *json, struct arena *arena)
 		return false;
 	binding->q = -1;
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		const json_t *value = json_object_get(json, fields[i].key);
+		const json_t *value = json_object_get(json, fields[i].key.p);
 		if (value == NULL && fields[i].required)
 			return false;
 		if (value != NULL &&

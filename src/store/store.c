@@ -1,7 +1,7 @@
 /*
  * The front: takes operations, hands them to lanes at the end of each turn of the loop, and knows
- * whether the database is there. A lane that is busy gets nothing, so the next batch grows by
- * itself; an idle one sends at once. Nobody waits for a timer.
+ * whether the database is there. While nothing is under way a batch is sent at once; beside others
+ * it grows first. So nobody waits at rest, and batches grow with the load.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -302,13 +302,54 @@ free_lane(const struct store *store, uint32_t most)
 	return freest;
 }
 
+/* Batches that were sent so lately that their answers are on the way. */
+static uint32_t
+batches_under_way(const struct store *store)
+{
+	uint64_t now_ms = loop_now_ms(store->loop);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < store->settings.connections; i++) {
+		list_each (node, &store->lanes[i].flight) {
+			const struct batch *batch = container_of(node, struct batch, link);
+			bool ops = batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT;
+			count += ops && now_ms - batch->sent_ms < HELD_MS;
+		}
+	}
+	return count;
+}
+
+static void
+held_due(struct timer *timer)
+{
+	loop_wake(container_of(timer, struct store, held)->loop);
+}
+
+/* What a batch costs is shared by its operations. So while others are under way, which soon make
+ * room for more, the next one waits until it is worth its cost: half full, or full beside several.
+ */
+static bool
+worth_sending(struct store *store, const struct list *queue)
+{
+	uint32_t wanted = batches_under_way(store) * store->settings.batch_rows / 2;
+	if (wanted > store->settings.batch_rows)
+		wanted = store->settings.batch_rows;
+	uint32_t waiting = 0;
+	list_each (node, queue)
+		if (++waiting >= wanted)
+			return true;
+	if (waiting >= wanted)
+		return true;
+	timer_start(store->loop, &store->held, HELD_MS, held_due);
+	return false;
+}
+
 static void
 send_ops(struct store *store, struct list *queue, bool alone)
 {
 	struct lane *lane;
 	alone = alone || store->settings.batch_rows == 1;
-	while (!list_empty(queue) &&
-	       (lane = free_lane(store, alone ? LANE_SLOTS : LANE_BATCHES)) != NULL) {
+	while (!list_empty(queue) && (alone || worth_sending(store, queue)) &&
+	       (lane = free_lane(store, LANE_SLOTS)) != NULL) {
 		const struct store_op *op = container_of(queue->next, struct store_op, link);
 		enum batch_kind kind = op->kind == OP_LOOKUP ? BATCH_LOOKUP : BATCH_COMMIT;
 		if (batch_send_ops(lane, queue, kind, alone))
@@ -501,6 +542,7 @@ store_close(struct store *store)
 		fail_list(store, &store->refused);
 	fail_queries(&store->refused_queries);
 	timer_stop(&store->tick);
+	timer_stop(&store->held);
 	timer_stop(&store->retry);
 	timer_stop(&store->connect);
 	timer_stop(&store->sweep.timer);

@@ -6,9 +6,9 @@ verb_bench() {
 	case $form in
 	quick | full) set -- compare "$form" "$@" ;;
 	peer) set -- workers "$@" ;;
-	idle | latency | storm | list) set -- "$form" "$@" ;;
+	idle | latency | storm | scale | list) set -- "$form" "$@" ;;
 	*)
-		echo "usage: ./dev bench [quick | full | peer [udp] [tls] | idle [CONNECTIONS] | latency [ROUNDS] | storm [SECONDS] | list [ADDRESSES]]" >&2
+		echo "usage: ./dev bench [quick | full | peer [udp] [tls] | idle [CONNECTIONS] | latency [ROUNDS] | storm [SECONDS] | scale [ROUNDS] | list [ADDRESSES]]" >&2
 		exit 2
 		;;
 	esac

@@ -190,6 +190,8 @@ enum stats_label {
 #define GAUGES(X)                                                                          \
 	X(transactions_live, "transactions_live", "server transactions in memory now")     \
 	X(requests_live, "requests_live", "requests being worked on now")                  \
+	X(tls_handshakes_waiting, "tls_handshakes_waiting",                                \
+	  "TLS handshakes that wait for their turn now")                                   \
 	X(db_queue_length, "db_queue_length", "operations accepted and not completed now") \
 	X(ready, "workers_ready", "workers that would serve a phone now")
 

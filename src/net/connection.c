@@ -64,6 +64,8 @@ void
 connections_open(struct net *net)
 {
 	list_init(&net->attending);
+	list_init(&net->shaking[0]);
+	list_init(&net->shaking[1]);
 	net->free_slot = NO_SLOT;
 	fifo_open(&net->handshakes, net->loop, 0, handshake_due);
 	fifo_open(&net->firsts, net->loop, 0, first_message_due);
@@ -122,6 +124,7 @@ dismantle(struct connection *c)
 	fifo_stop(&c->deadline);
 	fifo_stop(&c->message_deadline);
 	list_remove(&c->attend);
+	handshake_forget(c);
 	SSL_free(c->ssl);
 	served_front_release(c->front);
 	tls_server_release(c->tls);
@@ -316,10 +319,10 @@ void
 connection_settle(struct connection *c)
 {
 	move_on(c);
-	bool read = c->phase == PHASE_HANDSHAKE ? !c->tls_wants_write
+	bool read = c->phase == PHASE_HANDSHAKE ? !c->tls_wants_write && !c->shake_waits
 		    : c->phase == PHASE_OPEN	? !c->paused && !c->ended
 						: c->phase != PHASE_CLOSING;
-	bool write = c->tls_wants_write || !sent_all(c);
+	bool write = (c->tls_wants_write && !c->shake_waits) || !sent_all(c);
 	if (c->phase != PHASE_DEAD &&
 	    !loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write))
 		connection_kill(c, CLOSE_ERROR);

@@ -1,7 +1,11 @@
 /*
- * TLS handshakes as the loop sees them: bounded in one turn because each costs a signature, bounded
- * in time, counted and logged when they fail. A connection that said nothing, or that took our side
- * of the handshake and left without an alert, was a probe and no failure.
+ * TLS handshakes as the loop sees them: bounded in time, counted and logged when they fail. A
+ * connection that said nothing, or that took our side of the handshake and left without an alert,
+ * was a probe and no failure.
+ *
+ * A step costs as much as ten registrations, so a turn has few. Who comes too late for one waits
+ * unwatched, in order of arrival, lest a thousand of them fill the events of every turn. Those that
+ * have had our signature go before those that have not: in a flood they are work that is not lost.
  */
 #include <sys/socket.h>
 
@@ -54,6 +58,8 @@ completed(struct connection *c)
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
 	fifo_start(&c->net->firsts, &c->deadline);
+	if (session_holds(c->ssl))
+		stream_read_on(c); /* what came along with the end of the handshake */
 }
 
 /* OpenSSL has read the first octets of what it took for a record; the rest of the line waits. */
@@ -79,22 +85,21 @@ broken(struct connection *c)
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
 }
 
-void
-handshake_step(struct connection *c)
+static void
+step(struct connection *c)
 {
-	struct net *net = c->net;
-	if (net->handshake_steps == 0)
-		return; /* level-triggered: its turn comes */
-	net->handshake_steps--;
+	c->net->handshake_steps--;
 	c->tls_wants_write = false;
 	enum io_result result =
-		session_handshake(c->ssl, loop_real_ms(net->loop) / 1000, &c->tls_wants_write);
+		session_handshake(c->ssl, loop_real_ms(c->net->loop) / 1000, &c->tls_wants_write);
 	c->heard = session_heard(c->ssl);
 	switch (result) {
 	case IO_DONE:
 		completed(c);
 		break;
 	case IO_AGAIN:
+		if (session_answered(c->ssl))
+			session_read_ahead(c->ssl); /* not before: see speaks_otherwise() */
 		break;
 	case IO_END:
 		if (session_answered(c->ssl))
@@ -106,6 +111,51 @@ handshake_step(struct connection *c)
 	case IO_BROKEN:
 		broken(c);
 		break;
+	}
+}
+
+void
+handshake_ready(struct connection *c)
+{
+	struct net *net = c->net;
+	struct list *half_through = &net->shaking[0], *beginners = &net->shaking[1];
+	bool begins = !session_answered(c->ssl);
+	bool first = list_empty(half_through) && (!begins || list_empty(beginners));
+	if (first && net->handshake_steps > 0) {
+		step(c);
+		return;
+	}
+	list_append(begins ? beginners : half_through, &c->shake);
+	c->shake_waits = true;
+	stats->tls_handshakes_waiting++;
+	loop_wake(net->loop);
+}
+
+void
+handshake_forget(struct connection *c)
+{
+	if (!c->shake_waits)
+		return;
+	list_remove(&c->shake);
+	c->shake_waits = false;
+	stats->tls_handshakes_waiting--;
+}
+
+/* Whoever is left waits for no event but for the next turn, which therefore comes at once. */
+void
+handshakes_continue(struct net *net)
+{
+	for (int i = 0; i < 2; i++) {
+		while (net->handshake_steps > 0 && !list_empty(&net->shaking[i])) {
+			struct connection *c =
+				container_of(net->shaking[i].next, struct connection, shake);
+			handshake_forget(c);
+			if (c->phase == PHASE_HANDSHAKE)
+				step(c);
+			connection_settle(c);
+		}
+		if (!list_empty(&net->shaking[i]))
+			loop_wake(net->loop);
 	}
 }
 

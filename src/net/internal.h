@@ -62,6 +62,7 @@ struct net {
 	struct timer accept_pause;
 	struct timer datagram_rest;
 	bool accept_paused;	  /* said so in the log already */
+	struct list shaking[2];	  /* who waits for a step: those half through, then beginners */
 	uint32_t handshake_steps; /* left in this turn */
 	struct quiet tls_log;	  /* tls.failed */
 	struct quiet front_log;	  /* proxy.refused */
@@ -116,6 +117,8 @@ struct connection {
 	struct served_front *front; /* while in PHASE_FRONT */
 	bool admitted;		    /* the user has accepted it and hears of its end */
 	struct list attend;
+	struct list shake; /* in net->shaking; then it is not watched */
+	bool shake_waits;
 	struct fifo_entry deadline;	    /* of its phase */
 	struct fifo_entry message_deadline; /* of a message that has begun */
 	uint64_t opened_us;
@@ -127,7 +130,7 @@ struct connection {
 	size_t out_sent, out_len, out_cap;
 	int owed;
 	bool paused;
-	bool resumed; /* hand over again what waits in in[] */
+	bool resumed; /* hand over again what waits in in[], or in TLS */
 	bool ended;   /* the peer sends nothing more */
 	bool heard;   /* it has said something of its own */
 	bool seen_message;
@@ -160,8 +163,10 @@ void connections_close(struct net *net);
 /* --- stream.c: octets in and out --- */
 
 void stream_ready(struct watch *watch, bool readable, bool writable);
-/* Hands waiting octets to the user again. */
+/* Hands waiting octets to the user again, and goes on with those that TLS holds. */
 void stream_resume(struct connection *connection);
+/* Resumes at the end of the turn. */
+void stream_read_on(struct connection *connection);
 void stream_flush(struct connection *connection);
 bool stream_send(struct connection *connection, struct str octets);
 /* Keeps octets behind those that wait already. */
@@ -171,8 +176,12 @@ void stream_forget_input(struct connection *connection);
 
 /* --- handshake.c --- */
 
-/* A step of the handshake; on success the connection is open. */
-void handshake_step(struct connection *connection);
+/* A step of the handshake, now or as soon as its turn comes; on success the connection is open. */
+void handshake_ready(struct connection *connection);
+/* Turn end: steps that wait. */
+void handshakes_continue(struct net *net);
+/* It waits for no step any more. */
+void handshake_forget(struct connection *connection);
 /* The handshake took too long. */
 void handshake_late(struct connection *connection);
 

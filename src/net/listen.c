@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "internal.h"
 
-#define ACCEPTS_PER_TURN 64
+#define ACCEPTS_PER_TURN 16 /* less than a millisecond; more wait in the kernel */
 #define REST_MS 100
 
 /* Connections inherit the options of their listener. */

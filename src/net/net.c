@@ -13,6 +13,7 @@ turn_ended(struct turn_end *end)
 {
 	struct net *net = container_of(end, struct net, turn_end);
 	uint32_t steps = net->settings.handshakes_per_turn;
+	handshakes_continue(net);
 	connections_attend(net);
 	udp_flush(net);
 	net->handshake_steps = steps == 0 ? UINT32_MAX : steps;

@@ -52,6 +52,18 @@ session_handshake(SSL *ssl, int64_t real_s, bool *wants_write)
 	return io == IO_BROKEN && ERR_peek_error() == 0 ? IO_END : io;
 }
 
+void
+session_read_ahead(SSL *ssl)
+{
+	SSL_set_read_ahead(ssl, 1);
+}
+
+bool
+session_holds(SSL *ssl)
+{
+	return SSL_has_pending(ssl) == 1;
+}
+
 enum io_result
 session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write)
 {

@@ -19,6 +19,10 @@
 SSL *session_open(struct tls_server *server, int fd);
 /* real_s is the time by which tickets are judged. IO_DONE: the handshake is complete. */
 enum io_result session_handshake(SSL *ssl, int64_t real_s, bool *wants_write);
+/* From now on takes off the socket whatever is there, several records at a time. */
+void session_read_ahead(SSL *ssl);
+/* True when it holds octets that it took off the socket but has not handed over. */
+bool session_holds(SSL *ssl);
 enum io_result session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write);
 enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent);
 /* Says close_notify, once, if the handshake ever ended. */

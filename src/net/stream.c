@@ -135,8 +135,9 @@ receive(struct connection *c, size_t *got)
 }
 
 /* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
- * hold up nobody else: one read of a socket, or several small records of TLS. A whole record fits,
- * so nothing that epoll cannot see stays inside OpenSSL. */
+ * hold up nobody else: one read of a socket. TLS takes many records off the socket in one read;
+ * what it then still holds, epoll cannot see, and so it is read on here, now or at the end of the
+ * turn. Where it holds nothing, there is no read to learn that: epoll says when there is more. */
 static void
 read_some(struct connection *c)
 {
@@ -150,7 +151,7 @@ read_some(struct connection *c)
 			stats->received_bytes[c->peer.transport] += got;
 			take(c, c->net->scratch, got);
 			left -= got < left ? got : left;
-			more = c->ssl != NULL;
+			more = c->ssl != NULL && session_holds(c->ssl);
 			break;
 		case IO_AGAIN:
 			break;
@@ -162,6 +163,8 @@ read_some(struct connection *c)
 			break;
 		}
 	}
+	if (more && !c->paused)
+		stream_read_on(c);
 }
 
 static void
@@ -179,7 +182,7 @@ stream_ready(struct watch *watch, bool readable, bool writable)
 	if (c->phase == PHASE_FRONT) {
 		front_step(c);
 	} else if (c->phase == PHASE_HANDSHAKE) {
-		handshake_step(c);
+		handshake_ready(c);
 	} else if (c->phase == PHASE_LINGERING) {
 		discard_some(c);
 	} else {
@@ -196,6 +199,15 @@ stream_resume(struct connection *c)
 {
 	c->resumed = false;
 	take(c, NULL, 0);
+	if (c->ssl != NULL && session_holds(c->ssl))
+		read_some(c);
+}
+
+void
+stream_read_on(struct connection *c)
+{
+	c->resumed = true;
+	connection_attend(c);
 }
 
 static enum io_result

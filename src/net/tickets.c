@@ -1,7 +1,8 @@
 /*
  * The keys change with the epoch, which is half a rotation long: the current epoch seals, the one
- * before is still opened (and renewed), anything older means a full handshake. They are derived for
- * each ticket and wiped at once; an HKDF costs nothing beside the handshake.
+ * before is still opened (and renewed), anything older means a full handshake. They are derived
+ * once an epoch: an HKDF is a twentieth of a handshake, and who could read the keys could read the
+ * secret beside them.
  */
 #include "tickets.h"
 
@@ -12,12 +13,6 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <string.h>
-
-struct ticket_keys {
-	uint8_t name[16];
-	uint8_t cipher[32]; /* AES-256-CBC */
-	uint8_t mac[32];    /* HMAC-SHA256 */
-};
 
 static int64_t
 epoch_of(const struct tickets *tickets, int64_t now_s)
@@ -51,12 +46,33 @@ derive(const struct tickets *tickets, int64_t epoch, struct ticket_keys *keys)
 	return ok;
 }
 
+/* NULL when they cannot be derived. */
+static const struct ticket_keys *
+keys_of(struct tickets *tickets, int64_t epoch)
+{
+	struct ticket_keys *keys = &tickets->epochs[epoch & 1].keys;
+	if (tickets->epochs[epoch & 1].derived && tickets->epochs[epoch & 1].epoch == epoch)
+		return keys;
+	tickets->epochs[epoch & 1].derived = derive(tickets, epoch, keys);
+	tickets->epochs[epoch & 1].epoch = epoch;
+	return tickets->epochs[epoch & 1].derived ? keys : NULL;
+}
+
+void
+tickets_take_secret(struct tickets *tickets, const uint8_t secret[static 32])
+{
+	memcpy(tickets->secret, secret, sizeof(tickets->secret));
+	tickets->has_secret = true;
+	OPENSSL_cleanse(tickets->epochs, sizeof(tickets->epochs));
+}
+
 static bool
-init_mac(EVP_MAC_CTX *mac, struct ticket_keys *keys)
+init_mac(EVP_MAC_CTX *mac, const struct ticket_keys *keys)
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, keys->mac, sizeof(keys->mac)),
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)keys->mac,
+						  sizeof(keys->mac)),
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
@@ -64,40 +80,35 @@ init_mac(EVP_MAC_CTX *mac, struct ticket_keys *keys)
 }
 
 bool
-tickets_seal(const struct tickets *tickets, int64_t now_s, unsigned char name[static 16],
+tickets_seal(struct tickets *tickets, int64_t now_s, unsigned char name[static 16],
 	     unsigned char iv[static 16], EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-	struct ticket_keys keys;
-	bool ok = derive(tickets, epoch_of(tickets, now_s), &keys) && RAND_bytes(iv, 16) == 1 &&
-		  EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys.cipher, iv) == 1 &&
-		  init_mac(mac, &keys);
-	if (ok)
-		memcpy(name, keys.name, sizeof(keys.name));
-	OPENSSL_cleanse(&keys, sizeof(keys));
-	return ok;
+	const struct ticket_keys *keys = keys_of(tickets, epoch_of(tickets, now_s));
+	if (keys == NULL || RAND_bytes(iv, 16) != 1 ||
+	    EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys->cipher, iv) != 1 ||
+	    !init_mac(mac, keys))
+		return false;
+	memcpy(name, keys->name, sizeof(keys->name));
+	return true;
 }
 
 /* TICKETS_GOOD when the ticket was sealed in this epoch. */
 static enum tickets_verdict
-unseal_with(const struct tickets *tickets, int64_t epoch, const unsigned char name[static 16],
+unseal_with(struct tickets *tickets, int64_t epoch, const unsigned char name[static 16],
 	    const unsigned char iv[static 16], EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-	struct ticket_keys keys;
-	enum tickets_verdict verdict = TICKETS_ERROR;
-	if (derive(tickets, epoch, &keys)) {
-		if (memcmp(name, keys.name, sizeof(keys.name)) != 0)
-			verdict = TICKETS_UNKNOWN;
-		else if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys.cipher, iv) ==
-				 1 &&
-			 init_mac(mac, &keys))
-			verdict = TICKETS_GOOD;
-	}
-	OPENSSL_cleanse(&keys, sizeof(keys));
-	return verdict;
+	const struct ticket_keys *keys = keys_of(tickets, epoch);
+	if (keys == NULL)
+		return TICKETS_ERROR;
+	if (memcmp(name, keys->name, sizeof(keys->name)) != 0)
+		return TICKETS_UNKNOWN;
+	bool ready = EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys->cipher, iv) == 1 &&
+		     init_mac(mac, keys);
+	return ready ? TICKETS_GOOD : TICKETS_ERROR;
 }
 
 enum tickets_verdict
-tickets_unseal(const struct tickets *tickets, int64_t now_s, const unsigned char name[static 16],
+tickets_unseal(struct tickets *tickets, int64_t now_s, const unsigned char name[static 16],
 	       const unsigned char iv[static 16], EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	int64_t now = epoch_of(tickets, now_s);

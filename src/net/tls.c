@@ -18,6 +18,10 @@
 
 #define SECURITY_LEVEL 2 /* 112 bits: no RSA below 2048, no SHA-1 */
 #define VERIFY_DEPTH 8
+/* The one that everybody has first (RFC 8446 §9.1): much of a handshake is the hash of its suite,
+ * and processors know SHA-256 but not SHA-384. X25519 comes before P-256 because it costs less,
+ * too. */
+#define TLS13_SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 struct tls_server {
 	unsigned references;
@@ -106,7 +110,7 @@ static int
 ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 	   EVP_MAC_CTX *mac, int sealing)
 {
-	const struct tls_server *server = server_of(ssl);
+	struct tls_server *server = server_of(ssl);
 	if (!server->tickets.has_secret)
 		return 0;
 	if (sealing)
@@ -199,6 +203,8 @@ set_ciphers(SSL_CTX *context, const struct tls_settings *settings, struct compla
 		return certificate_complain(complaint,
 					    "tls.ciphers \"%s\" names no cipher suite of TLS 1.2",
 					    settings->ciphers);
+	if (SSL_CTX_set_ciphersuites(context, TLS13_SUITES) != 1)
+		return certificate_complain(complaint, "OpenSSL knows no cipher suite of TLS 1.3");
 	return SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1 ||
 	       certificate_complain(complaint, "OpenSSL knows neither X25519 nor P-256");
 }
@@ -355,8 +361,7 @@ tls_server_release(struct tls_server *server)
 void
 tls_server_ticket_secret(struct tls_server *server, const uint8_t secret[static 32])
 {
-	memcpy(server->tickets.secret, secret, sizeof(server->tickets.secret));
-	server->tickets.has_secret = true;
+	tickets_take_secret(&server->tickets, secret);
 }
 
 size_t

@@ -66,7 +66,7 @@ give_up(struct remembered *remembered, struct kept **at)
 	*at = kept->next;
 	list_remove(&kept->age);
 	remembered->count--;
-	explicit_bzero(kept->octets, kept->size);
+	explicit_bzero(kept->octets, kept->room); /* an earlier record may have been longer */
 	free(kept);
 }
 

@@ -17,7 +17,9 @@
 #define REQUESTS_MAX 20000u
 #define REQUESTS_PER_STREAM 64u
 #define OUTPUT_BYTES_MAX (256u * 1024)
-#define HANDSHAKES_PER_TURN 16u
+#define HANDSHAKES_PER_TURN                                                   \
+	4u /* steps: a millisecond, which whoever is registered waits at most \
+	    */
 #define LIMIT_TABLE_ENTRIES 100000u
 
 struct settings_policy {

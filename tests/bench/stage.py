@@ -3,9 +3,10 @@ import contextlib
 import os
 import resource
 import shutil
+import subprocess
 
 import machine
-from ground import say
+from ground import ROOT, say
 
 from harness.environment import Environment
 
@@ -20,6 +21,16 @@ def stage(name):
     finally:
         env.close()
         shutil.rmtree(env.directory, ignore_errors=True)
+
+
+def tune_database(env, settings):
+    """Restarts the cluster with other settings of PostgreSQL: before there is a registrar."""
+    for name, value in settings.items():
+        env.cluster.psql("postgres", "alter system set %s = '%s'" % (name, value))
+    home = os.path.join(os.environ["ROLLCALL_TEST_STATE"], "database")
+    for words in (["stop", home], ["start", home, env.cluster.sockets]):
+        subprocess.run([os.path.join(ROOT, ".ci", "dev", "cluster"), *words], check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
 
 
 def print_settings(targets):

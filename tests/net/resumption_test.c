@@ -124,6 +124,24 @@ START_TEST(tickets_are_good_on_every_node)
 }
 END_TEST
 
+START_TEST(a_new_secret_ends_old_tickets_at_once)
+{
+	struct tls_world w;
+	struct tls_client client;
+	tls_world_prepare(&w);
+	struct tls_server *server = server_with(&w.settings, secret);
+	prepare_version(&client, TLS1_3_VERSION);
+	ck_assert(!resumes(&client, server, 1000000, NULL));
+	ck_assert(resumes(&client, server, 1000000, NULL));
+	tls_server_ticket_secret(server, (const uint8_t[32]){ 1 });
+	ck_assert(!resumes(&client, server, 1000000, NULL));
+	ck_assert(resumes(&client, server, 1000000, NULL));
+	tls_finish(&client);
+	tls_server_release(server);
+	tls_world_forget(&w);
+}
+END_TEST
+
 START_TEST(tls13_resumes_with_a_key_exchange_only)
 {
 	struct tls_world w;
@@ -273,5 +291,5 @@ START_TEST(early_data_is_off)
 END_TEST
 
 SUITE(resumption, no_tickets_without_a_secret, tickets_are_good_on_every_node,
-      tls13_resumes_with_a_key_exchange_only, keys_rotate, resumed_clients_are_verified_again,
-      early_data_is_off)
+      a_new_secret_ends_old_tickets_at_once, tls13_resumes_with_a_key_exchange_only, keys_rotate,
+      resumed_clients_are_verified_again, early_data_is_off)

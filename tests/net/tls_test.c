@@ -99,6 +99,34 @@ START_TEST(suites_of_tls12)
 }
 END_TEST
 
+/* The server's order counts, and its first is the cheapest */
+START_TEST(suites_of_tls13)
+{
+	static const struct {
+		const char *offer, *chosen;
+	} cases[] = {
+		{ "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+		  "TLS_AES_128_GCM_SHA256" },
+		{ "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384" },
+		{ "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256" },
+	};
+	struct tls_world w;
+	tls_world_prepare(&w);
+	tls_world_open(&w);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_client client;
+		tls_prepare(&client);
+		SSL_CTX_set_min_proto_version(client.context, TLS1_3_VERSION);
+		ck_assert_int_eq(SSL_CTX_set_ciphersuites(client.context, cases[i].offer), 1);
+		tls_connect(&client, &w.world, NULL, NULL);
+		tls_talk(&w.world, &client);
+		ck_assert_str_eq(SSL_get_cipher_name(client.ssl), cases[i].chosen);
+		tls_finish(&client);
+	}
+	tls_world_close(&w);
+}
+END_TEST
+
 /* TLS-9325-4.2-2: X25519 and P-256, nothing else */
 START_TEST(groups)
 {
@@ -335,6 +363,120 @@ START_TEST(handshakes_take_turns)
 }
 END_TEST
 
+/* A flood of handshakes: who is connected already is answered in the turn in which he asks, and the
+ * others take their steps in order of arrival. */
+START_TEST(a_flood_of_handshakes_holds_nobody_up)
+{
+	enum { FLOOD = 40 };
+	struct tls_world w;
+	struct tls_client known, flood[FLOOD];
+	struct net_settings settings = *usual_settings();
+	settings.handshakes_per_turn = 1;
+	tls_world_prepare(&w);
+	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
+	tls_prepare(&known);
+	tls_connect(&known, &w.world, NULL, NULL);
+	tls_talk(&w.world, &known);
+	for (int i = 0; i < FLOOD; i++) {
+		tls_prepare(&flood[i]);
+		tls_connect(&flood[i], &w.world, NULL, NULL);
+		ck_assert(!tls_shake(&flood[i]));
+	}
+	UNTIL(&w.world, stats->tls_handshakes_waiting >= FLOOD / 2);
+	for (int i = 0; stats->tls_handshakes_waiting > 1; i++) {
+		size_t had = known.raw.len;
+		uint64_t waiting = stats->tls_handshakes_waiting;
+		ck_assert_int_eq(SSL_write(known.ssl, "again\n", 6), 6);
+		loop_turn(w.world.loop, 0);
+		ck_assert_uint_eq(tls_read(&known), had + 9);
+		ck_assert_uint_ge(stats->tls_handshakes_waiting, waiting - 1);
+	}
+	ck_assert_uint_eq(handshakes_done(), 1);
+	for (int i = 0, answered = 1; i < FLOOD; i++) {
+		char octet;
+		bool has = recv(flood[i].raw.fd, &octet, 1, MSG_PEEK) == 1;
+		ck_assert_msg(answered || !has, "%d was overtaken", i - 1);
+		answered = has;
+	}
+	for (int i = 0; i < FLOOD; i++)
+		tls_talk(&w.world, &flood[i]);
+	ck_assert_uint_eq(stats->tls_handshakes_waiting, 0);
+	for (int i = 0; i < FLOOD; i++)
+		tls_finish(&flood[i]);
+	tls_finish(&known);
+	tls_world_close(&w);
+}
+END_TEST
+
+/* What had its signature is finished before more is begun, and whoever leaves the queue by closing
+ * is out of it. */
+START_TEST(the_half_through_go_before_beginners)
+{
+	struct tls_world w;
+	struct tls_client clients[8];
+	struct net_settings settings = *usual_settings();
+	settings.handshakes_per_turn = 1;
+	tls_world_prepare(&w);
+	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
+	for (int i = 0; i < 8; i++) {
+		tls_prepare(&clients[i]);
+		tls_connect(&clients[i], &w.world, NULL, NULL);
+		ck_assert(!tls_shake(&clients[i]));
+	}
+	UNTIL(&w.world, stats->tls_handshakes_waiting > 5);
+	ck_assert(tls_shake(&clients[0]));
+	for (int i = 0; i < 2; i++)
+		loop_turn(w.world.loop, 0);
+	ck_assert_uint_eq(handshakes_done(), 1);
+	ck_assert_uint_ge(stats->tls_handshakes_waiting, 4);
+	net_shutdown(w.world.net);
+	UNTIL(&w.world, stats->tls_handshakes_waiting == 0);
+	for (int i = 0; i < 8; i++)
+		tls_finish(&clients[i]);
+	UNTIL(&w.world, net_connections(w.world.net) == 0);
+	ck_assert_uint_eq(handshakes_done(), 1);
+	tls_world_close(&w);
+}
+END_TEST
+
+/* Records that TLS took off the socket together, and that epoll cannot show any more, are read on:
+ * after the handshake, after a pause, and when one turn has read its fill. */
+START_TEST(nothing_stays_inside_tls)
+{
+	struct tls_world w;
+	struct tls_client client;
+	char line[4096];
+	tls_world_prepare(&w);
+	tls_world_open(&w);
+	struct world *world = &w.world;
+	tls_prepare(&client);
+	SSL_CTX_set_max_proto_version(client.context, TLS1_3_VERSION);
+	tls_connect(&client, world, NULL, NULL);
+	UNTIL(world, tls_shake(&client)); /* its end of the handshake waits in the socket … */
+	for (int i = 0; i < 3; i++)	  /* … with three records */
+		ck_assert_int_eq(SSL_write(client.ssl, "early\n", 6), 6);
+	UNTIL(world, tls_read(&client) == 27);
+	world->pause_now = true;
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(SSL_write(client.ssl, "slow\n", 5), 5);
+	for (unsigned i = 0; i < 5; i++) {
+		UNTIL(world, world->lines == 4 + i);
+		world_lapse(world, 5);
+		ck_assert_uint_eq(world->lines, 4 + i);
+		peer_pause(world->net, &world->peer, false);
+	}
+	world->pause_now = false;
+	UNTIL(world, tls_read(&client) == 27 + 5 * 8);
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(SSL_write(client.ssl, line, sizeof(line)), sizeof(line));
+	UNTIL(world, tls_read(&client) == 27 + 5 * 8 + 20 * (sizeof(line) + 3));
+	tls_finish(&client);
+	tls_world_close(&w);
+}
+END_TEST
+
 /* TLS-5923-8.3-1: closing sends what is owed, then close_notify; a client that says close_notify
  * first still gets what it is owed */
 START_TEST(closing_says_so)
@@ -480,8 +622,9 @@ START_TEST(client_certificates)
 }
 END_TEST
 
-SUITE(tls, versions_that_are_served, versions_that_are_not, suites_of_tls12, groups,
-      certificates_by_name, unknown_names_are_refused_when_strict, protocols_by_alpn,
+SUITE(tls, versions_that_are_served, versions_that_are_not, suites_of_tls12, suites_of_tls13,
+      groups, certificates_by_name, unknown_names_are_refused_when_strict, protocols_by_alpn,
       renegotiation_is_refused, plain_text_gets_no_answer, half_open_handshakes,
-      handshakes_take_turns, closing_says_so, bulk_over_tls, reload_drops_nobody,
-      client_certificates)
+      handshakes_take_turns, a_flood_of_handshakes_holds_nobody_up,
+      the_half_through_go_before_beginners, nothing_stays_inside_tls, closing_says_so,
+      bulk_over_tls, reload_drops_nobody, client_certificates)

@@ -38,6 +38,47 @@ def test_nonce_of_one_node_is_good_on_the_other(env):
     equal(phone.nonces["<%s>" % phone.aor].nonce, nonce, "nonce")
 
 
+def bound(server, aor="alice@example.com"):
+    rows = server.database.query("select contact, cseq from binding where aor = '%s'" % aor)
+    return {contact: int(cseq) for contact, cseq in rows}
+
+
+@covers("REG-10.3.7-1")
+def test_what_a_node_remembers_never_beats_what_another_wrote(env):
+    first, second = two(env)
+    phone = first.phone()
+    phone.reg(C1).expect(200)
+    move(phone, second).reg(C2).expect(200)
+    move(phone, first).reg(C1).expect(200)
+    move(phone, second).reg(C2, expires=0).expect(200)
+    answer = move(phone, first).reg(C1).expect(200)
+    equal(len(answer.all("Contact")), 1, "contacts in the answer")
+    equal(list(bound(first)), [C1.strip("<>")], "in the database")
+    first.ctl("user", "disable", "alice@example.com")
+    move(phone, second).reg(C1).expect(401)
+
+
+@covers("REG-10.3.7-1", "REG-10.3-8")
+def test_contention_for_one_address(env):
+    """Eight phones of one user refresh at both nodes in turn, all at once: whatever was acknowledged is there, in order."""
+    first, second = two(env)
+    phones = [(first, second)[i % 2].phone() for i in range(8)]
+    refused = []
+
+    def refresh(i):
+        for turn in range(12):
+            answer = move(phones[i], (first, second)[(i + turn) % 2]).reg("<sip:alice@192.0.2.%d:5062>" % (20 + i))
+            if answer.status != 200:
+                refused.append((i, turn, answer.status))
+    threads = [threading.Thread(target=refresh, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(refused, [], "refused")
+    equal(bound(first), {"sip:alice@192.0.2.%d:5062" % (20 + i): phones[i].cseq for i in range(8)}, "CSeq of each binding")
+
+
 @covers("AUT-7616-3.3-3")
 def test_nonce_outlives_the_restart_of_its_node(env):
     first, second = two(env)

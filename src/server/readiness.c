@@ -13,9 +13,9 @@
 
 #define OVER_MS 1000u /* without overload: the log says that it is over */
 #define STORM_MS 250u /* with room for everybody: the storm is over */
-/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 100,000 a second;
- * to shed one costs about a twentieth of serving it. */
-#define SHED_BEFORE_REST 512u
+/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 25,000 a second;
+ * to shed one costs about a fifth of serving it. */
+#define SHED_BEFORE_REST 128u
 #define REST_MS 5u
 #define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
 
@@ -38,12 +38,20 @@ queueing_delay_ms(const struct requests *all)
 	return 0;
 }
 
+/* Only an old wait proves that there is a queue; a burst that is served at once is none. */
+bool
+readiness_queue(const struct requests *all)
+{
+	return queueing_delay_ms(all) > all->admission.target_ms / 8;
+}
+
 /* For anything that would wait for the store. */
 static bool
 has_room(const struct requests *all)
 {
 	return all->live < all->settings.max_requests &&
-	       admission_room(&all->admission, all->in_store_count, true);
+	       (!readiness_queue(all) ||
+		admission_room(&all->admission, all->in_store_count, true));
 }
 
 /* At its limit the state changes with every request; the log tells the beginning and the end. */
@@ -143,7 +151,6 @@ note_storm(struct requests *all)
 static void
 count_shed(struct requests *all)
 {
-	stats_outcome(REASON_OVERLOADED, TRANSPORT_UDP, DOMAIN_OTHER);
 	if (++all->shed % SHED_BEFORE_REST == 0)
 		net_rest_datagrams(all->net, REST_MS);
 }
@@ -152,8 +159,7 @@ bool
 readiness_sheds(struct requests *all, struct str octets)
 {
 	bool room = has_room(all);
-	if ((room && !in_storm(all)) || store_state(all->store) != STORE_UP ||
-	    !str_starts(octets, STR("REGISTER ")))
+	if ((room && !in_storm(all)) || store_state(all->store) != STORE_UP)
 		return false;
 	if (room) {
 		if (!silenced_has(all->silenced, octets))

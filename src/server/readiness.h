@@ -7,5 +7,8 @@
 struct requests;
 
 struct readiness readiness_now(struct requests *all);
-/* True when a datagram is to be left unread: a REGISTER, and there is no room for any. */
+/* Does the store keep requests waiting, so that their number matters? */
+bool readiness_queue(const struct requests *all);
+/* True when a REGISTER that came as this datagram is to get silence: there is no room for any, or
+ * there was none for it before, and of those that may be told so enough have been. */
 bool readiness_sheds(struct requests *all, struct str octets);

@@ -343,6 +343,17 @@ refreshes(const struct request *rq, enum register_next next)
 	       remembered_knows(rq->all->remembered, r->aor.key);
 }
 
+/* A challenge invites work; any other answer that is ready is given. */
+static bool
+has_room_for(const struct request *rq, enum register_next next)
+{
+	const struct requests *all = rq->all;
+	if (next == REGISTER_REPLY && rq->registration.answer.status != 401)
+		return true;
+	return !readiness_queue(all) ||
+	       admission_room(&all->admission, all->in_store_count, false) || refreshes(rq, next);
+}
+
 /* There is room for refreshes, but not for this one. */
 static void
 turn_away(struct request *rq)
@@ -369,7 +380,7 @@ start_register(struct request *rq)
 	random_bytes(r->random, sizeof(r->random));
 	enum register_next next = register_begin(r);
 	report_traffic(all, rq);
-	if (admission_room(&all->admission, all->in_store_count, false) || refreshes(rq, next))
+	if (has_room_for(rq, next))
 		advance(rq, next);
 	else
 		turn_away(rq);
@@ -426,6 +437,14 @@ absorb(struct request *rq)
 		reply_octets(rq, response);
 	finish(rq);
 	return true;
+}
+
+/* After retransmissions were absorbed: what was answered is answered again in a storm too. */
+static bool
+sheds(struct request *rq, struct str octets)
+{
+	return rq->peer.transport == TRANSPORT_UDP && rq->all->net != NULL &&
+	       rq->message.method == SIP_METHOD_REGISTER && readiness_sheds(rq->all, octets);
 }
 
 static bool
@@ -511,7 +530,11 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 		drop(rq, REASON_SCANNER);
 		return false;
 	}
-	if (!absorb(rq))
+	if (absorb(rq))
+		return true;
+	if (sheds(rq, octets))
+		drop(rq, REASON_OVERLOADED);
+	else
 		serve(rq);
 	return true;
 }
@@ -533,7 +556,8 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	all->pool_size = settings->max_requests + 1;
 	list_init(&all->free);
 	list_init(&all->in_store);
-	admission_open(&all->admission, settings->overload_delay_ms / 2, settings->max_requests);
+	admission_open(&all->admission, (settings->overload_delay_ms + 1) / 2,
+		       settings->max_requests);
 	arena_pool_init(&all->memory, settings->request_memory);
 	tag_secret_draw(&all->tags);
 	fifo_open(&all->trying, loop, TRYING_AFTER_MS, trying_due);
@@ -571,7 +595,7 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 	if (settings->max_requests > requests->pool_size - 1)
 		requests->settings.max_requests = requests->pool_size - 1;
 	requests->failures.duration_ms = settings->failure_delay_ms;
-	requests->admission.target_ms = settings->overload_delay_ms / 2;
+	requests->admission.target_ms = (settings->overload_delay_ms + 1) / 2;
 	transactions_configure(requests->transactions, settings->transaction_memory);
 }
 

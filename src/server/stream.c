@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/stats.h"
-#include "readiness.h"
 #include "requests.h"
 #include "sip/frame.h"
 
@@ -148,7 +147,7 @@ on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t
 		stats->keepalives++;
 		return;
 	}
-	if (!readiness_sheds(all, (struct str){ octets, len }) && !over_rate(all, peer))
+	if (!over_rate(all, peer))
 		request_start(all, peer, (struct str){ octets, len });
 }
 

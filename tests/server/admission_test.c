@@ -130,6 +130,7 @@ START_TEST(refreshes_come_first)
 	ck_assert_int_eq(sent_status(&site, 0), 200);
 	fake_store_freeze(site.store, true);
 	crowd(0, 127);
+	site_pass(&site, 40); /* only a wait proves a queue */
 	struct site_request stranger = { .login = "bob", .no_credentials = true, .size = 400 };
 	stranger.to = "<sip:bob@example.com>";
 	stranger.call_id = "b1";
@@ -158,6 +159,7 @@ START_TEST(silence_outlasts_the_queue)
 	open_site();
 	fake_store_freeze(site.store, true);
 	crowd(0, 256);
+	site_pass(&site, 40);
 	crowd(256, 64);
 	struct str late = site_text(&site, (struct site_request){ .nc = 2, .call_id = "late" });
 	fake_datagram(site.net, &site.host, late);
@@ -187,6 +189,7 @@ START_TEST(a_storm_is_met_with_silence)
 	open_site();
 	fake_store_freeze(site.store, true);
 	crowd(0, 256);
+	site_pass(&site, 40);
 	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
 	fake_sent_forget(site.net);
 	crowd(256, 1000);

@@ -7,8 +7,11 @@
 
 #define LIMIT_FIRST 256u
 #define LIMIT_LEAST 64u /* a short pause of the database teaches nothing worse */
-#define TOLD_EVERY_MS 2u
+#define TOLD_A_SECOND 20000u
+#define TOLD_A_SECOND_FULL 500u
 #define TOLD_AT_ONCE 64u
+#define WORK_MS 100u
+#define WORK_FULL_PERCENT 85u
 
 void
 admission_open(struct admission *admission, uint64_t target_ms, uint32_t most)
@@ -45,16 +48,28 @@ admission_room(const struct admission *admission, uint32_t waiting, bool refresh
 	return admission->target_ms == 0 || waiting < limit;
 }
 
+void
+admission_work(struct admission *admission, uint64_t busy_us, uint64_t now_ms)
+{
+	uint64_t elapsed_ms = now_ms - admission->work_ms;
+	if (elapsed_ms < WORK_MS)
+		return;
+	admission->full = (busy_us - admission->busy_us) / 10 >= elapsed_ms * WORK_FULL_PERCENT;
+	admission->work_ms = now_ms;
+	admission->busy_us = busy_us;
+}
+
 bool
 admission_tell(struct admission *admission, uint64_t now_ms)
 {
-	uint64_t earned = (now_ms - admission->told_ms) / TOLD_EVERY_MS;
-	if (earned > 0)
+	uint32_t a_second = admission->full ? TOLD_A_SECOND_FULL : TOLD_A_SECOND;
+	uint64_t earned = (now_ms - admission->told_ms) * a_second / 1000;
+	if (earned > 0) {
+		uint32_t most = a_second / 50 > TOLD_AT_ONCE ? a_second / 50 : TOLD_AT_ONCE;
+		earned += admission->allowance;
+		admission->allowance = earned < most ? (uint32_t)earned : most;
 		admission->told_ms = now_ms;
-	if (earned > TOLD_AT_ONCE - admission->allowance)
-		admission->allowance = TOLD_AT_ONCE;
-	else
-		admission->allowance += (uint32_t)earned;
+	}
 	if (admission->allowance == 0)
 		return false;
 	admission->allowance--;

@@ -15,6 +15,9 @@ struct admission {
 	uint32_t most;	    /* the limit never grows beyond */
 	uint64_t told_ms;   /* when the allowance was renewed last */
 	uint32_t allowance; /* refusals that may still be told over UDP */
+	uint64_t work_ms;   /* when the work of the loop was looked at last … */
+	uint64_t busy_us;   /* … and how much there had been by then */
+	bool full;	    /* it had no time left since the time before */
 };
 
 /* target_ms may change at any time. */
@@ -24,6 +27,9 @@ void admission_learn(struct admission *admission, uint32_t before, uint64_t wait
 /* May one more join so many that wait? Half of the room is for refreshes alone: a phone that is
  * registered is not to lose that because others want to be. */
 bool admission_room(const struct admission *admission, uint32_t waiting, bool refresh);
-/* True when a datagram that is turned away gets an answer; else silence. Some hundreds a second do,
- * which tells many phones when to come back, and the cost is bounded. */
+/* The loop has been busy for so long since it began, its rests included. */
+void admission_work(struct admission *admission, uint64_t busy_us, uint64_t now_ms);
+/* True when a datagram that is turned away gets an answer; else silence. While the loop has time,
+ * 20,000 a second do, so that phones know when to come back and do not send again and again; when
+ * it has none left, 500. */
 bool admission_tell(struct admission *admission, uint64_t now_ms);

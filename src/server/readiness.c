@@ -13,9 +13,9 @@
 
 #define OVER_MS 1000u /* without overload: the log says that it is over */
 #define STORM_MS 250u /* with room for everybody: the storm is over */
-/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 25,000 a second;
+/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 50,000 a second;
  * to shed one costs about a fifth of serving it. */
-#define SHED_BEFORE_REST 128u
+#define SHED_BEFORE_REST 256u
 #define REST_MS 5u
 #define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
 
@@ -145,14 +145,17 @@ note_storm(struct requests *all)
 	if (!in_storm(all))
 		silenced_forget(all->silenced);
 	all->full_ms = loop_now_ms(all->loop);
+	admission_work(&all->admission, stats->loop_busy_us + all->rested_us, all->full_ms);
 	note_overload(all);
 }
 
 static void
 count_shed(struct requests *all)
 {
-	if (++all->shed % SHED_BEFORE_REST == 0)
-		net_rest_datagrams(all->net, REST_MS);
+	if (++all->shed % SHED_BEFORE_REST != 0)
+		return;
+	net_rest_datagrams(all->net, REST_MS);
+	all->rested_us += REST_MS * UINT64_C(1000);
 }
 
 bool

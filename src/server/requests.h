@@ -66,6 +66,7 @@ struct requests {
 	struct admission admission; /* to them */
 	uint32_t shed;		    /* datagrams that got silence instead */
 	uint64_t full_ms;	    /* when there was no room last; 0: never */
+	uint64_t rested_us;	    /* in which no datagram was read */
 	struct silenced *silenced;
 	struct list *flow_chains; /* by slot */
 	struct flow *flows;

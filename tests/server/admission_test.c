@@ -70,8 +70,8 @@ START_TEST(never_beyond_what_may_be_live)
 }
 END_TEST
 
-/* Some hundreds of refusals a second when the loop has no time left, forty times as many when it has,
- * however many are asked for. */
+/* Some hundreds of refusals a second when the loop has no time left, forty times as many when it
+ * has, however many are asked for. */
 START_TEST(few_are_told)
 {
 	struct admission admission;

@@ -17,8 +17,8 @@ WRITE_THROUGH, MEMORY = 1, 0  # usrloc db_mode
 SCHEMA = "/usr/share/kamailio/postgres"
 LOGIN, LOGIN_PASSWORD = "kamailio_bench", "kamailio-of-the-bench"
 SHARED_MB, PRIVATE_MB = 768, 16
-# Processes that receive, for each mode: the best of those that `./dev bench peer` tries (docs/benchmarks.md).
-WORKERS = {WRITE_THROUGH: 12, MEMORY: 2}
+# Processes that receive over UDP and over TLS, for each mode: the best of those that `./dev bench peer` tries (docs/benchmarks.md).
+WORKERS = {WRITE_THROUGH: (12, 8), MEMORY: (3, 3)}
 # Managers of the shared memory (-x): the plain one, which costs least, and the one that looks for errors, which is the default.
 PLAIN, DEFAULT = "fm", "qm"
 FILL = """
@@ -55,9 +55,9 @@ class Peer:
     """One running Kamailio."""
 
     def __init__(self, env, database, mode, workers=None, manager=PLAIN, tls=False, reserve=True, stream_workers=None):
-        """reserve: touch all shared memory at the start. stream_workers: for TLS, as many as for UDP unless said."""
-        self.database, self.mode, self.workers, self.manager, self.tls = database, mode, workers or WORKERS[mode], manager, tls
-        self.reserve, self.stream_workers = reserve, stream_workers or self.workers
+        """reserve: touch all shared memory at the start. workers: for UDP. stream_workers: for TLS."""
+        self.database, self.mode, self.workers, self.manager, self.tls = database, mode, workers or WORKERS[mode][0], manager, tls
+        self.reserve, self.stream_workers = reserve, stream_workers or WORKERS[mode][1]
         self.name = "Kamailio%s, %s" % (" as shipped" if manager == DEFAULT else "",
                                         "write-through" if mode == WRITE_THROUGH else "memory only")
         self.port = free_ports(4)

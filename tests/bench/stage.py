@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
+import time
 
 import machine
 from ground import ROOT, say
@@ -31,6 +32,14 @@ def tune_database(env, settings):
     for words in (["stop", home], ["start", home, env.cluster.sockets]):
         subprocess.run([os.path.join(ROOT, ".ci", "dev", "cluster"), *words], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL)
+
+
+def settle(target):
+    """Until no autovacuum is at work that a run before has caused, or half a minute."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and target.database.value(
+            "select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'") != "0":
+        time.sleep(0.2)
 
 
 def print_settings(targets):

@@ -34,6 +34,7 @@ str_eq(struct str a, struct str b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
+/* str_ieq() of two that are equally long. */
 bool str_ieq_octets(const char *a, const char *b, size_t len);
 /* Without ASCII case; octets above 0x7F compare as they are. */
 static inline bool

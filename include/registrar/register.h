@@ -4,6 +4,9 @@
  *
  *   register_begin ──► REGISTER_LOOKUP ──► register_decide ──► REGISTER_COMMIT ──► register_finish
  * ──► REGISTER_REPLY
+ *
+ * With a record that is remembered, register_recall() may take the place of the look-up and
+ * register_decide().
  */
 #pragma once
 

@@ -4,7 +4,8 @@
  * queue.
  *
  *   net ─ datagram(), stream() ─► request_start() ─► transaction_find() ─► inspect_request() ─►
- *   register_begin() ─► gate_enter() ─► store_lookup() … register_decide() ─► store_commit() …
+ *   register_begin() ─► gate_enter() ─► remembered_find(), register_recall(), or else
+ *   store_lookup() … register_decide() ─► store_commit() …
  *   register_finish() ─► reply_send() ─► transaction_answered(), gate_leave(), arena_reset()
  */
 #pragma once

@@ -1,7 +1,8 @@
 -- The two JSON columns of an address-of-record become text. A registration only writes them and reads them as a whole, and jsonb
 -- that is taken apart and put together again for that costs as much as the update itself. What is in them stays the same; the
 -- views read them as before, others cast: bindings::jsonb. The table is written anew, about ten seconds for a million
--- addresses, and nodes answer 503 meanwhile. Views of others that are built on these two must be dropped before.
+-- addresses, and nodes answer 503 meanwhile. Views of others that
+-- are built on these two must be dropped before, and rights on the two that others gave must be given again.
 drop view binding;
 drop view kamailio_location;
 
@@ -88,17 +89,19 @@ from (
 where a.expires_at > now() and (b ->> 'e')::bigint > extract(epoch from now()) * 1000
 	and b ->> 'u' ~* '^sips?:'; -- nothing else is anything to send a request to
 
+-- Their rights went with the old ones.
 do $$
-declare
-	reader text;
 begin
-	foreach reader in array array['rollcall_daemon', 'rollcall_reader'] loop
-		if exists (select from pg_roles where rolname = reader) then
-			execute format('grant select on binding, kamailio_location to %I', reader);
-		else
-			raise warning 'role % is missing: it may not read binding and kamailio_location; see docs/schema.md', reader;
-		end if;
-	end loop;
+	if exists (select from pg_roles where rolname = 'rollcall_daemon') then
+		grant select on binding to rollcall_daemon;
+	else
+		raise warning 'role rollcall_daemon is missing: it may not read binding; see docs/schema.md';
+	end if;
+	if exists (select from pg_roles where rolname = 'rollcall_reader') then
+		grant select on binding, kamailio_location to rollcall_reader;
+	else
+		raise warning 'role rollcall_reader is missing: it may not read binding and kamailio_location; see docs/schema.md';
+	end if;
 end $$;
 
 insert into schema_version (version) values (4);

@@ -152,27 +152,32 @@ note_storm(struct requests *all)
 static void
 count_shed(struct requests *all)
 {
-	if (++all->shed % SHED_BEFORE_REST != 0)
+	if (++all->shed % SHED_BEFORE_REST != 0 || all->net == NULL)
 		return;
 	net_rest_datagrams(all->net, REST_MS);
 	all->rested_us += REST_MS * UINT64_C(1000);
 }
 
 bool
-readiness_sheds(struct requests *all, struct str octets)
+readiness_tells(struct requests *all, struct str tag)
 {
-	bool room = has_room(all);
-	if ((room && !in_storm(all)) || store_state(all->store) != STORE_UP)
+	note_storm(all);
+	if (admission_tell(&all->admission, loop_now_ms(all->loop)))
+		return true;
+	silenced_note(all->silenced, tag);
+	count_shed(all);
+	return false;
+}
+
+bool
+readiness_sheds(struct requests *all, struct str tag)
+{
+	if (store_state(all->store) != STORE_UP)
 		return false;
-	if (room) {
-		if (!silenced_has(all->silenced, octets))
-			return false;
-	} else {
-		note_storm(all);
-		if (admission_tell(&all->admission, loop_now_ms(all->loop)))
-			return false;
-		silenced_note(all->silenced, octets);
-	}
+	if (!has_room(all))
+		return !readiness_tells(all, tag);
+	if (!in_storm(all) || !silenced_has(all->silenced, tag))
+		return false;
 	count_shed(all);
 	return true;
 }

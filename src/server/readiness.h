@@ -9,6 +9,10 @@ struct requests;
 struct readiness readiness_now(struct requests *all);
 /* Does the store keep requests waiting, so that their number matters? */
 bool readiness_queue(const struct requests *all);
-/* True when a REGISTER that came as this datagram is to get silence: there is no room for any, or
- * there was none for it before, and of those that may be told so enough have been. */
-bool readiness_sheds(struct requests *all, struct str octets);
+/* What is said to a REGISTER over UDP that finds no room: true, 503; false, nothing, because of
+ * those that may be told enough have been. tag is its To tag, which is the same for each time it is
+ * sent. */
+bool readiness_tells(struct requests *all, struct str tag);
+/* True when a REGISTER over UDP is to get silence: there is no room for any, or there was none for
+ * it before, in the same storm. */
+bool readiness_sheds(struct requests *all, struct str tag);

@@ -1,4 +1,5 @@
-/* A hash table of records, each one piece of memory that is written over as long as it fits. */
+/* A hash table of records, each one piece of memory that is written over as long as it fits. It has
+ * its size from the beginning, so that no request pays for moving the others. */
 #include "remembered.h"
 
 #include <stdlib.h>

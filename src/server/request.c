@@ -358,9 +358,7 @@ has_room_for(const struct request *rq, enum register_next next)
 static void
 turn_away(struct request *rq)
 {
-	struct requests *all = rq->all;
-	if (rq->peer.transport == TRANSPORT_UDP &&
-	    !admission_tell(&all->admission, loop_now_ms(all->loop)))
+	if (rq->peer.transport == TRANSPORT_UDP && !readiness_tells(rq->all, str_of(rq->to_tag)))
 		drop(rq, REASON_OVERLOADED);
 	else
 		refuse_for_now(rq, REASON_OVERLOADED);
@@ -441,10 +439,10 @@ absorb(struct request *rq)
 
 /* After retransmissions were absorbed: what was answered is answered again in a storm too. */
 static bool
-sheds(struct request *rq, struct str octets)
+sheds(struct request *rq)
 {
-	return rq->peer.transport == TRANSPORT_UDP && rq->all->net != NULL &&
-	       rq->message.method == SIP_METHOD_REGISTER && readiness_sheds(rq->all, octets);
+	return rq->peer.transport == TRANSPORT_UDP && rq->message.method == SIP_METHOD_REGISTER &&
+	       readiness_sheds(rq->all, str_of(rq->to_tag));
 }
 
 static bool
@@ -532,7 +530,7 @@ request_start(struct requests *all, const struct peer *peer, struct str octets)
 	}
 	if (absorb(rq))
 		return true;
-	if (sheds(rq, octets))
+	if (sheds(rq))
 		drop(rq, REASON_OVERLOADED);
 	else
 		serve(rq);

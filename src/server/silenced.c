@@ -42,15 +42,15 @@ mark(const struct silenced *silenced, unsigned hash)
 }
 
 void
-silenced_note(struct silenced *silenced, struct str octets)
+silenced_note(struct silenced *silenced, struct str tag)
 {
-	unsigned hash = table_hash(octets.p, octets.len);
+	unsigned hash = table_hash(tag.p, tag.len);
 	silenced->marks[hash % (1u << PLACE_BITS)] = mark(silenced, hash);
 }
 
 bool
-silenced_has(const struct silenced *silenced, struct str octets)
+silenced_has(const struct silenced *silenced, struct str tag)
 {
-	unsigned hash = table_hash(octets.p, octets.len);
+	unsigned hash = table_hash(tag.p, tag.len);
 	return silenced->marks[hash % (1u << PLACE_BITS)] == mark(silenced, hash);
 }

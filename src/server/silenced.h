@@ -1,7 +1,8 @@
 /*
- * The datagrams that got silence in a storm. A client that hears nothing sends the same again and
- * again; whoever is let in at the third try waits for seconds, while a fresh one that could have
- * been served at once gets silence in its turn. So in a storm what was silenced stays so.
+ * The requests that got silence in a storm, by the To tag that an answer would have had. A client
+ * that hears nothing sends the same again and again; whoever is let in at the third try waits for
+ * seconds, while a fresh one that could have been served at once gets silence in its turn. So in a
+ * storm what was silenced stays so.
  */
 #pragma once
 
@@ -17,6 +18,6 @@ struct silenced *silenced_open(void);
 void silenced_close(struct silenced *silenced);
 /* Another storm: what was silenced before may be served. */
 void silenced_forget(struct silenced *silenced);
-void silenced_note(struct silenced *silenced, struct str octets);
+void silenced_note(struct silenced *silenced, struct str tag);
 /* Wrong about one in thousands that were not; one that was may be forgotten for a later one. */
-bool silenced_has(const struct silenced *silenced, struct str octets);
+bool silenced_has(const struct silenced *silenced, struct str tag);

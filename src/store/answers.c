@@ -82,19 +82,19 @@ log_error(struct lane *lane, const struct batch *batch)
 
 /* The answer was written in the middle of the trip, as far as anybody knows. */
 static void
-learn_clock(struct store *store, const struct batch *batch,
-	    int64_t (*clock_ms)(const PGresult *rows, int row))
+learn_clock(struct store *store, const struct batch *batch, int64_t clock_ms)
 {
 	uint64_t trip_ms = loop_now_ms(store->loop) - batch->sent_ms;
-	if (PQntuples(batch->rows) > 0 && trip_ms <= CLOCK_TRIP_MAX_MS)
-		store_clock_learn(store, clock_ms(batch->rows, 0), batch->sent_ms + trip_ms / 2);
+	if (trip_ms <= CLOCK_TRIP_MAX_MS)
+		store_clock_learn(store, clock_ms, batch->sent_ms + trip_ms / 2);
 }
 
 static void
 complete_lookups(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
-	learn_clock(store, batch, record_clock_ms);
+	if (PQntuples(batch->rows) > 0)
+		learn_clock(store, batch, record_clock_ms(batch->rows, 0));
 	for (int row = 0; row < PQntuples(batch->rows); row++) {
 		int64_t place = record_place(batch->rows, row, batch->count);
 		struct store_op *op = place < 0 ? NULL : batch->ops[place];
@@ -200,7 +200,7 @@ complete_by_kind(struct lane *lane, struct batch *batch)
 	case BATCH_PING:
 		if (!setup_judge_ping(lane, batch))
 			return false;
-		learn_clock(lane->store, batch, setup_clock_ms);
+		learn_clock(lane->store, batch, setup_clock_ms(batch->rows));
 		break;
 	case BATCH_QUERY:
 		complete_query(lane, batch);

@@ -179,8 +179,8 @@ bool setup_send(struct lane *lane);
 bool setup_judge(struct lane *lane, const struct batch *batch);
 /* Is it still what setup found? False with trouble set. */
 bool setup_judge_ping(struct lane *lane, const struct batch *batch);
-/* The database's clock, of a ping. */
-int64_t setup_clock_ms(const PGresult *rows, int row);
+/* The database's clock, as a ping brought it. */
+int64_t setup_clock_ms(const PGresult *rows);
 
 /* --- batch.c: sending. False when libpq refused: the lane must be dropped, and what could not be
  * handed over is still in its queue. */

@@ -99,9 +99,9 @@ judge_server(struct lane *lane, const PGresult *rows)
 }
 
 int64_t
-setup_clock_ms(const PGresult *rows, int row)
+setup_clock_ms(const PGresult *rows)
 {
-	return strtoll(PQgetvalue(rows, row, CLOCK_MS), NULL, 10);
+	return strtoll(PQgetvalue(rows, 0, CLOCK_MS), NULL, 10);
 }
 
 static bool
@@ -161,7 +161,7 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	if (batch->statement != STATEMENT_CHECK_SERVER)
 		return true;
 	if (!lane->store->was_up) {
-		int64_t clock_ms = setup_clock_ms(batch->rows, 0);
+		int64_t clock_ms = setup_clock_ms(batch->rows);
 		warn_of_clock(clock_ms - loop_real_ms(lane->store->loop));
 		store_clock_learn(lane->store, clock_ms, loop_now_ms(lane->store->loop));
 	}

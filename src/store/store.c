@@ -288,14 +288,14 @@ store_op_again(struct store *store, struct store_op *op)
 	return true;
 }
 
-/* The least busy lane that answers and has fewer than most statements in flight; NULL: none. */
+/* The least busy lane that answers and has room for a statement; NULL: none. */
 static struct lane *
-free_lane(const struct store *store, uint32_t most)
+free_lane(const struct store *store)
 {
 	struct lane *freest = NULL;
 	for (uint32_t i = 0; i < store->settings.connections; i++) {
 		struct lane *lane = &store->lanes[i];
-		if (lane->state == LANE_UP && !lane->silent && lane->in_flight < most &&
+		if (lane->state == LANE_UP && !lane->silent && lane->in_flight < LANE_SLOTS &&
 		    (freest == NULL || lane->in_flight < freest->in_flight))
 			freest = lane;
 	}
@@ -326,7 +326,7 @@ held_due(struct timer *timer)
 
 /* What a batch costs is shared by its operations. So while others are under way, which soon make
  * room for more, the next one waits until it is worth its cost: half full, or full beside several.
- */
+ * The queue is not empty. */
 static bool
 worth_sending(struct store *store, const struct list *queue)
 {
@@ -337,8 +337,6 @@ worth_sending(struct store *store, const struct list *queue)
 	list_each (node, queue)
 		if (++waiting >= wanted)
 			return true;
-	if (waiting >= wanted)
-		return true;
 	timer_start(store->loop, &store->held, HELD_MS, held_due);
 	return false;
 }
@@ -349,7 +347,7 @@ send_ops(struct store *store, struct list *queue, bool alone)
 	struct lane *lane;
 	alone = alone || store->settings.batch_rows == 1;
 	while (!list_empty(queue) && (alone || worth_sending(store, queue)) &&
-	       (lane = free_lane(store, LANE_SLOTS)) != NULL) {
+	       (lane = free_lane(store)) != NULL) {
 		const struct store_op *op = container_of(queue->next, struct store_op, link);
 		enum batch_kind kind = op->kind == OP_LOOKUP ? BATCH_LOOKUP : BATCH_COMMIT;
 		if (batch_send_ops(lane, queue, kind, alone))
@@ -363,7 +361,7 @@ static void
 send_queries(struct store *store)
 {
 	struct lane *lane;
-	while (!list_empty(&store->queries) && (lane = free_lane(store, LANE_SLOTS)) != NULL) {
+	while (!list_empty(&store->queries) && (lane = free_lane(store)) != NULL) {
 		struct list *node = store->queries.next;
 		if (batch_send_query(lane, container_of(node, struct store_query, link)))
 			lane_flush(lane);

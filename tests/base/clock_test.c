@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,5 +124,27 @@ START_TEST(random_octets_fill_the_buffer)
 }
 END_TEST
 
+/* SEC: a nonce or a tag that two workers draw alike would be known to one of them from the other */
+START_TEST(a_child_draws_its_own)
+{
+	unsigned char first[16], ours[16], theirs[16];
+	int pipes[2];
+	random_bytes(first, sizeof(first)); /* what is drawn ahead is there */
+	ck_assert_int_eq(pipe(pipes), 0);
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	random_bytes(ours, sizeof(ours));
+	if (child == 0) {
+		ssize_t written = write(pipes[1], ours, sizeof(ours));
+		_exit(written != (ssize_t)sizeof(ours));
+	}
+	ck_assert_int_eq(read(pipes[0], theirs, sizeof(theirs)), (ssize_t)sizeof(theirs));
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_ne(memcmp(ours, theirs, sizeof(ours)), 0);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+END_TEST
+
 SUITE(clock, date_is_english_in_france, date_forms, rfc3339_has_milliseconds, clocks_go_forward,
-      random_octets_fill_the_buffer)
+      random_octets_fill_the_buffer, a_child_draws_its_own)

@@ -244,7 +244,34 @@ START_TEST(a_full_buffer_loses_answers)
 }
 END_TEST
 
+/* Meanwhile nothing is read, also of what has come already; then it is, and a rest of a deaf socket
+ * does not make it hear again */
+START_TEST(a_rest_keeps_datagrams_waiting)
+{
+	struct world world;
+	char buf[64];
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	net_rest_datagrams(world.net, 100000);
+	ck_assert_int_eq(send(fd, "one", 3, 0), 3);
+	for (int i = 0; i < 20; i++)
+		loop_turn(world.loop, 1);
+	ck_assert_uint_eq(world.datagrams, 0);
+	net_rest_datagrams(world.net, 1);
+	UNTIL(&world, datagram_read(fd, buf, sizeof(buf)) == 3);
+	ck_assert_uint_eq(world.datagrams, 1);
+	net_rest_datagrams(world.net, 1);
+	net_deafen(world.net, world.slot);
+	ck_assert_int_eq(send(fd, "two", 3, 0), 3);
+	for (int i = 0; i < 20; i++)
+		loop_turn(world.loop, 2);
+	ck_assert_uint_eq(world.datagrams, 1);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       unreachable_peers_do_no_harm, a_target_replaces_the_source,
       a_flood_is_worked_off_turn_by_turn, a_socket_no_longer_served_is_silent,
-      a_deaf_socket_still_answers, a_full_buffer_loses_answers)
+      a_deaf_socket_still_answers, a_full_buffer_loses_answers, a_rest_keeps_datagrams_waiting)

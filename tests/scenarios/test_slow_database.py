@@ -4,7 +4,7 @@ import os
 import time
 
 from harness import add_test, covers, equal, long_only, true
-from harness.faults import resident_kb, slow_commits, workers
+from harness.faults import add_users, resident_kb, slow_commits, workers
 from harness.message import parse_response
 
 C1, C2, C3 = ("<sip:alice@192.0.2.%d:5062>" % n for n in (10, 11, 12))
@@ -206,3 +206,32 @@ def test_challenges_keep_no_state(env):
 @covers("UAS-8.2.7-2")
 def test_a_hundred_thousand_challenges_keep_no_state(env):
     memory_flat(env, 100000)
+
+
+# --- storms ---
+
+def test_storm(env):
+    """More at once than the database can commit in time: who is registered comes first, everybody is told, and it ends at once."""
+    server = env.start({"limits": {"overload_delay": "400ms"}, "database": {"query_timeout": "20s"}})
+    add_users(server.database, 360, "crowd-of-the-tests")
+    crowd = [server.phone(user="u%d" % i, password="crowd-of-the-tests") for i in range(360)]
+    for phone in crowd:
+        phone.reg("<sip:%s@192.0.2.10>" % phone.user).expect(200)
+    server.database.query("""
+        create function test_slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.02); return new; end $$;
+        create trigger test_slow before update on aor for each row execute function test_slow()""")
+    refreshes = [phone.authorize(phone.register_request("<sip:%s@192.0.2.10>" % phone.user)) for phone in crowd]
+    for phone, refresh in zip(crowd, refreshes):
+        phone.send(refresh)
+    stranger, told = server.phone("tcp", user="bob"), []
+    server.wait(lambda: stranger.reg0(C1).status == 503, "a stranger is turned away")
+    while len(told) < 12:
+        told.append(int(stranger.reg0(C1).expect(503).get("Retry-After")))
+    true(all(20 <= seconds <= 90 for seconds in told) and len(set(told)) > 3, "Retry-After of strangers: %s" % told)
+    answers = [phone.receive(20) for phone in crowd]
+    equal([phone.user for phone, answer in zip(crowd, answers) if answer is None], [], "without an answer")
+    statuses = [answer.status for answer in answers]
+    true(statuses.count(200) > 100 and set(statuses) <= {200, 503}, "refreshes: %s" % {s: statuses.count(s) for s in set(statuses)})
+    server.database.query("drop trigger test_slow on aor")
+    stranger.reg(C2).expect(200)
+    crowd[0].reg("<sip:u0@192.0.2.10>").expect(200)

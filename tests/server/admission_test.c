@@ -108,17 +108,18 @@ open_site(void)
 	site_start(&site);
 }
 
-/* Refreshes of so many users, over UDP. */
+/* Fetches of so many users, over UDP; a refresh is what has a higher nonce count than 1. */
 static void
-crowd(unsigned first, unsigned count)
+crowd(unsigned first, unsigned count, unsigned nc)
 {
 	for (unsigned i = first; i < first + count; i++) {
 		char call_id[16], login[16];
 		snprintf(call_id, sizeof(call_id), "crowd%u", i);
 		snprintf(login, sizeof(login), "user%u", i);
-		site_send(&site,
-			  (struct site_request){
-				  .login = login, .password = "any", .nc = 2, .call_id = call_id });
+		site_send(&site, (struct site_request){ .login = login,
+							.password = "any",
+							.nc = nc,
+							.call_id = call_id });
 	}
 }
 
@@ -139,7 +140,7 @@ START_TEST(refreshes_come_first)
 	site_pass(&site, 10);
 	ck_assert_int_eq(sent_status(&site, 0), 200);
 	fake_store_freeze(site.store, true);
-	crowd(0, 127);
+	crowd(0, 127, 2);
 	site_pass(&site, 40); /* only a wait proves a queue */
 	struct site_request stranger = { .login = "bob", .no_credentials = true, .size = 400 };
 	stranger.to = "<sip:bob@example.com>";
@@ -168,9 +169,9 @@ START_TEST(silence_outlasts_the_queue)
 {
 	open_site();
 	fake_store_freeze(site.store, true);
-	crowd(0, 256);
+	crowd(0, 256, 2);
 	site_pass(&site, 40);
-	crowd(256, 400);
+	crowd(256, 400, 2);
 	struct str late = site_text(&site, (struct site_request){ .nc = 2, .call_id = "late" });
 	fake_datagram(site.net, &site.host, late);
 	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
@@ -198,11 +199,11 @@ START_TEST(a_storm_is_met_with_silence)
 {
 	open_site();
 	fake_store_freeze(site.store, true);
-	crowd(0, 256);
+	crowd(0, 256, 2);
 	site_pass(&site, 40);
 	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
 	fake_sent_forget(site.net);
-	crowd(256, 1000);
+	crowd(256, 1000, 2);
 	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
 	ck_assert_uint_ge(fake_sent_count(site.net), 1);
 	ck_assert_uint_le(fake_sent_count(site.net), 400);
@@ -221,6 +222,93 @@ START_TEST(a_storm_is_met_with_silence)
 }
 END_TEST
 
+/* An idle server, 200 phones in the same instant, a store that answers in 1 ms: nobody is refused.
+ */
+START_TEST(a_burst_on_an_idle_server_is_served)
+{
+	open_site();
+	fake_store_set_delay(site.store, 1);
+	crowd(0, 200, 1);
+	ck_assert_uint_eq(sent_with_status(&site, 503), 0);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], 0);
+	site_close(&site);
+}
+END_TEST
+
+/* One row that somebody held for 3 s on a server with little to do. */
+START_TEST(one_slow_row_refuses_nobody_later)
+{
+	open_site();
+	fake_store_set_delay(site.store, 3000);
+	crowd(0, 1, 1);
+	site_pass(&site, 10000);
+	fake_store_set_delay(site.store, 1);
+	fake_sent_forget(site.net);
+	crowd(1, 60, 1);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], 0);
+	site_close(&site);
+}
+END_TEST
+
+/* The answer was lost on its way: it is at hand and costs the store nothing. */
+START_TEST(a_retransmission_is_answered_in_a_storm)
+{
+	open_site();
+	struct site_request alice = { .contact = "<sip:alice@192.0.2.10>",
+				      .branch = "z9hG4bK-again",
+				      .nonce = 7,
+				      .call_id = "again",
+				      .from_tag = "again" };
+	site_send(&site, alice);
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	fake_store_freeze(site.store, true);
+	crowd(0, 600, 2);
+	site_pass(&site, 40);
+	crowd(600, 300, 2); /* all that may be told is told */
+	fake_sent_forget(site.net);
+	site_send(&site, alice);
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* An answer that needs no store and is final is not made a 503 with "come again". */
+START_TEST(final_answers_stay_final)
+{
+	open_site();
+	fake_store_freeze(site.store, true);
+	crowd(0, 130, 2);
+	site_pass(&site, 40);
+	fake_sent_forget(site.net);
+	site_send(&site, (struct site_request){ .login = "bob",
+						.password = "b",
+						.call_id = "b",
+						.digest_uri = "sip:elsewhere.invalid" });
+	ck_assert_int_eq(sent_status(&site, 0), 400);
+	site_close(&site);
+}
+END_TEST
+
+/* The smallest delay is not none at all. */
+START_TEST(one_millisecond_is_a_limit)
+{
+	site_init(&site);
+	site.settings.overload_delay_ms = 1;
+	site.settings.max_requests = 2000;
+	site_start(&site);
+	fake_store_freeze(site.store, true);
+	crowd(0, 500, 2);
+	site_pass(&site, 2);
+	crowd(500, 500, 2);
+	ck_assert_uint_lt(fake_store_waiting(site.store), 1000);
+	site_close(&site);
+}
+END_TEST
+
 SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
       never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
-      a_storm_is_met_with_silence)
+      a_storm_is_met_with_silence, a_burst_on_an_idle_server_is_served,
+      one_slow_row_refuses_nobody_later, a_retransmission_is_answered_in_a_storm,
+      final_answers_stay_final, one_millisecond_is_a_limit)

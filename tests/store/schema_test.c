@@ -200,6 +200,29 @@ START_TEST(refreshes_stay_hot)
 }
 END_TEST
 
+/* A node of the release before goes on under this schema (docs/schema.md): it writes jsonb, and
+ * asks functions of jsonb about the columns */
+START_TEST(nodes_of_the_release_before_go_on)
+{
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("update aor set version = 1");
+	scratch_exec(
+		"update aor a set version = a.version + 1, format = 1, bindings = c.bindings, "
+		"marks = c.marks, expires_at = to_timestamp(c.expires_ms / 1000.0), node = 'n' "
+		"from unnest(array['alice@example.com'], array[1]::bigint[], "
+		"array['[{\"id\":\"1\"},{\"id\":\"2\"}]']::jsonb[], array['{}']::jsonb[], "
+		"array[1900000000000]) as c (aor, version, bindings, marks, expires_ms) "
+		"where a.aor = c.aor and a.version = c.version");
+	ck_assert_int_eq(scratch_number("select jsonb_array_length(bindings) from aor"), 2);
+	ck_assert_str_eq(scratch_text("select string_agg(b ->> 'id', ',') "
+				      "from aor, jsonb_array_elements(bindings) b"),
+			 "1,2");
+	scratch_exec("update aor set version = version + 1, bindings = '[]', expires_at = null");
+	ck_assert_int_eq(scratch_number("select jsonb_array_length(bindings) from aor"), 0);
+}
+END_TEST
+
 /* A session that commits has one plan: a look-up in the primary key after the other, in the order
  * of the array, whatever the statistics say; hash joins lock rows in an order of their own */
 START_TEST(commits_lock_in_order)
@@ -265,4 +288,5 @@ END_TEST
 SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
       account_changes_raise_the_version, lost_address_row_is_made_again,
       trigger_runs_on_its_own_tables, wire_text_is_undone_for_people, view_shows_live_bindings,
-      refreshes_stay_hot, commits_lock_in_order, groups_have_their_rights)
+      refreshes_stay_hot, nodes_of_the_release_before_go_on, commits_lock_in_order,
+      groups_have_their_rights)

@@ -333,20 +333,34 @@ START_TEST(half_open_handshakes)
 }
 END_TEST
 
+/* One step of a handshake in each turn. */
+static void
+open_with_one_step(struct tls_world *w)
+{
+	struct net_settings settings = *usual_settings();
+	settings.handshakes_per_turn = 1;
+	tls_world_prepare(w);
+	world_open(&w->world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w->settings));
+}
+
+/* The hellos of so many clients are on the way. */
+static void
+say_hello(struct tls_world *w, struct tls_client *clients, int count)
+{
+	for (int i = 0; i < count; i++) {
+		tls_prepare(&clients[i]);
+		tls_connect(&clients[i], &w->world, NULL, NULL);
+		ck_assert(!tls_shake(&clients[i]));
+	}
+}
+
 /* TLS-OPS-1: so many steps of handshakes in one turn and no more, yet all get through */
 START_TEST(handshakes_take_turns)
 {
 	struct tls_world w;
 	struct tls_client clients[5];
-	struct net_settings settings = *usual_settings();
-	settings.handshakes_per_turn = 1;
-	tls_world_prepare(&w);
-	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
-	for (int i = 0; i < 5; i++) {
-		tls_prepare(&clients[i]);
-		tls_connect(&clients[i], &w.world, NULL, NULL);
-		ck_assert(!tls_shake(&clients[i])); /* its hello is on the way */
-	}
+	open_with_one_step(&w);
+	say_hello(&w, clients, 5);
 	loop_turn(w.world.loop, 100);
 	ck_assert_uint_eq(net_connections(w.world.net), 5);
 	for (unsigned turns = 0; handshakes_done() < 5 && turns < 1000; turns++) {
@@ -370,18 +384,11 @@ START_TEST(a_flood_of_handshakes_holds_nobody_up)
 	enum { FLOOD = 40 };
 	struct tls_world w;
 	struct tls_client known, flood[FLOOD];
-	struct net_settings settings = *usual_settings();
-	settings.handshakes_per_turn = 1;
-	tls_world_prepare(&w);
-	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
+	open_with_one_step(&w);
 	tls_prepare(&known);
 	tls_connect(&known, &w.world, NULL, NULL);
 	tls_talk(&w.world, &known);
-	for (int i = 0; i < FLOOD; i++) {
-		tls_prepare(&flood[i]);
-		tls_connect(&flood[i], &w.world, NULL, NULL);
-		ck_assert(!tls_shake(&flood[i]));
-	}
+	say_hello(&w, flood, FLOOD);
 	UNTIL(&w.world, stats->tls_handshakes_waiting >= FLOOD / 2);
 	for (int i = 0; stats->tls_handshakes_waiting > 1; i++) {
 		size_t had = known.raw.len;
@@ -414,15 +421,8 @@ START_TEST(the_half_through_go_before_beginners)
 {
 	struct tls_world w;
 	struct tls_client clients[8];
-	struct net_settings settings = *usual_settings();
-	settings.handshakes_per_turn = 1;
-	tls_world_prepare(&w);
-	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
-	for (int i = 0; i < 8; i++) {
-		tls_prepare(&clients[i]);
-		tls_connect(&clients[i], &w.world, NULL, NULL);
-		ck_assert(!tls_shake(&clients[i]));
-	}
+	open_with_one_step(&w);
+	say_hello(&w, clients, 8);
 	UNTIL(&w.world, stats->tls_handshakes_waiting > 5);
 	ck_assert(tls_shake(&clients[0]));
 	for (int i = 0; i < 2; i++)

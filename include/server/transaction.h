@@ -24,6 +24,13 @@ struct transactions *transactions_open(struct loop *loop, uint64_t memory_bytes)
 void transactions_configure(struct transactions *table, uint64_t memory_bytes);
 void transactions_close(struct transactions *table);
 
+/* Hashes of what a request is found by, made once for all that is asked about it. */
+struct transaction_key {
+	unsigned branch;   /* and sent-by: §17.2.3 */
+	unsigned identity; /* From tag, Call-ID and CSeq: §8.2.2.2 */
+};
+struct transaction_key transaction_key(const struct sip_message *request);
+
 enum transaction_match {
 	TRANSACTION_NEW, /* no such transaction: go on; transaction_open() when state is needed */
 	TRANSACTION_PENDING,  /* being worked on: absorb */
@@ -35,16 +42,18 @@ enum transaction_match {
  * TRANSACTION_PENDING whatever the state: what was decided for one host is sent to no other (D-18,
  * SEC-26.1.5-1). Not for ACK.
  */
-enum transaction_match transaction_find(struct transactions *table,
+enum transaction_match transaction_find(struct transactions *table, struct transaction_key key,
 					const struct sip_message *request, const struct ip *source,
 					struct transaction **found, struct str *response);
 /* True when From tag, Call-ID and CSeq equal those of a live transaction with another key, and To
  * has no tag (D-21, ORD-25). Ask after transaction_find() found nothing. */
-bool transaction_merged(const struct transactions *table, const struct sip_message *request);
+bool transaction_merged(const struct transactions *table, struct transaction_key key,
+			const struct sip_message *request);
 /* to_tag is the one that the answers will carry, copied as all the rest. NULL when transactions in
  * progress fill the memory: answer 503. */
-struct transaction *transaction_open(struct transactions *table, const struct sip_message *request,
-				     const struct ip *source, struct str to_tag);
+struct transaction *transaction_open(struct transactions *table, struct transaction_key key,
+				     const struct sip_message *request, const struct ip *source,
+				     struct str to_tag);
 /* Keeps a 100 for retransmissions that come before the final answer (§17.2.2, Proceeding). */
 void transaction_proceeding(struct transactions *table, struct transaction *transaction,
 			    struct str response);

@@ -8,12 +8,14 @@
 #include "base/list.h"
 #include "base/table.h"
 
+#define SPARED_AT_ONCE 8u
 #define SPARE_BYTES 64u /* so that the next record of the address, a little longer, fits too */
 
 struct kept {
 	struct kept *next; /* in its chain */
-	struct list age;   /* used longest ago first */
+	struct list age;
 	unsigned hash;
+	bool used; /* since it came to its place among the ages */
 	uint32_t aor_len, login_len;
 	uint32_t size, room;		     /* of octets[] */
 	_Alignas(max_align_t) char octets[]; /* the record, then aor and login */
@@ -71,10 +73,26 @@ give_up(struct remembered *remembered, struct kept **at)
 	free(kept);
 }
 
+/* The one used longest ago, nearly: one that was used begins anew, a few at a time, which spares
+ * every use the neighbours in the list. */
+static const struct kept *
+oldest_unused(struct remembered *remembered)
+{
+	for (unsigned i = 0; i < SPARED_AT_ONCE; i++) {
+		struct kept *oldest = container_of(remembered->ages.next, struct kept, age);
+		if (!oldest->used)
+			break;
+		oldest->used = false;
+		list_remove(&oldest->age);
+		list_append(&remembered->ages, &oldest->age);
+	}
+	return container_of(remembered->ages.next, struct kept, age);
+}
+
 static void
 give_up_oldest(struct remembered *remembered)
 {
-	const struct kept *oldest = container_of(remembered->ages.next, struct kept, age);
+	const struct kept *oldest = oldest_unused(remembered);
 	struct kept **at = &remembered->chains[oldest->hash & remembered->mask];
 	while (*at != oldest)
 		at = &(*at)->next;
@@ -92,13 +110,6 @@ remembered_close(struct remembered *remembered)
 	free(remembered);
 }
 
-static void
-touch(struct remembered *remembered, struct kept *kept)
-{
-	list_remove(&kept->age);
-	list_append(&remembered->ages, &kept->age);
-}
-
 const struct record *
 remembered_find(struct remembered *remembered, struct str aor, struct str login,
 		struct arena *arena)
@@ -110,7 +121,7 @@ remembered_find(struct remembered *remembered, struct str aor, struct str login,
 	void *memory = str_eq(own, login) ? arena_alloc(arena, kept->size) : NULL;
 	if (memory == NULL)
 		return NULL;
-	touch(remembered, kept);
+	kept->used = true;
 	return record_copy(memory, (const struct record *)(const void *)kept->octets);
 }
 
@@ -127,7 +138,7 @@ place(struct remembered *remembered, struct str aor, uint32_t size)
 	unsigned hash = table_hash(aor.p, aor.len);
 	struct kept **at = find(remembered, hash, aor);
 	if (*at != NULL && (*at)->room >= size) {
-		touch(remembered, *at);
+		(*at)->used = true;
 		return *at;
 	}
 	if (*at != NULL)

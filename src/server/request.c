@@ -286,8 +286,8 @@ admit(struct request *rq)
 		refuse_for_now(rq, REASON_RATE_LIMITED);
 		return;
 	}
-	rq->transaction =
-		transaction_open(all->transactions, &rq->message, source, str_of(rq->to_tag));
+	rq->transaction = transaction_open(all->transactions, rq->key, &rq->message, source,
+					   str_of(rq->to_tag));
 	if (rq->transaction == NULL) {
 		refuse_for_now(rq, REASON_OVERLOADED);
 		return;
@@ -399,7 +399,7 @@ serve(struct request *rq)
 				     .hop = rq->peer.hop,
 				     .dialled = rq->peer.dialled };
 	struct readiness readiness = readiness_now(all);
-	bool merged = transaction_merged(all->transactions, &rq->message);
+	bool merged = transaction_merged(all->transactions, rq->key, &rq->message);
 	if (!inspect_request(&r->inspection, &r->answer, r->policy, r->request, &r->origin,
 			     &readiness, merged, r->arena)) {
 		reply(rq);
@@ -421,8 +421,10 @@ absorb(struct request *rq)
 		drop(rq, REASON_NONE);
 		return true;
 	}
-	enum transaction_match match = transaction_find(rq->all->transactions, &rq->message,
-							&rq->peer.source.ip, &found, &response);
+	rq->key = transaction_key(&rq->message);
+	enum transaction_match match =
+		transaction_find(rq->all->transactions, rq->key, &rq->message, &rq->peer.source.ip,
+				 &found, &response);
 	if (rq->message.method == SIP_METHOD_CANCEL) {
 		reply_cancel(rq, found);
 		finish(rq);

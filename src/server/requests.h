@@ -105,6 +105,7 @@ struct request {
 	bool delay_over;
 	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
 	bool recognized; /* a record was read and the digest was right */
+	struct transaction_key key;
 	struct transaction *transaction;
 	struct gate_pass pass;
 	struct store_op op;

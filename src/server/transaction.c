@@ -13,15 +13,23 @@
 #include "base/table.h"
 #include "net/timer.h"
 
-/* The tables never grow: one chain for each so many octets of the limit keeps chains short. */
-#define BYTES_PER_CHAIN 2048u
+/* The tables never grow: one chain for each so many octets of the limit, which is less than a
+ * transaction takes, keeps most chains empty. A million transactions are in no cache, so each one
+ * that a search looks at costs more than the rest of it. */
+#define BYTES_PER_CHAIN 512u
 #define CHAINS_MIN 64u
 #define CHAINS_MAX (1u << 20)
 
+/* Where a transaction hangs in a chain. */
+struct hook {
+	struct hook *next;
+	struct hook **at; /* what points here; NULL: in no chain */
+};
+
 struct transactions {
 	struct fifo completed;
-	struct list *by_branch;
-	struct list *by_identity;
+	struct hook **by_branch;
+	struct hook **by_identity;
 	unsigned chain_mask;
 	uint64_t count;
 	uint64_t used_bytes;
@@ -29,8 +37,9 @@ struct transactions {
 };
 
 struct transaction {
-	struct list branch_link;
-	struct list identity_link;
+	struct hook branch_hook; /* first what a search that finds nothing reads */
+	struct hook identity_hook;
+	struct transaction_key key;
 	struct fifo_entry kept; /* once answered */
 	bool has_cookie;
 	struct ip source;
@@ -50,10 +59,29 @@ struct transaction {
 };
 
 static void
+hang(struct hook **chain, struct hook *hook)
+{
+	*hook = (struct hook){ .next = *chain, .at = chain };
+	if (*chain != NULL)
+		(*chain)->at = &hook->next;
+	*chain = hook;
+}
+
+static void
+unhang(const struct hook *hook)
+{
+	if (hook->at == NULL)
+		return;
+	*hook->at = hook->next;
+	if (hook->next != NULL)
+		hook->next->at = hook->at;
+}
+
+static void
 forget(struct transactions *table, struct transaction *transaction)
 {
-	list_remove(&transaction->branch_link);
-	list_remove(&transaction->identity_link);
+	unhang(&transaction->branch_hook);
+	unhang(&transaction->identity_hook);
 	fifo_stop(&transaction->kept);
 	table->used_bytes -= transaction->size + transaction->response.len;
 	table->count--;
@@ -70,15 +98,6 @@ keep_over(struct fifo *fifo, struct fifo_entry *entry)
 	       container_of(entry, struct transaction, kept));
 }
 
-static struct list *
-chains_make(unsigned count)
-{
-	struct list *chains = calloc(count, sizeof(*chains));
-	for (unsigned i = 0; chains != NULL && i < count; i++)
-		list_init(&chains[i]);
-	return chains;
-}
-
 struct transactions *
 transactions_open(struct loop *loop, uint64_t memory_bytes)
 {
@@ -90,8 +109,8 @@ transactions_open(struct loop *loop, uint64_t memory_bytes)
 		return NULL;
 	table->limit_bytes = memory_bytes;
 	table->chain_mask = chains - 1;
-	table->by_branch = chains_make(chains);
-	table->by_identity = chains_make(chains);
+	table->by_branch = calloc(chains, sizeof(*table->by_branch)); /* untouched until used */
+	table->by_identity = calloc(chains, sizeof(*table->by_identity));
 	if (table->by_branch == NULL || table->by_identity == NULL) {
 		free(table->by_identity);
 		free(table->by_branch);
@@ -112,9 +131,9 @@ void
 transactions_close(struct transactions *table)
 {
 	for (unsigned i = 0; i <= table->chain_mask; i++)
-		while (!list_empty(&table->by_identity[i]))
-			forget(table, container_of(list_first(&table->by_identity[i]),
-						   struct transaction, identity_link));
+		while (table->by_identity[i] != NULL)
+			forget(table, container_of(table->by_identity[i], struct transaction,
+						   identity_hook));
 	fifo_close(&table->completed);
 	free(table->by_identity);
 	free(table->by_branch);
@@ -147,18 +166,15 @@ hash_folded(unsigned seed, struct str text)
 	return (unsigned)block.before;
 }
 
-static struct list *
-branch_chain(const struct transactions *table, struct str branch, struct str sent_by)
+struct transaction_key
+transaction_key(const struct sip_message *request)
 {
-	return &table->by_branch[hash_folded(hash_folded(0, branch), sent_by) & table->chain_mask];
-}
-
-static struct list *
-identity_chain(const struct transactions *table, const struct sip_message *request)
-{
+	const struct sip_via *via = &request->via;
 	unsigned call_id = table_hash(request->call_id.p, request->call_id.len);
-	unsigned hash = hash_folded(call_id ^ request->cseq, request->from_tag);
-	return &table->by_identity[hash & table->chain_mask];
+	return (struct transaction_key){
+		.branch = hash_folded(hash_folded(0, via->branch), via->sent_by),
+		.identity = hash_folded(call_id ^ request->cseq, request->from_tag),
+	};
 }
 
 /* A CANCEL is matched as if its method were that of the other request (§9.2). */
@@ -170,9 +186,10 @@ same_method(const struct transaction *transaction, const struct sip_message *req
 }
 
 static bool
-same_identity(const struct transaction *transaction, const struct sip_message *request)
+same_identity(const struct transaction *transaction, struct transaction_key key,
+	      const struct sip_message *request)
 {
-	return transaction->cseq == request->cseq &&
+	return transaction->key.identity == key.identity && transaction->cseq == request->cseq &&
 	       str_eq(transaction->call_id, request->call_id) &&
 	       str_ieq(transaction->from_tag, request->from_tag) &&
 	       same_method(transaction, request);
@@ -188,13 +205,15 @@ same_uri(struct str a, struct str b)
 }
 
 static struct transaction *
-find_by_branch(const struct transactions *table, const struct sip_message *request)
+find_by_branch(const struct transactions *table, struct transaction_key key,
+	       const struct sip_message *request)
 {
 	const struct sip_via *via = &request->via;
-	list_each (node, branch_chain(table, via->branch, via->sent_by)) {
-		struct transaction *t = container_of(node, struct transaction, branch_link);
-		if (str_ieq(t->branch, via->branch) && str_ieq(t->sent_by, via->sent_by) &&
-		    same_method(t, request))
+	for (struct hook *hook = table->by_branch[key.branch & table->chain_mask]; hook != NULL;
+	     hook = hook->next) {
+		struct transaction *t = container_of(hook, struct transaction, branch_hook);
+		if (t->key.branch == key.branch && str_ieq(t->branch, via->branch) &&
+		    str_ieq(t->sent_by, via->sent_by) && same_method(t, request))
 			return t;
 	}
 	return NULL;
@@ -202,11 +221,13 @@ find_by_branch(const struct transactions *table, const struct sip_message *reque
 
 /* Without the cookie of RFC 3261 a branch need not be unique (§17.2.3). */
 static struct transaction *
-find_as_rfc2543(const struct transactions *table, const struct sip_message *request)
+find_as_rfc2543(const struct transactions *table, struct transaction_key key,
+		const struct sip_message *request)
 {
-	list_each (node, identity_chain(table, request)) {
-		struct transaction *t = container_of(node, struct transaction, identity_link);
-		if (!t->has_cookie && same_identity(t, request) &&
+	for (struct hook *hook = table->by_identity[key.identity & table->chain_mask]; hook != NULL;
+	     hook = hook->next) {
+		struct transaction *t = container_of(hook, struct transaction, identity_hook);
+		if (!t->has_cookie && same_identity(t, key, request) &&
 		    str_ieq(t->via, request->via.text) &&
 		    str_ieq(t->request_to_tag, request->to_tag) &&
 		    same_uri(t->uri, request->uri_text))
@@ -216,11 +237,13 @@ find_as_rfc2543(const struct transactions *table, const struct sip_message *requ
 }
 
 enum transaction_match
-transaction_find(struct transactions *table, const struct sip_message *request,
-		 const struct ip *source, struct transaction **found, struct str *response)
+transaction_find(struct transactions *table, struct transaction_key key,
+		 const struct sip_message *request, const struct ip *source,
+		 struct transaction **found, struct str *response)
 {
-	struct transaction *t = sip_via_has_cookie(&request->via) ? find_by_branch(table, request)
-								  : find_as_rfc2543(table, request);
+	struct transaction *t = sip_via_has_cookie(&request->via)
+					? find_by_branch(table, key, request)
+					: find_as_rfc2543(table, key, request);
 	*found = t;
 	if (t == NULL)
 		return TRANSACTION_NEW;
@@ -231,12 +254,15 @@ transaction_find(struct transactions *table, const struct sip_message *request,
 }
 
 bool
-transaction_merged(const struct transactions *table, const struct sip_message *request)
+transaction_merged(const struct transactions *table, struct transaction_key key,
+		   const struct sip_message *request)
 {
 	if (!str_empty(request->to_tag))
 		return false;
-	list_each (node, identity_chain(table, request))
-		if (same_identity(container_of(node, struct transaction, identity_link), request))
+	for (struct hook *hook = table->by_identity[key.identity & table->chain_mask]; hook != NULL;
+	     hook = hook->next)
+		if (same_identity(container_of(hook, struct transaction, identity_hook), key,
+				  request))
 			return true;
 	return false;
 }
@@ -267,8 +293,8 @@ put(struct transaction *transaction, size_t *filled, struct str *place, struct s
 }
 
 struct transaction *
-transaction_open(struct transactions *table, const struct sip_message *request,
-		 const struct ip *source, struct str to_tag)
+transaction_open(struct transactions *table, struct transaction_key key,
+		 const struct sip_message *request, const struct ip *source, struct str to_tag)
 {
 	bool has_cookie = sip_via_has_cookie(&request->via);
 	size_t text = request->via.branch.len + request->via.sent_by.len +
@@ -297,10 +323,10 @@ transaction_open(struct transactions *table, const struct sip_message *request,
 	t->source = *source;
 	t->cseq = request->cseq;
 	t->size = size;
-	list_init(&t->branch_link);
+	t->key = key;
 	if (has_cookie)
-		list_append(branch_chain(table, t->branch, t->sent_by), &t->branch_link);
-	list_append(identity_chain(table, request), &t->identity_link);
+		hang(&table->by_branch[key.branch & table->chain_mask], &t->branch_hook);
+	hang(&table->by_identity[key.identity & table->chain_mask], &t->identity_hook);
 	table->used_bytes += size;
 	table->count++;
 	stats->transactions_live = table->count;

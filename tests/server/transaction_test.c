@@ -39,7 +39,8 @@ begin(const char *via, const char *from_tag, const char *call_id, unsigned cseq)
 {
 	struct parsed parsed;
 	parse_register(&parsed, "REGISTER", via, from_tag, call_id, cseq);
-	struct transaction *t = transaction_open(table, &parsed.message, &source, STR("tag1"));
+	struct transaction *t = transaction_open(table, transaction_key(&parsed.message),
+						 &parsed.message, &source, STR("tag1"));
 	parsed_free(&parsed); /* the table keeps copies */
 	return t;
 }
@@ -52,7 +53,8 @@ find(const char *method, const char *via, const char *from_tag, const char *call
 	struct str response;
 	parse_register(&parsed, method, via, from_tag, call_id, cseq);
 	enum transaction_match match =
-		transaction_find(table, &parsed.message, &source, &found, &response);
+		transaction_find(table, transaction_key(&parsed.message), &parsed.message, &source,
+				 &found, &response);
 	if (match == TRANSACTION_ANSWERED)
 		ck_assert(str_starts(response, STR("SIP/2.0")));
 	ck_assert_int_eq(found == NULL, match == TRANSACTION_NEW);
@@ -135,7 +137,8 @@ START_TEST(cancel_finds_its_request)
 		struct str response;
 		begin(vias[i], "f", "a", 1);
 		parse_register(&cancel, "CANCEL", vias[i], "f", "a", 1);
-		transaction_find(table, &cancel.message, &source, &found, &response);
+		transaction_find(table, transaction_key(&cancel.message), &cancel.message, &source,
+				 &found, &response);
 		ck_assert_ptr_nonnull(found);
 		ck_assert(str_eq(transaction_to_tag(found), STR("tag1")));
 		parsed_free(&cancel);
@@ -164,14 +167,17 @@ START_TEST(matching_as_rfc2543)
 	struct str response;
 	parse_register(&other, "REGISTER", OLD_VIA, "f", "a", 1);
 	other.message.uri_text = STR("SIP:Example.com"); /* an equal URI */
-	ck_assert_int_eq(transaction_find(table, &other.message, &source, &found, &response),
+	ck_assert_int_eq(transaction_find(table, transaction_key(&other.message), &other.message,
+					  &source, &found, &response),
 			 TRANSACTION_ANSWERED);
 	other.message.uri_text = STR("sip:other.example");
-	ck_assert_int_eq(transaction_find(table, &other.message, &source, &found, &response),
+	ck_assert_int_eq(transaction_find(table, transaction_key(&other.message), &other.message,
+					  &source, &found, &response),
 			 TRANSACTION_NEW);
 	other.message.uri_text = STR("sip:example.com");
 	other.message.to_tag = STR("t");
-	ck_assert_int_eq(transaction_find(table, &other.message, &source, &found, &response),
+	ck_assert_int_eq(transaction_find(table, transaction_key(&other.message), &other.message,
+					  &source, &found, &response),
 			 TRANSACTION_NEW);
 	parsed_free(&other);
 	close_table();
@@ -199,7 +205,8 @@ START_TEST(merged_requests)
 			parse_register(&parsed, "REGISTER", "SIP/2.0/UDP h;branch=z9hG4bK-2",
 				       cases[i].from_tag, cases[i].call_id, cases[i].cseq);
 			parsed.message.to_tag = str_of(cases[i].to_tag);
-			ck_assert_msg(transaction_merged(table, &parsed.message) == cases[i].merged,
+			ck_assert_msg(transaction_merged(table, transaction_key(&parsed.message),
+							 &parsed.message) == cases[i].merged,
 				      "case %zu", i);
 			parsed_free(&parsed);
 		}
@@ -209,7 +216,7 @@ START_TEST(merged_requests)
 	fake_loop_pass(loop, 32000);
 	struct parsed parsed;
 	parse_register(&parsed, "REGISTER", "SIP/2.0/UDP h;branch=z9hG4bK-2", "f", "a", 1);
-	ck_assert(!transaction_merged(table, &parsed.message));
+	ck_assert(!transaction_merged(table, transaction_key(&parsed.message), &parsed.message));
 	parsed_free(&parsed);
 	close_table();
 }
@@ -296,7 +303,8 @@ START_TEST(proceeding_then_completed)
 	struct transaction *found;
 	struct str response;
 	parse_register(&again, "REGISTER", COOKIE_VIA, "f", "a", 1);
-	transaction_find(table, &again.message, &source, &found, &response);
+	transaction_find(table, transaction_key(&again.message), &again.message, &source, &found,
+			 &response);
 	ck_assert(str_eq(response, STR("SIP/2.0 200 OK")));
 	parsed_free(&again);
 	close_table();

@@ -42,8 +42,9 @@ struct stream_taken {
 
 /* What the user of the net is asked; all from the loop, none from inside peer_send(). */
 struct net_user {
-	/* A datagram, valid during the call; it may be written to. */
-	void (*datagram)(struct net_user *user, const struct peer *peer, char *octets, size_t len);
+	/* A datagram, valid during the call; it may be written to. False when it was let go of at
+	 * once: more are read in the same turn then. */
+	bool (*datagram)(struct net_user *user, const struct peer *peer, char *octets, size_t len);
 	/* Stream octets that wait, valid during the call. Never called while the peer is paused. */
 	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
 				      const char *octets, size_t len);

@@ -15,7 +15,8 @@
 
 #define BATCH 32
 #define SLOT_BYTES 65536
-#define ROUNDS_PER_TURN 4
+#define WORK_PER_TURN 128   /* datagrams that somebody has work with */
+#define ROUNDS_PER_TURN 128u /* of BATCH */
 #define OUT_COUNT 64
 #define OUT_BYTES 262144
 #define DATAGRAM_MAX 65507 /* 65,535 less IP and UDP headers */
@@ -145,7 +146,8 @@ find_local(struct msghdr *header, struct peer *peer)
 	}
 }
 
-static void
+/* False when it was no work for anybody. */
+static bool
 hand_over(struct served *served, struct mmsghdr *header)
 {
 	struct net *net = served->net;
@@ -158,16 +160,17 @@ hand_over(struct served *served, struct mmsghdr *header)
 	stats->received_bytes[TRANSPORT_UDP] += header->msg_len;
 	if (header->msg_hdr.msg_flags & MSG_TRUNC) {
 		stats->udp_truncated++;
-		return;
+		return true;
 	}
 	if (!address_from_sockaddr(header->msg_hdr.msg_name, &peer.hop))
-		return;
+		return true;
 	find_local(&header->msg_hdr, &peer);
 	peer.source = peer.hop;
 	peer.dialled = peer.local.ip;
 	struct str octets = { header->msg_hdr.msg_iov->iov_base, header->msg_len };
-	if (front_datagram(served, &peer, &octets))
-		net->user->datagram(net->user, &peer, (char *)(uintptr_t)octets.p, octets.len);
+	if (!front_datagram(served, &peer, &octets))
+		return true;
+	return net->user->datagram(net->user, &peer, (char *)(uintptr_t)octets.p, octets.len);
 }
 
 static void
@@ -198,13 +201,16 @@ udp_ready(struct watch *watch, bool readable, bool writable)
 	struct datagrams *datagrams = served->net->datagrams;
 	(void)readable;
 	(void)writable;
-	for (int round = 0; round < ROUNDS_PER_TURN && watch->active && !served->resting; round++) {
+	int work = 0;
+	for (unsigned round = 0;
+	     round < ROUNDS_PER_TURN && work < WORK_PER_TURN && watch->active && !served->resting;
+	     round++) {
 		prepare_batch(datagrams);
 		int count = recvmmsg(watch->fd, datagrams->in_headers, BATCH, MSG_DONTWAIT, NULL);
 		if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
 		for (int i = 0; i < count && watch->active; i++)
-			hand_over(served, &datagrams->in_headers[i]);
+			work += hand_over(served, &datagrams->in_headers[i]);
 		if (count >= 0 && count < BATCH)
 			return;
 	}

@@ -60,7 +60,7 @@ admission_work(struct admission *admission, uint64_t busy_us, uint64_t now_ms)
 }
 
 bool
-admission_tell(struct admission *admission, uint64_t now_ms)
+admission_would_tell(struct admission *admission, uint64_t now_ms)
 {
 	uint32_t a_second = admission->full ? TOLD_A_SECOND_FULL : TOLD_A_SECOND;
 	uint64_t earned = (now_ms - admission->told_ms) * a_second / 1000;
@@ -70,7 +70,13 @@ admission_tell(struct admission *admission, uint64_t now_ms)
 		admission->allowance = earned < most ? (uint32_t)earned : most;
 		admission->told_ms = now_ms;
 	}
-	if (admission->allowance == 0)
+	return admission->allowance > 0;
+}
+
+bool
+admission_tell(struct admission *admission, uint64_t now_ms)
+{
+	if (!admission_would_tell(admission, now_ms))
 		return false;
 	admission->allowance--;
 	return true;

@@ -33,3 +33,5 @@ void admission_work(struct admission *admission, uint64_t busy_us, uint64_t now_
  * 20,000 a second do, so that phones know when to come back and do not send again and again; when
  * it has none left, 500. */
 bool admission_tell(struct admission *admission, uint64_t now_ms);
+/* Would it be told? Takes nothing of what may be. */
+bool admission_would_tell(struct admission *admission, uint64_t now_ms);

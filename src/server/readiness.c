@@ -12,11 +12,15 @@
 #include "requests.h"
 
 #define OVER_MS 1000u /* without overload: the log says that it is over */
-#define STORM_MS 250u /* with room for everybody: the storm is over */
-/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 50,000 a second;
- * to shed one costs about a fifth of serving it. */
-#define SHED_BEFORE_REST 256u
-#define REST_MS 5u
+/* So many ticks with room for everybody: the storm is over. Not by the clock alone: what came while
+ * this process was not running is still to be read. */
+#define STORM_TICKS 10u
+#define STORM_TICK_MS 25u
+/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 200,000 a second;
+ * to shed one costs about a tenth of serving it. But what the kernel drops nobody knows when it
+ * comes again, half a second later at least. */
+#define SHED_BEFORE_REST 2048u
+#define REST_MS 2u
 #define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
 
 /*
@@ -132,20 +136,34 @@ readiness_now(struct requests *all)
 	return readiness;
 }
 
-/* It is found out again with each datagram that finds no room. */
-static bool
-in_storm(const struct requests *all)
+static void
+storm_tick(struct timer *tick)
 {
-	return all->full_ms != 0 && loop_now_ms(all->loop) - all->full_ms < STORM_MS;
+	struct requests *all = container_of(tick, struct requests, storm.tick);
+	struct storm *storm = &all->storm;
+	/* without a database nobody can say whether there is room */
+	if (store_state(all->store) == STORE_UP)
+		storm->quiet = storm->full ? 0 : storm->quiet + 1;
+	storm->full = false;
+	storm->on = storm->quiet < STORM_TICKS;
+	if (storm->on)
+		timer_start(all->loop, tick, STORM_TICK_MS, storm_tick);
 }
 
+/* It is found out again with each datagram that finds no room. */
 static void
 note_storm(struct requests *all)
 {
-	if (!in_storm(all))
-		silenced_forget(all->silenced);
-	all->full_ms = loop_now_ms(all->loop);
-	admission_work(&all->admission, stats->loop_busy_us + all->rested_us, all->full_ms);
+	struct storm *storm = &all->storm;
+	storm->full = true;
+	if (!storm->on) {
+		storm->on = true;
+		storm->quiet = 0;
+		seen_new_storm(all->seen);
+		timer_start(all->loop, &storm->tick, STORM_TICK_MS, storm_tick);
+	}
+	admission_work(&all->admission, stats->loop_busy_us + all->rested_us,
+		       loop_now_ms(all->loop));
 	note_overload(all);
 }
 
@@ -159,25 +177,40 @@ count_shed(struct requests *all)
 }
 
 bool
-readiness_tells(struct requests *all, struct str tag)
+readiness_tells(struct requests *all, unsigned datagram)
 {
 	note_storm(all);
 	if (admission_tell(&all->admission, loop_now_ms(all->loop)))
 		return true;
-	silenced_note(all->silenced, tag);
+	seen_note_silenced(all->seen, datagram);
 	count_shed(all);
 	return false;
 }
 
 bool
-readiness_sheds(struct requests *all, struct str tag)
+readiness_sheds(struct requests *all, unsigned datagram)
 {
-	if (store_state(all->store) != STORE_UP)
+	if (store_state(all->store) != STORE_UP || has_room(all))
 		return false;
-	if (!has_room(all))
-		return !readiness_tells(all, tag);
-	if (!in_storm(all) || !silenced_has(all->silenced, tag))
+	return !readiness_tells(all, datagram);
+}
+
+/* Nobody is told: who may be is read first. */
+bool
+readiness_ignores(struct requests *all, struct str octets, unsigned datagram)
+{
+	uint64_t now_ms = loop_now_ms(all->loop);
+	if (!all->storm.on || store_state(all->store) != STORE_UP)
 		return false;
+	if (!seen_was_silenced(all->seen, datagram)) {
+		if (!str_starts(octets, STR("REGISTER ")) || has_room(all) ||
+		    seen_was_taken(all->seen, datagram) ||
+		    admission_would_tell(&all->admission, now_ms))
+			return false;
+		note_storm(all);
+		seen_note_silenced(all->seen, datagram);
+	}
+	stats->sip_requests[METHOD_REGISTER]++;
 	count_shed(all);
 	return true;
 }

@@ -10,9 +10,9 @@ struct readiness readiness_now(struct requests *all);
 /* Does the store keep requests waiting, so that their number matters? */
 bool readiness_queue(const struct requests *all);
 /* What is said to a REGISTER over UDP that finds no room: true, 503; false, nothing, because of
- * those that may be told enough have been. tag is its To tag, which is the same for each time it is
- * sent. */
-bool readiness_tells(struct requests *all, struct str tag);
-/* True when a REGISTER over UDP is to get silence: there is no room for any, or there was none for
- * it before, in the same storm. */
-bool readiness_sheds(struct requests *all, struct str tag);
+ * those that may be told enough have been. datagram is the hash of its octets. */
+bool readiness_tells(struct requests *all, unsigned datagram);
+/* True when a REGISTER over UDP is to get silence because there is no room for any. */
+bool readiness_sheds(struct requests *all, unsigned datagram);
+/* The same in a storm for octets of which nothing was read yet, and for what got silence before. */
+bool readiness_ignores(struct requests *all, struct str octets, unsigned datagram);

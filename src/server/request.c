@@ -292,6 +292,8 @@ admit(struct request *rq)
 		refuse_for_now(rq, REASON_OVERLOADED);
 		return;
 	}
+	if (rq->peer.transport == TRANSPORT_UDP)
+		seen_note_taken(all->seen, rq->datagram);
 	hold(rq);
 	rq->pass = (struct gate_pass){ .key = rq->registration.aor.key,
 				       .source = limits_source(all->limits, source),
@@ -358,7 +360,7 @@ has_room_for(const struct request *rq, enum register_next next)
 static void
 turn_away(struct request *rq)
 {
-	if (rq->peer.transport == TRANSPORT_UDP && !readiness_tells(rq->all, str_of(rq->to_tag)))
+	if (rq->peer.transport == TRANSPORT_UDP && !readiness_tells(rq->all, rq->datagram))
 		drop(rq, REASON_OVERLOADED);
 	else
 		refuse_for_now(rq, REASON_OVERLOADED);
@@ -444,7 +446,7 @@ static bool
 sheds(struct request *rq)
 {
 	return rq->peer.transport == TRANSPORT_UDP && rq->message.method == SIP_METHOD_REGISTER &&
-	       readiness_sheds(rq->all, str_of(rq->to_tag));
+	       readiness_sheds(rq->all, rq->datagram);
 }
 
 static bool
@@ -512,10 +514,11 @@ read_message(struct request *rq, struct str octets, enum sip_fault *fault)
 }
 
 bool
-request_start(struct requests *all, const struct peer *peer, struct str octets)
+request_start(struct requests *all, const struct peer *peer, struct str octets, unsigned datagram)
 {
 	struct request *rq = take(all, peer, octets.len);
 	enum sip_fault fault;
+	rq->datagram = datagram;
 	if (!read_message(rq, octets, &fault)) {
 		drop(rq, REASON_OVERLOADED);
 		return false;
@@ -566,10 +569,10 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	all->pool = calloc(all->pool_size, sizeof(*all->pool));
 	all->gate = gate_open(all->pool_size);
 	all->remembered = remembered_open(settings->remembered_records);
-	all->silenced = silenced_open();
+	all->seen = seen_open();
 	all->transactions = transactions_open(loop, settings->transaction_memory);
 	if (all->pool == NULL || all->gate == NULL || all->remembered == NULL ||
-	    all->silenced == NULL || all->transactions == NULL || !streams_open(all)) {
+	    all->seen == NULL || all->transactions == NULL || !streams_open(all)) {
 		requests_close(all);
 		return NULL;
 	}
@@ -629,6 +632,7 @@ requests_close(struct requests *requests)
 	for (uint32_t i = 0; requests->pool != NULL && i < requests->pool_used; i++)
 		if (requests->pool[i].held)
 			arena_reset(&requests->pool[i].arena);
+	timer_stop(&requests->storm.tick);
 	fifo_close(&requests->rechecks);
 	fifo_close(&requests->failures);
 	fifo_close(&requests->trying);
@@ -637,7 +641,7 @@ requests_close(struct requests *requests)
 	if (requests->gate != NULL)
 		gate_close(requests->gate);
 	remembered_close(requests->remembered);
-	silenced_close(requests->silenced);
+	seen_close(requests->seen);
 	streams_close(requests);
 	arena_pool_clear(&requests->memory);
 	free(requests->pool);

@@ -14,11 +14,11 @@
 #include "net/timer.h"
 #include "registrar/register.h"
 #include "remembered.h"
+#include "seen.h"
 #include "server/gate.h"
 #include "server/request.h"
 #include "server/traffic.h"
 #include "server/transaction.h"
-#include "silenced.h"
 #include "store/store.h"
 #include "tag.h"
 
@@ -37,6 +37,14 @@ struct flow {
 	uint32_t generation;
 	uint32_t in_flight;
 	bool paused;
+};
+
+/* Since a REGISTER found no room, until none has for a while (readiness.c). */
+struct storm {
+	bool on;
+	bool full;	/* there was no room since the last tick */
+	unsigned quiet; /* ticks without that */
+	struct timer tick;
 };
 
 struct requests {
@@ -65,10 +73,10 @@ struct requests {
 	uint32_t in_store_count;
 	struct admission admission; /* to them */
 	uint32_t shed;		    /* datagrams that got silence instead */
-	uint64_t full_ms;	    /* when there was no room last; 0: never */
+	struct storm storm;
 	uint64_t rested_us;	    /* in which no datagram was read */
-	struct silenced *silenced;
-	struct list *flow_chains; /* by slot */
+	struct seen *seen;	    /* datagrams */
+	struct list *flow_chains;   /* by slot */
 	struct flow *flows;
 	uint32_t flow_mask;
 	uint32_t flows_used;
@@ -94,6 +102,7 @@ struct request {
 	uint64_t arrived_ms;
 	uint64_t arrived_us; /* the same, to measure with */
 	size_t size_bytes;   /* as received */
+	unsigned datagram;   /* hash of its octets, over UDP */
 	struct sip_message message;
 	struct registration registration; /* its answer is that of any request */
 	char to_tag[TAG_LEN + 1];
@@ -116,9 +125,10 @@ struct request {
 	struct fifo_entry recheck;
 };
 
-/* request.c: takes the octets of one message through all steps. False: nothing sensible can follow
- * on this connection. */
-bool request_start(struct requests *all, const struct peer *peer, struct str octets);
+/* request.c: takes the octets of one message through all steps. datagram: their hash, over UDP.
+ * False: nothing sensible can follow on this connection. */
+bool request_start(struct requests *all, const struct peer *peer, struct str octets,
+		   unsigned datagram);
 
 /* stream.c */
 extern const struct net_user stream_user;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/stats.h"
+#include "base/table.h"
+#include "readiness.h"
 #include "requests.h"
 #include "sip/frame.h"
 
@@ -137,18 +139,25 @@ over_rate(struct requests *all, const struct peer *peer)
 	return true;
 }
 
-static void
+static bool
 on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t len)
 {
 	struct requests *all = container_of(user, struct requests, user);
 	if (banned(all, TRANSPORT_UDP, &peer->source.ip))
-		return;
+		return true;
 	if (is_keepalive(octets, len)) {
 		stats->keepalives++;
-		return;
+		return true;
+	}
+	struct str datagram = { octets, len };
+	unsigned hash = table_hash(octets, len);
+	if (readiness_ignores(all, datagram, hash)) {
+		report_silence(peer, REASON_OVERLOADED);
+		return false;
 	}
 	if (!over_rate(all, peer))
-		request_start(all, peer, (struct str){ octets, len });
+		request_start(all, peer, datagram, hash);
+	return true;
 }
 
 /* --- streams ----------------------------------------------------------------------------- */
@@ -172,7 +181,7 @@ static bool
 start_message(struct requests *all, const struct peer *peer, struct str octets)
 {
 	peer_saw_message(all->net, peer);
-	return !over_rate(all, peer) && request_start(all, peer, octets);
+	return !over_rate(all, peer) && request_start(all, peer, octets, 0);
 }
 
 /* One step over what is at the front of octets. False: nothing more can be taken now. */

@@ -44,6 +44,16 @@ class Load:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
+    def window(self, last):
+        """After wait_ready(): the next of several windows, from its beginning to its end."""
+        self.release()
+        line = self.process.stdout.readline()
+        if not line:
+            self.result()
+        if not last:
+            self.wait_ready()
+        return json.loads(line)
+
     def result(self):
         output, complaint = self.process.communicate()
         if self.process.returncode != 0:

@@ -55,6 +55,25 @@ measure(struct run *run)
 	tally_memory(run->tally->pss_kb[1], run->options);
 }
 
+/* False when nobody registered in one of them. */
+static bool
+measure_all(struct run *run)
+{
+	bool good = true;
+	uint64_t unprepared = run->tally->unprepared;
+	for (uint32_t i = 0; i < run->options->windows; i++) {
+		free(run->tally->moments);
+		*run->tally = (struct tally){ .unprepared = unprepared };
+		if (run->options->wait)
+			wait_for_word();
+		measure(run);
+		tally_print(run->tally, run->options);
+		fflush(stdout);
+		good = good && run->tally->registered > 0;
+	}
+	return good;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -64,6 +83,7 @@ main(int argc, char **argv)
 					  .first = 1,
 					  .slots = 128,
 					  .seconds = 5,
+					  .windows = 1,
 					  .hold = 1 };
 	static struct clients all = { .contact = "192.0.2.10:5062",
 				      .sha256 = true,
@@ -85,11 +105,8 @@ main(int argc, char **argv)
 		stream_open_all(run.wire);
 	if (options.mode != MODE_FIRST)
 		run_warm_up(&run);
-	if (options.wait)
-		wait_for_word();
-	measure(&run);
-	tally_print(&tally, &options);
+	bool good = measure_all(&run);
 	if (options.transport != UDP)
 		stream_end_all(run.wire);
-	return tally.registered == 0;
+	return !good;
 }

@@ -10,7 +10,7 @@
 
 static const char help[] =
 	"usage: load --port N --domain D --prefix P --password W [OPTION…]\n"
-	"Registers many clients with a SIP registrar and prints one JSON object about it.\n"
+	"Registers many clients with a SIP registrar and prints a JSON object about it.\n"
 	"\n"
 	"  --host ADDRESS      IPv4 (default 127.0.0.1)\n"
 	"  --port N\n"
@@ -36,8 +36,12 @@ static const char help[] =
 	"  --seconds N         length of the measured window (default 5)\n"
 	"  --turn US           collect answers so long before they are handled (default 0)\n"
 	"  --series MS         also report each interval of so many milliseconds\n"
-	"  --wait              before the window a line on stderr, and wait for one on stdin\n"
+	"  --wait              before a window a line on stderr, and wait for one on stdin\n"
+	"  --windows N         so many windows one after the other, each with its object (default "
+	"1)\n"
 	"  --charge NAME=PID   report the CPU time of this process and its children; repeatable\n"
+	"  --abandon           at the end of the window nothing more is sent and no answer "
+	"awaited\n"
 	"  --mode refresh      every registration one message with a live nonce (default)\n"
 	"         full         every registration begins without credentials, is challenged, "
 	"answers\n"
@@ -133,6 +137,8 @@ enum letter {
 	TURN,
 	SERIES,
 	WAIT,
+	WINDOWS,
+	ABANDON,
 	CHARGE,
 	MODE,
 	CA,
@@ -159,7 +165,9 @@ static const struct option known[] = {
 	{ "turn", 1, NULL, TURN },
 	{ "series", 1, NULL, SERIES },
 	{ "wait", 0, NULL, WAIT },
+	{ "windows", 1, NULL, WINDOWS },
 	{ "charge", 1, NULL, CHARGE },
+	{ "abandon", 0, NULL, ABANDON },
 	{ "mode", 1, NULL, MODE },
 	{ "ca", 1, NULL, CA },
 	{ "idle", 1, NULL, IDLE },
@@ -241,6 +249,12 @@ take_run(struct options *o, int letter)
 		return true;
 	case WAIT:
 		o->wait = true;
+		return true;
+	case WINDOWS:
+		o->windows = number(optarg, 1, 1000);
+		return true;
+	case ABANDON:
+		o->abandon = true;
 		return true;
 	case CHARGE:
 		add_charge(o, optarg);

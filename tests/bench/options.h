@@ -26,10 +26,12 @@ struct options {
 	double seconds;
 	uint32_t turn_us;   /* a turn of the loop takes at least so long */
 	uint32_t series_ms; /* 0: no series */
-	bool wait;	    /* say when the window could begin, wait for a word */
-	uint32_t idle;	    /* connections that register once and stay; 0: a run of registrations */
-	double hold;	    /* seconds that these stay before memory is read */
-	const char *ca;	    /* NULL: any certificate is good */
+	bool wait;	    /* say when a window could begin, wait for a word */
+	uint32_t windows;
+	bool abandon;	/* what is outstanding at the end of the window */
+	uint32_t idle;	/* connections that register once and stay; 0: a run of registrations */
+	double hold;	/* seconds that these stay before memory is read */
+	const char *ca; /* NULL: any certificate is good */
 	struct charge charges[CHARGES_MAX];
 	unsigned charge_count;
 };

@@ -260,7 +260,7 @@ run_measure(struct run *run)
 	while (now_us() < stop && run->spent < options->slots)
 		turn(run, &pace, true);
 	tally_end(run->tally, options, now_us());
-	while (outstanding(run) > 0)
+	while (!options->abandon && outstanding(run) > 0)
 		turn(run, &pace, false);
 }
 

@@ -148,6 +148,22 @@ START_TEST(a_flood_is_worked_off_turn_by_turn)
 }
 END_TEST
 
+/* What is let go of at once does not hold up what comes behind it. */
+START_TEST(what_is_no_work_is_read_on)
+{
+	struct world world;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	world.idle = true;
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(send(fd, "flood", 5, 0), 5);
+	loop_turn(world.loop, 100);
+	ck_assert_uint_eq(world.datagrams, 200);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 START_TEST(a_socket_no_longer_served_is_silent)
 {
 	struct world world;
@@ -273,5 +289,6 @@ END_TEST
 
 SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       unreachable_peers_do_no_harm, a_target_replaces_the_source,
-      a_flood_is_worked_off_turn_by_turn, a_socket_no_longer_served_is_silent,
-      a_deaf_socket_still_answers, a_full_buffer_loses_answers, a_rest_keeps_datagrams_waiting)
+      a_flood_is_worked_off_turn_by_turn, what_is_no_work_is_read_on,
+      a_socket_no_longer_served_is_silent, a_deaf_socket_still_answers, a_full_buffer_loses_answers,
+      a_rest_keeps_datagrams_waiting)

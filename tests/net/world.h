@@ -46,6 +46,7 @@ struct world {
 	bool hold;	/* answers nothing by itself, but owes */
 	bool pause_now; /* pauses after each line */
 	bool silent;	/* does not tell that it saw a message */
+	bool idle;	/* says that datagrams are no work */
 	bool blanks;	/* what is left is no message */
 	bool lengths;	/* messages are eight digits and so many octets instead of lines */
 	unsigned datagrams, lines, accepts, closes, stream_calls, foreign;
@@ -55,7 +56,7 @@ struct world {
 	size_t last_len;
 };
 
-static inline void
+static inline bool
 world_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t len)
 {
 	struct world *world = container_of(user, struct world, user);
@@ -63,6 +64,7 @@ world_datagram(struct net_user *user, const struct peer *peer, char *octets, siz
 	world->peer = *peer;
 	world->last_len = len;
 	peer_send(world->net, peer, NULL, (struct str){ octets, len });
+	return !world->idle;
 }
 
 static inline void

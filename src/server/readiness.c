@@ -14,7 +14,7 @@
 #define OVER_MS 1000u /* without overload: the log says that it is over */
 /* So many ticks with room for everybody: the storm is over. Not by the clock alone: what came while
  * this process was not running is still to be read. */
-#define STORM_TICKS 10u
+#define STORM_TICKS 40u
 #define STORM_TICK_MS 25u
 /* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 200,000 a second;
  * to shed one costs about a tenth of serving it. But what the kernel drops nobody knows when it

@@ -176,7 +176,7 @@ START_TEST(silence_outlasts_the_queue)
 	fake_datagram(site.net, &site.host, late);
 	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
 	fake_store_freeze(site.store, false);
-	site_pass(&site, 200);
+	site_pass(&site, 900);
 	ck_assert_uint_eq(requests_live(site.requests), 0);
 	fake_sent_forget(site.net);
 	fake_datagram(site.net, &site.host, late);
@@ -184,11 +184,58 @@ START_TEST(silence_outlasts_the_queue)
 	ck_assert_uint_eq(fake_sent_count(site.net), 0);
 	site_send(&site, (struct site_request){ .nc = 2, .call_id = "fresh" });
 	ck_assert_uint_eq(requests_live(site.requests), 1);
-	site_pass(&site, 60);
+	site_pass(&site, 150);
 	fake_sent_forget(site.net);
 	fake_datagram(site.net, &site.host, late);
 	site_pass(&site, 10);
 	ck_assert_int_eq(sent_status(&site, 0), 200);
+	site_close(&site);
+}
+END_TEST
+
+/* Once all that may be told is told, a REGISTER is let go of before anything of it is read, and
+ * counted all the same; what is none is read. */
+START_TEST(what_gets_silence_is_not_read)
+{
+	static const char broken[] = "REGISTER sip:example.com SIP/2.0\r\nVia: ???\r\n\r\n";
+	static const char other[] = "OPTIONS sip:example.com SIP/2.0\r\nVia: ???\r\n\r\n";
+	open_site();
+	fake_store_freeze(site.store, true);
+	crowd(0, 256, 2);
+	site_pass(&site, 40);
+	crowd(256, 600, 2);
+	uint64_t silenced = site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP];
+	uint64_t requests = site.stats.sip_requests[METHOD_REGISTER];
+	for (int i = 0; i < 2; i++)
+		fake_datagram(site.net, &site.host, str_of(broken));
+	ck_assert_uint_eq(site.stats.parse_errors[TRANSPORT_UDP], 0);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], silenced + 2);
+	ck_assert_uint_eq(site.stats.sip_requests[METHOD_REGISTER], requests + 2);
+	fake_datagram(site.net, &site.host, str_of(other));
+	ck_assert_uint_eq(site.stats.parse_errors[TRANSPORT_UDP], 1);
+	site_close(&site);
+}
+END_TEST
+
+/* A database that says nothing for a while is no end of the storm. */
+START_TEST(silence_outlasts_the_database)
+{
+	open_site();
+	fake_store_freeze(site.store, true);
+	crowd(0, 256, 2);
+	site_pass(&site, 40);
+	crowd(256, 400, 2);
+	struct str late = site_text(&site, (struct site_request){ .nc = 2, .call_id = "late" });
+	fake_datagram(site.net, &site.host, late);
+	fake_store_set_state(site.store, STORE_SILENT);
+	site_pass(&site, 3000);
+	fake_store_set_state(site.store, STORE_UP);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 200);
+	fake_sent_forget(site.net);
+	fake_datagram(site.net, &site.host, late);
+	site_pass(&site, 10);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
 	site_close(&site);
 }
 END_TEST
@@ -309,6 +356,6 @@ END_TEST
 
 SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
       never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
-      a_storm_is_met_with_silence, a_burst_on_an_idle_server_is_served,
-      one_slow_row_refuses_nobody_later, a_retransmission_is_answered_in_a_storm,
-      final_answers_stay_final, one_millisecond_is_a_limit)
+      what_gets_silence_is_not_read, silence_outlasts_the_database, a_storm_is_met_with_silence,
+      a_burst_on_an_idle_server_is_served, one_slow_row_refuses_nobody_later,
+      a_retransmission_is_answered_in_a_storm, final_answers_stay_final, one_millisecond_is_a_limit)

@@ -165,7 +165,7 @@ enum config_type {
 	X(auth, remembered_records, config, auth.remembered_records, COUNT, "1000000", 0,           \
 	  100000000, NULL, RESTART,                                                                \
 	  "records that a worker remembers, so that a refresh takes one trip to the database; "    \
-	  "about 1 KB each; 0 = none")                                                             \
+	  "about 1 KB each, taken as addresses register; 0 = none")                                                             \
 	X(registration, expires_default, config, registration.expires_default, SECONDS, "1h",      \
 	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RELOAD,                                           \
 	  "granted when the phone names no interval")                                              \

@@ -16,9 +16,9 @@
  * this process was not running is still to be read. */
 #define STORM_TICKS 40u
 #define STORM_TICK_MS 25u
-/* What nobody reads costs nothing: the kernel drops it. So many are shed at most, 200,000 a second;
- * to shed one costs about a tenth of serving it. But what the kernel drops nobody knows when it
- * comes again, half a second later at least. */
+/* To shed one costs about a tenth of serving it. What nobody reads costs nothing, because the
+ * kernel drops it, but nobody knows it when it comes again. So behind so many that are shed the
+ * next turn at least is for the others: for answers of the database, and for connections. */
 #define SHED_BEFORE_REST 2048u
 #define REST_MS 2u
 #define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
@@ -162,18 +162,15 @@ note_storm(struct requests *all)
 		seen_new_storm(all->seen);
 		timer_start(all->loop, &storm->tick, STORM_TICK_MS, storm_tick);
 	}
-	admission_work(&all->admission, stats->loop_busy_us + all->rested_us,
-		       loop_now_ms(all->loop));
+	admission_work(&all->admission, stats->loop_busy_us, loop_now_ms(all->loop));
 	note_overload(all);
 }
 
 static void
 count_shed(struct requests *all)
 {
-	if (++all->shed % SHED_BEFORE_REST != 0 || all->net == NULL)
-		return;
-	net_rest_datagrams(all->net, REST_MS);
-	all->rested_us += REST_MS * UINT64_C(1000);
+	if (++all->shed % SHED_BEFORE_REST == 0 && all->net != NULL)
+		net_rest_datagrams(all->net, REST_MS);
 }
 
 bool
@@ -190,22 +187,25 @@ readiness_tells(struct requests *all, unsigned datagram)
 bool
 readiness_sheds(struct requests *all, unsigned datagram)
 {
-	if (store_state(all->store) != STORE_UP || has_room(all))
+	if (store_state(all->store) != STORE_UP)
 		return false;
-	return !readiness_tells(all, datagram);
+	if (!has_room(all))
+		return !readiness_tells(all, datagram);
+	if (!all->storm.on || !seen_was_silenced(all->seen, datagram))
+		return false;
+	count_shed(all);
+	return true;
 }
 
 /* Nobody is told: who may be is read first. */
 bool
 readiness_ignores(struct requests *all, struct str octets, unsigned datagram)
 {
-	uint64_t now_ms = loop_now_ms(all->loop);
-	if (!all->storm.on || store_state(all->store) != STORE_UP)
+	if (!all->storm.on || store_state(all->store) != STORE_UP ||
+	    !str_starts(octets, STR("REGISTER ")) || seen_was_taken(all->seen, datagram))
 		return false;
 	if (!seen_was_silenced(all->seen, datagram)) {
-		if (!str_starts(octets, STR("REGISTER ")) || has_room(all) ||
-		    seen_was_taken(all->seen, datagram) ||
-		    admission_would_tell(&all->admission, now_ms))
+		if (has_room(all) || admission_would_tell(&all->admission, loop_now_ms(all->loop)))
 			return false;
 		note_storm(all);
 		seen_note_silenced(all->seen, datagram);

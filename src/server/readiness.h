@@ -12,7 +12,9 @@ bool readiness_queue(const struct requests *all);
 /* What is said to a REGISTER over UDP that finds no room: true, 503; false, nothing, because of
  * those that may be told enough have been. datagram is the hash of its octets. */
 bool readiness_tells(struct requests *all, unsigned datagram);
-/* True when a REGISTER over UDP is to get silence because there is no room for any. */
+/* True when a REGISTER over UDP is to get silence: there is no room for any, or there was none for
+ * it before, in the same storm. */
 bool readiness_sheds(struct requests *all, unsigned datagram);
-/* The same in a storm for octets of which nothing was read yet, and for what got silence before. */
+/* The same, while there is a storm, for octets of which nothing was read yet. False also when
+ * reading them will show that it is so. */
 bool readiness_ignores(struct requests *all, struct str octets, unsigned datagram);

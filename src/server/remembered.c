@@ -76,7 +76,7 @@ give_up(struct remembered *remembered, struct kept **at)
 /* The one used longest ago, nearly: one that was used begins anew, a few at a time, which spares
  * every use the neighbours in the list. */
 static const struct kept *
-oldest_unused(struct remembered *remembered)
+next_to_go(struct remembered *remembered)
 {
 	for (unsigned i = 0; i < SPARED_AT_ONCE; i++) {
 		struct kept *oldest = container_of(remembered->ages.next, struct kept, age);
@@ -92,7 +92,7 @@ oldest_unused(struct remembered *remembered)
 static void
 give_up_oldest(struct remembered *remembered)
 {
-	const struct kept *oldest = oldest_unused(remembered);
+	const struct kept *oldest = next_to_go(remembered);
 	struct kept **at = &remembered->chains[oldest->hash & remembered->mask];
 	while (*at != oldest)
 		at = &(*at)->next;

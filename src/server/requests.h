@@ -74,9 +74,8 @@ struct requests {
 	struct admission admission; /* to them */
 	uint32_t shed;		    /* datagrams that got silence instead */
 	struct storm storm;
-	uint64_t rested_us;	    /* in which no datagram was read */
-	struct seen *seen;	    /* datagrams */
-	struct list *flow_chains;   /* by slot */
+	struct seen *seen;	  /* datagrams */
+	struct list *flow_chains; /* by slot */
 	struct flow *flows;
 	uint32_t flow_mask;
 	uint32_t flows_used;

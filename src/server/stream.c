@@ -151,12 +151,14 @@ on_datagram(struct net_user *user, const struct peer *peer, char *octets, size_t
 	}
 	struct str datagram = { octets, len };
 	unsigned hash = table_hash(octets, len);
+	seen_expect(all->seen, hash);
+	if (over_rate(all, peer))
+		return true;
 	if (readiness_ignores(all, datagram, hash)) {
 		report_silence(peer, REASON_OVERLOADED);
 		return false;
 	}
-	if (!over_rate(all, peer))
-		request_start(all, peer, datagram, hash);
+	request_start(all, peer, datagram, hash);
 	return true;
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/table.h"
+#include "server/requests.h"
 #include "server/site.h"
 
 #define TARGET 250u
@@ -13,7 +15,7 @@ static void
 keep_full(struct admission *admission, unsigned per_ms, unsigned answers)
 {
 	for (unsigned i = 0; i < answers; i++)
-		admission_learn(admission, admission->limit - 1, admission->limit / per_ms);
+		admission_learn(admission, admission->limit - 1, admission->limit / per_ms, 0);
 }
 
 /* The limit becomes what is served within the target, from above and from below. */
@@ -39,7 +41,7 @@ START_TEST(leisure_teaches_nothing)
 	admission_open(&admission, TARGET, MOST);
 	uint32_t limit = admission.limit;
 	for (unsigned i = 0; i < 1000; i++)
-		admission_learn(&admission, i % 8, i % 100);
+		admission_learn(&admission, i % 8, i % 100, 0);
 	ck_assert_uint_eq(admission.limit, limit);
 }
 END_TEST
@@ -49,10 +51,26 @@ START_TEST(a_pause_is_forgotten)
 {
 	struct admission admission;
 	admission_open(&admission, TARGET, MOST);
-	admission_learn(&admission, 3, 3000);
+	admission_learn(&admission, 3, 3000, 0);
 	ck_assert_uint_ge(admission.limit, 64);
 	keep_full(&admission, 20, 1000);
 	ck_assert_uint_ge(admission.limit, 1000);
+}
+END_TEST
+
+/* 18,000 a second at leisure: a pause of 60 ms is no storm, whatever one answer alone would prove.
+ */
+START_TEST(a_rate_proves_room)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	for (uint64_t i = 0; i < 36000; i++)
+		admission_learn(&admission, 30, 2, i / 18);
+	ck_assert_uint_ge(admission.limit, 4400);
+	ck_assert_uint_le(admission.limit, 4600);
+	for (uint64_t i = 0; i < 4000; i++) /* slower now, and the answers are late */
+		admission_learn(&admission, 1000, 500, 2000 + i / 2);
+	ck_assert_uint_le(admission.limit, 600);
 }
 END_TEST
 
@@ -217,6 +235,36 @@ START_TEST(what_gets_silence_is_not_read)
 }
 END_TEST
 
+/* The hash of a probe may be that of somebody who got silence, or of what was taken on. */
+START_TEST(only_register_is_let_go_of)
+{
+	open_site();
+	fake_store_freeze(site.store, true);
+	struct site_request alice = { .nc = 2,
+				      .call_id = "taken",
+				      .branch = "z9hG4bK-taken",
+				      .from_tag = "taken",
+				      .nonce = 9 };
+	site_send(&site, alice);
+	crowd(0, 256, 2);
+	site_pass(&site, 40);
+	crowd(256, 600, 2);
+	struct str probe = site_text(
+		&site,
+		(struct site_request){ .method = "OPTIONS", .no_credentials = true, .size = 400 });
+	struct str taken = site_text(&site, alice);
+	seen_note_silenced(site.requests->seen, table_hash(probe.p, probe.len));
+	seen_note_silenced(site.requests->seen, table_hash(taken.p, taken.len));
+	fake_sent_forget(site.net);
+	fake_datagram(site.net, &site.host, probe);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	uint64_t absorbed = site.stats.retransmissions[TRANSPORT_UDP];
+	fake_datagram(site.net, &site.host, taken);
+	ck_assert_uint_eq(site.stats.retransmissions[TRANSPORT_UDP], absorbed + 1);
+	site_close(&site);
+}
+END_TEST
+
 /* A database that says nothing for a while is no end of the storm. */
 START_TEST(silence_outlasts_the_database)
 {
@@ -355,7 +403,8 @@ START_TEST(one_millisecond_is_a_limit)
 END_TEST
 
 SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
-      never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
-      what_gets_silence_is_not_read, silence_outlasts_the_database, a_storm_is_met_with_silence,
+      a_rate_proves_room, never_beyond_what_may_be_live, few_are_told, refreshes_come_first,
+      silence_outlasts_the_queue, what_gets_silence_is_not_read, only_register_is_let_go_of,
+      silence_outlasts_the_database, a_storm_is_met_with_silence,
       a_burst_on_an_idle_server_is_served, one_slow_row_refuses_nobody_later,
       a_retransmission_is_answered_in_a_storm, final_answers_stay_final, one_millisecond_is_a_limit)

@@ -2,6 +2,7 @@
  * not give. */
 #include "server/remembered.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/table.h"
@@ -208,6 +209,31 @@ START_TEST(places_are_limited)
 }
 END_TEST
 
+/* All were used: one goes all the same, and only one. */
+START_TEST(used_ones_go_too)
+{
+	for (unsigned room = 1; room <= 20; room += 19) {
+		struct remembered *remembered = table(room);
+		unsigned known = 0;
+		char aor[16];
+		for (unsigned round = 0; round < 2; round++)
+			for (unsigned i = 0; i < room; i++) {
+				snprintf(aor, sizeof(aor), "u%u@h", i);
+				keep(remembered, aor, 1, 10);
+				ck_assert_int_eq(version_of(remembered, aor), 1);
+			}
+		keep(remembered, "new@h", 2, 10);
+		for (unsigned i = 0; i < room; i++) {
+			snprintf(aor, sizeof(aor), "u%u@h", i);
+			known += version_of(remembered, aor) == 1;
+		}
+		ck_assert_uint_eq(known, room - 1);
+		ck_assert_int_eq(version_of(remembered, "new@h"), 2);
+		done(remembered);
+	}
+}
+END_TEST
+
 /* A record that is too large, or read for an account of another address, is not kept, nor is what
  * was there before */
 START_TEST(what_is_not_kept)
@@ -227,4 +253,4 @@ END_TEST
 
 SUITE(remembered, a_refresh_takes_one_trip, none_are_remembered, only_the_database_says_no,
       the_guard_finds_what_is_old, a_new_password, a_lost_commit_is_forgotten,
-      a_record_comes_back_whole, places_are_limited, what_is_not_kept)
+      a_record_comes_back_whole, places_are_limited, used_ones_go_too, what_is_not_kept)

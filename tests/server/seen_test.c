@@ -54,18 +54,16 @@ START_TEST(what_was_taken_on_outlasts_storms)
 {
 	table_seed();
 	struct seen *seen = seen_open();
+	unsigned known = 0;
 	ck_assert(!seen_was_taken(seen, datagram(1)));
-	seen_note_taken(seen, datagram(1));
-	seen_new_storm(seen);
-	ck_assert(seen_was_taken(seen, datagram(1)));
-	ck_assert(!seen_was_silenced(seen, datagram(1)));
-	for (unsigned i = 10; i < 1000010; i++)
-		seen_note_taken(seen,
-				datagram(i)); /* they push out each other, not what was silenced */
-	seen_note_silenced(seen, datagram(2));
-	for (unsigned i = 10; i < 1000010; i++)
+	seen_note_silenced(seen, datagram(1));
+	for (unsigned i = 1; i <= 600000; i++)
 		seen_note_taken(seen, datagram(i));
-	ck_assert(seen_was_silenced(seen, datagram(2)));
+	ck_assert(seen_was_silenced(seen, datagram(1)));
+	seen_new_storm(seen);
+	for (unsigned i = 1; i <= 600000; i++)
+		known += seen_was_taken(seen, datagram(i));
+	ck_assert_uint_ge(known, 599900);
 	seen_close(seen);
 }
 END_TEST

@@ -297,6 +297,54 @@ START_TEST(locked_rows_do_not_hold_the_others)
 }
 END_TEST
 
+/* Beside one that is under way a batch is sent when it is half full, or 5 ms old. */
+START_TEST(batches_grow_beside_others)
+{
+	enum { HALF = 32, TRIES = 1000 };
+	static struct probe held, probes[HALF];
+	static char users[HALF][16];
+	struct bench bench;
+	struct binding binding;
+	struct record after = one_binding(&binding, "c", 1);
+	bool judged = false;
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	for (int i = 0; i < HALF; i++)
+		snprintf(users[i], sizeof(users[i]), "u%d", i);
+	for (int tries = 0; !judged && tries < TRIES; tries++) {
+		scratch_exec("update aor set version = 5");
+		scratch_exec("begin");
+		scratch_exec("select from aor where username = 'alice' for update");
+		uint64_t begin_us = clock_monotonic_us(), before = stats->db_batches;
+		probe_commit(&bench, &held, "alice", 5, &after);
+		loop_turn(bench.loop, 0);
+		ck_assert_uint_eq(stats->db_batches, before + 1); /* alone: at once */
+		for (int i = 0; i < HALF - 1; i++)
+			probe_commit(&bench, &probes[i], users[i], 1, &after);
+		loop_turn(bench.loop, 0);
+		uint64_t small = stats->db_batches;
+		probe_commit(&bench, &probes[HALF - 1], users[HALF - 1], 1, &after);
+		loop_turn(bench.loop, 0);
+		uint64_t half = stats->db_batches;
+		judged = clock_monotonic_us() - begin_us < 4000; /* or the machine was too slow */
+		if (judged) {
+			ck_assert_uint_eq(small, before + 1);
+			ck_assert_uint_eq(half, before + 2);
+		}
+		probe_wait(&bench, probes, HALF);
+		for (int i = 0; i < HALF - 1; i++)
+			probe_commit(&bench, &probes[i], users[i], 1, &after);
+		probe_wait(&bench, probes, HALF - 1); /* not half full, and sent all the same */
+		ck_assert_uint_eq(held.done, 0);
+		scratch_exec("commit");
+		probe_wait(&bench, &held, 1);
+	}
+	ck_assert(judged);
+	bench_close(&bench);
+}
+END_TEST
+
 #define ROWS 32
 #define ROUNDS 40
 
@@ -501,5 +549,6 @@ END_TEST
 SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_stored,
       sql_in_values_stays_text, batches_answer_each_operation, one_poisoned_operation_fails_alone,
       transient_errors_are_retried, retries_end, locked_rows_do_not_hold_the_others,
-      two_stores_lose_nothing, unnamed_statements_work, queue_is_bounded, clock_offset_is_learned,
-      a_clock_that_is_set, rows_not_understood_fail, exhausted_arena_fails_the_lookup)
+      batches_grow_beside_others, two_stores_lose_nothing, unnamed_statements_work,
+      queue_is_bounded, clock_offset_is_learned, a_clock_that_is_set, rows_not_understood_fail,
+      exhausted_arena_fails_the_lookup)

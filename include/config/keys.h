@@ -151,7 +151,7 @@ enum config_type {
 	X(connection, max_per_ip, config, connection.max_per_ip, COUNT, "256", 1, 1000000, NULL,   \
 	  RELOAD,                                                                                  \
 	  "connections of one source, counted by each worker; limits.exempt names exceptions")     \
-	X(connection, udp_receive_buffer, config, connection.udp_receive_buffer, SIZE, "16m",       \
+	X(connection, udp_receive_buffer, config, connection.udp_receive_buffer, SIZE, "16m",      \
 	  64 * CONFIG_KILO, CONFIG_GIGA, NULL, RESTART,                                            \
 	  "per socket; the kernel caps it at net.core.rmem_max")                                   \
 	X(auth, nonce_ttl, config, auth.nonce_ttl, SECONDS, "5m", CONFIG_SECOND, CONFIG_DAY, NULL, \
@@ -162,10 +162,10 @@ enum config_type {
 	  "the previous stays valid")                                                              \
 	X(auth, failure_delay, config, auth.failure_delay, DURATION, "20ms", 0, CONFIG_SECOND,     \
 	  NULL, RELOAD, "every credential failure leaves this long after arrival")                 \
-	X(auth, remembered_records, config, auth.remembered_records, COUNT, "1000000", 0,           \
+	X(auth, remembered_records, config, auth.remembered_records, COUNT, "1000000", 0,          \
 	  100000000, NULL, RESTART,                                                                \
 	  "records that a worker remembers, so that a refresh takes one trip to the database; "    \
-	  "about 1 KB each, taken as addresses register; 0 = none")                                                             \
+	  "about 1 KB each, taken as addresses register; 0 = none")                                \
 	X(registration, expires_default, config, registration.expires_default, SECONDS, "1h",      \
 	  CONFIG_SECOND, 365 * CONFIG_DAY, NULL, RELOAD,                                           \
 	  "granted when the phone names no interval")                                              \

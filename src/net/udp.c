@@ -15,7 +15,7 @@
 
 #define BATCH 32
 #define SLOT_BYTES 65536
-#define WORK_PER_TURN 128   /* datagrams that somebody has work with */
+#define WORK_PER_TURN 128    /* datagrams that somebody has work with */
 #define ROUNDS_PER_TURN 128u /* of BATCH */
 #define OUT_COUNT 64
 #define OUT_BYTES 262144

@@ -47,8 +47,9 @@ class Proxy:
         os.makedirs(directory)
         with open(os.path.join(ROOT, "docs", "calls.md")) as file:
             text = re.search(r"^```kamailio\n(.*?)^```$", file.read(), re.M | re.S).group(1)
+        equal(text.count("children=4"), 1, "places that tell how many processes Kamailio has")
         with open(directory + "/kamailio.cfg", "w") as file:
-            file.write(text)
+            file.write(text.replace("children=4", "children=1"))  # several may forward the BYE before the ACK
         self.log_path = directory + "/log"
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(

@@ -196,8 +196,9 @@ def test_killed_postmaster_loses_nothing_that_was_acknowledged(env):
     load = Load(server, 40)
     with load:
         load.more()
+        phone = server.phone()
         cluster.kill()
-        server.wait(lambda: server.phone().reg(C1).status == 503, "a phone without a commit under way hears of it")
+        server.wait(lambda: phone.reg(C1).status == 503, "a phone without a commit under way hears of it")
         cluster.start()
         load.more()
     load.judge()

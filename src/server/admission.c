@@ -1,8 +1,8 @@
 /*
  * The limit shrinks at once to what the last answer proves, rises to what a second without a late
- * answer proves, so that a pause at a high rate is no storm, and grows by one with each answer
- * while it is in use, so it doubles in the time that a request waits; but never beyond what the
- * answers prove. There is nothing to recover from when a storm ends: the queue is empty then.
+ * answer proves, so that a short pause at a high rate is no storm, and grows by one with each
+ * answer while it is in use, so it doubles in the time that a request waits; but never beyond what
+ * the answers prove. There is nothing to recover from when a storm ends: the queue is empty then.
  */
 #include "admission.h"
 
@@ -11,6 +11,7 @@
 #define TOLD_A_SECOND 20000u
 #define TOLD_A_SECOND_FULL 500u
 #define TOLD_AT_ONCE 64u
+#define PAUSE_SHARE 5u /* of the target: a database that has become slow may look like a pause */
 #define SECOND_MS 1000u
 #define WORK_MS 100u
 #define WORK_FULL_PERCENT 85u
@@ -24,7 +25,8 @@ admission_open(struct admission *admission, uint64_t target_ms, uint32_t most)
 					 .allowance = TOLD_AT_ONCE };
 }
 
-/* What was served in a second proves how many are served within the target, however few waited. */
+/* What was served in a second, however few waited, proves what a pause of a fifth of the target may
+ * leave waiting. */
 static void
 learn_rate(struct admission *admission, uint64_t waited_ms, uint64_t now_ms)
 {
@@ -33,7 +35,7 @@ learn_rate(struct admission *admission, uint64_t waited_ms, uint64_t now_ms)
 	admission->late = admission->late || waited_ms > admission->target_ms;
 	if (elapsed_ms < SECOND_MS)
 		return;
-	uint64_t proved = admission->served * admission->target_ms / elapsed_ms;
+	uint64_t proved = admission->served * admission->target_ms / PAUSE_SHARE / elapsed_ms;
 	if (proved > admission->most)
 		proved = admission->most;
 	if (!admission->late && proved > admission->limit)

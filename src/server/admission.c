@@ -11,7 +11,8 @@
 #define TOLD_A_SECOND 20000u
 #define TOLD_A_SECOND_FULL 500u
 #define TOLD_AT_ONCE 64u
-#define PAUSE_SHARE 5u /* of the target: a database that has become slow may look like a pause */
+#define PAUSE_SHARE \
+	8u /* of the target: a database that has become slow looks like a pause at first */
 #define SECOND_MS 1000u
 #define WORK_MS 100u
 #define WORK_FULL_PERCENT 85u
@@ -25,8 +26,8 @@ admission_open(struct admission *admission, uint64_t target_ms, uint32_t most)
 					 .allowance = TOLD_AT_ONCE };
 }
 
-/* What was served in a second, however few waited, proves what a pause of a fifth of the target may
- * leave waiting. */
+/* What was served in a second, however few waited, proves what a pause of an eighth of the target
+ * may leave waiting. */
 static void
 learn_rate(struct admission *admission, uint64_t waited_ms, uint64_t now_ms)
 {

@@ -58,7 +58,7 @@ START_TEST(a_pause_is_forgotten)
 }
 END_TEST
 
-/* 18,000 a second at leisure: a pause of 50 ms is no storm, whatever one answer alone would prove.
+/* 18,000 a second at leisure: a pause of 31 ms is no storm, whatever one answer alone would prove.
  */
 START_TEST(a_rate_proves_room)
 {
@@ -66,8 +66,8 @@ START_TEST(a_rate_proves_room)
 	admission_open(&admission, TARGET, MOST);
 	for (uint64_t i = 0; i < 36000; i++)
 		admission_learn(&admission, 30, 2, i / 18);
-	ck_assert_uint_ge(admission.limit, 880);
-	ck_assert_uint_le(admission.limit, 920);
+	ck_assert_uint_ge(admission.limit, 550);
+	ck_assert_uint_le(admission.limit, 575);
 	for (uint64_t i = 0; i < 4000; i++) /* slower now, and the answers are late */
 		admission_learn(&admission, 1000, 500, 2000 + i / 2);
 	ck_assert_uint_le(admission.limit, 600);

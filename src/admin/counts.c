@@ -1,7 +1,7 @@
 /*
  * How many accounts and bindings there are, counted in the background for status and metrics: small
  * steps in the order of the key, each followed by a rest of nineteen times what it took, so that
- * the count has at most a twentieth of one connection. What was counted is shown once a pass is
+ * the count has about a twentieth of one connection. What was counted is shown once a pass is
  * complete.
  */
 #include <stdio.h>

@@ -1,8 +1,7 @@
 /*
- * The limit shrinks at once to what the last answer proves, rises to what a second without a late
- * answer proves, so that a short pause at a high rate is no storm, and grows by one with each
- * answer while it is in use, so it doubles in the time that a request waits; but never beyond what
- * the answers prove. There is nothing to recover from when a storm ends: the queue is empty then.
+ * The limit shrinks at once to what the last answer proves, and grows by one with each answer while
+ * it is in use, so it doubles in the time that a request waits; but never beyond what the answers
+ * prove. There is nothing to recover from when a storm ends: the queue is empty then.
  */
 #include "admission.h"
 
@@ -11,9 +10,6 @@
 #define TOLD_A_SECOND 20000u
 #define TOLD_A_SECOND_FULL 500u
 #define TOLD_AT_ONCE 64u
-#define PAUSE_SHARE \
-	8u /* of the target: a database that has become slow looks like a pause at first */
-#define SECOND_MS 1000u
 #define WORK_MS 100u
 #define WORK_FULL_PERCENT 85u
 
@@ -26,32 +22,11 @@ admission_open(struct admission *admission, uint64_t target_ms, uint32_t most)
 					 .allowance = TOLD_AT_ONCE };
 }
 
-/* What was served in a second, however few waited, proves what a pause of an eighth of the target
- * may leave waiting. */
-static void
-learn_rate(struct admission *admission, uint64_t waited_ms, uint64_t now_ms)
-{
-	uint64_t elapsed_ms = now_ms - admission->second_ms;
-	admission->served++;
-	admission->late = admission->late || waited_ms > admission->target_ms;
-	if (elapsed_ms < SECOND_MS)
-		return;
-	uint64_t proved = admission->served * admission->target_ms / PAUSE_SHARE / elapsed_ms;
-	if (proved > admission->most)
-		proved = admission->most;
-	if (!admission->late && proved > admission->limit)
-		admission->limit = (uint32_t)proved;
-	admission->second_ms = now_ms;
-	admission->served = 0;
-	admission->late = false;
-}
-
 void
-admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms, uint64_t now_ms)
+admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms)
 {
 	if (admission->target_ms == 0)
 		return;
-	learn_rate(admission, waited_ms, now_ms);
 	uint64_t proved = admission->most;
 	if (waited_ms > 0)
 		proved = ((uint64_t)before + 1) * admission->target_ms / waited_ms;

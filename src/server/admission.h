@@ -18,16 +18,12 @@ struct admission {
 	uint64_t work_ms;   /* when the work of the loop was looked at last … */
 	uint64_t busy_us;   /* … and how much there had been by then */
 	bool full;	    /* it had no time left since the time before */
-	uint64_t second_ms; /* since when answers are counted */
-	uint32_t served;    /* so many since then */
-	bool late;	    /* one of them had waited for longer than the target */
 };
 
 /* target_ms may change at any time. */
 void admission_open(struct admission *admission, uint64_t target_ms, uint32_t most);
-/* One that found so many before it was served at now_ms, after waited_ms. */
-void admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms,
-		     uint64_t now_ms);
+/* One that found so many before it was served after waited_ms. */
+void admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms);
 /* May one more join so many that wait? Half of the room is for refreshes alone: a phone that is
  * registered is not to lose that because others want to be. */
 bool admission_room(const struct admission *admission, uint32_t waiting, bool refresh);

@@ -163,8 +163,7 @@ leave_store(struct request *rq, bool served)
 	list_remove(&rq->link);
 	all->in_store_count--;
 	if (served && !store_op_repeated(&rq->op))
-		admission_learn(&all->admission, rq->before, loop_now_ms(all->loop) - rq->asked_ms,
-				loop_now_ms(all->loop));
+		admission_learn(&all->admission, rq->before, loop_now_ms(all->loop) - rq->asked_ms);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
- * A set of places for each hash, of which the longest used gives way: with one place for each, one
- * in a hundred was forgotten within the 3.5 s after which a client sends for the fourth time. A
+ * A set of places for each hash, of which the one noted first gives way: with one place for each,
+ * one in a hundred was forgotten within the 3.5 s after which a client sends for the fourth time. A
  * place has the upper bits of the hash and the era of its note; eras end with a storm, and within
  * one so that old notes can be told from new ones.
  */

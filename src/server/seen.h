@@ -15,9 +15,11 @@ struct seen;
 struct seen *seen_open(void);
 /* NULL is allowed. */
 void seen_close(struct seen *seen);
-/* Each takes the table_hash() of the octets. One in thousands is taken for another. Of those taken
- * on about the last two million are known, of the silenced ones twice as many. */
-/* It will be noted soon. */
+/*
+ * hash is always the table_hash() of the octets. One in thousands is taken for another. Of those
+ * taken on about the last two million are known, of the silenced ones twice as many.
+ */
+/* It may be noted as taken soon: fetches its place meanwhile. */
 void seen_expect(const struct seen *seen, unsigned hash);
 void seen_note_taken(struct seen *seen, unsigned hash);
 bool seen_was_taken(const struct seen *seen, unsigned hash);

@@ -15,7 +15,7 @@ static void
 keep_full(struct admission *admission, unsigned per_ms, unsigned answers)
 {
 	for (unsigned i = 0; i < answers; i++)
-		admission_learn(admission, admission->limit - 1, admission->limit / per_ms, 0);
+		admission_learn(admission, admission->limit - 1, admission->limit / per_ms);
 }
 
 /* The limit becomes what is served within the target, from above and from below. */
@@ -41,7 +41,7 @@ START_TEST(leisure_teaches_nothing)
 	admission_open(&admission, TARGET, MOST);
 	uint32_t limit = admission.limit;
 	for (unsigned i = 0; i < 1000; i++)
-		admission_learn(&admission, i % 8, i % 100, 0);
+		admission_learn(&admission, i % 8, i % 100);
 	ck_assert_uint_eq(admission.limit, limit);
 }
 END_TEST
@@ -51,26 +51,10 @@ START_TEST(a_pause_is_forgotten)
 {
 	struct admission admission;
 	admission_open(&admission, TARGET, MOST);
-	admission_learn(&admission, 3, 3000, 0);
+	admission_learn(&admission, 3, 3000);
 	ck_assert_uint_ge(admission.limit, 64);
 	keep_full(&admission, 20, 1000);
 	ck_assert_uint_ge(admission.limit, 1000);
-}
-END_TEST
-
-/* 18,000 a second at leisure: a pause of 31 ms is no storm, whatever one answer alone would prove.
- */
-START_TEST(a_rate_proves_room)
-{
-	struct admission admission;
-	admission_open(&admission, TARGET, MOST);
-	for (uint64_t i = 0; i < 36000; i++)
-		admission_learn(&admission, 30, 2, i / 18);
-	ck_assert_uint_ge(admission.limit, 550);
-	ck_assert_uint_le(admission.limit, 575);
-	for (uint64_t i = 0; i < 4000; i++) /* slower now, and the answers are late */
-		admission_learn(&admission, 1000, 500, 2000 + i / 2);
-	ck_assert_uint_le(admission.limit, 600);
 }
 END_TEST
 
@@ -182,8 +166,9 @@ START_TEST(refreshes_come_first)
 }
 END_TEST
 
-/* What was silenced stays so while the storm lasts, also when there is room; then it is served. */
-START_TEST(silence_outlasts_the_queue)
+/* Nothing is told any more, and the store answers nobody. */
+static struct str
+silenced_in_a_storm(void)
 {
 	open_site();
 	fake_store_freeze(site.store, true);
@@ -192,6 +177,13 @@ START_TEST(silence_outlasts_the_queue)
 	crowd(256, 400, 2);
 	struct str late = site_text(&site, (struct site_request){ .nc = 2, .call_id = "late" });
 	fake_datagram(site.net, &site.host, late);
+	return late;
+}
+
+/* What was silenced stays so while the storm lasts, also when there is room; then it is served. */
+START_TEST(silence_outlasts_the_queue)
+{
+	struct str late = silenced_in_a_storm();
 	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
 	fake_store_freeze(site.store, false);
 	site_pass(&site, 900);
@@ -268,13 +260,7 @@ END_TEST
 /* A database that says nothing for a while is no end of the storm. */
 START_TEST(silence_outlasts_the_database)
 {
-	open_site();
-	fake_store_freeze(site.store, true);
-	crowd(0, 256, 2);
-	site_pass(&site, 40);
-	crowd(256, 400, 2);
-	struct str late = site_text(&site, (struct site_request){ .nc = 2, .call_id = "late" });
-	fake_datagram(site.net, &site.host, late);
+	struct str late = silenced_in_a_storm();
 	fake_store_set_state(site.store, STORE_SILENT);
 	site_pass(&site, 3000);
 	fake_store_set_state(site.store, STORE_UP);
@@ -403,8 +389,8 @@ START_TEST(one_millisecond_is_a_limit)
 END_TEST
 
 SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
-      a_rate_proves_room, never_beyond_what_may_be_live, few_are_told, refreshes_come_first,
-      silence_outlasts_the_queue, what_gets_silence_is_not_read, only_register_is_let_go_of,
-      silence_outlasts_the_database, a_storm_is_met_with_silence,
-      a_burst_on_an_idle_server_is_served, one_slow_row_refuses_nobody_later,
-      a_retransmission_is_answered_in_a_storm, final_answers_stay_final, one_millisecond_is_a_limit)
+      never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
+      what_gets_silence_is_not_read, only_register_is_let_go_of, silence_outlasts_the_database,
+      a_storm_is_met_with_silence, a_burst_on_an_idle_server_is_served,
+      one_slow_row_refuses_nobody_later, a_retransmission_is_answered_in_a_storm,
+      final_answers_stay_final, one_millisecond_is_a_limit)

@@ -1,5 +1,6 @@
 """Kamailio from Debian's packages, with the configuration in tests/bench/kamailio/ and tables of its own on the same cluster."""
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,7 +94,9 @@ class Peer:
     def write_configuration(self):
         with open(os.path.join(HERE, "kamailio", "tls.cfg")) as file:
             text = file.read()
-        text = text.replace("CERTIFICATE", self.certificates + "/server.pem").replace("KEY", self.certificates + "/server.key")
+        for word, name in (("CERTIFICATE", "server.pem"), ("KEY", "server.key")):
+            shutil.copy(os.path.join(self.certificates, name), self.directory)  # Kamailio takes no blank in a path
+            text = text.replace(word, os.path.join(self.directory, name))
         with open(self.directory + "/tls.cfg", "w") as file:
             file.write(text)
         with open(os.path.join(HERE, "kamailio", "registrar.cfg")) as file:

@@ -31,12 +31,19 @@ enum register_next {
 	REGISTER_COMMIT, /* store r->after if the version is still r->version */
 };
 
-enum lookup_result { LOOKUP_FOUND, LOOKUP_UNAVAILABLE, LOOKUP_TIMEOUT, LOOKUP_FAILED };
+enum lookup_result {
+	LOOKUP_FOUND,
+	LOOKUP_UNAVAILABLE,
+	LOOKUP_TIMEOUT,
+	LOOKUP_OVERDUE, /* never sent: it waited behind too many others */
+	LOOKUP_FAILED,
+};
 enum commit_result {
 	COMMIT_DONE,
 	COMMIT_CONFLICT,    /* the version has moved; nothing changed */
 	COMMIT_FAILED,	    /* refused by the database; nothing changed */
 	COMMIT_UNAVAILABLE, /* never sent; nothing changed */
+	COMMIT_OVERDUE,	    /* the same: it waited behind too many others */
 	COMMIT_UNKNOWN,	    /* sent, and the connection was lost: look the row up (REG-DB-5) */
 };
 

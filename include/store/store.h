@@ -54,6 +54,9 @@ struct store_op {
 	struct str aor;	     /* canonical key; lives until done() */
 	struct arena *arena; /* the record of a look-up is copied here; not used by a commit */
 	void (*done)(struct store_op *op);
+	/* In: what could not be sent for so long is overdue and never sent; 0: it waits for as long
+	 * as a statement may take. One that is repeated has left that behind. */
+	uint32_t patience_ms;
 	/* In: for a look-up: the account of this login in this domain (octets, no escapes) */
 	struct str domain;
 	struct str login;

@@ -92,6 +92,7 @@ remove_committed(struct exchange *x)
 				 "Nothing was changed. The log of PostgreSQL says more.");
 		return;
 	case COMMIT_UNAVAILABLE:
+	case COMMIT_OVERDUE:
 		exchange_unavailable(x);
 		return;
 	}

@@ -173,6 +173,8 @@ without_record(struct registration *r, enum lookup_result result)
 {
 	if (r->recheck) /* perhaps stored: another node must not be asked to do it again (D-27) */
 		return reject(r, 500, NULL, REASON_DATABASE_UNAVAILABLE);
+	if (result == LOOKUP_OVERDUE)
+		return unavailable(r, REASON_OVERLOADED);
 	return unavailable(r, result == LOOKUP_TIMEOUT ? REASON_DATABASE_TIMEOUT
 						       : REASON_DATABASE_UNAVAILABLE);
 }
@@ -292,6 +294,8 @@ register_finish(struct registration *r, enum commit_result result)
 		return REGISTER_LOOKUP;
 	case COMMIT_UNAVAILABLE:
 		return unavailable(r, REASON_DATABASE_UNAVAILABLE);
+	case COMMIT_OVERDUE:
+		return unavailable(r, REASON_OVERLOADED);
 	case COMMIT_FAILED:
 		break;
 	}

@@ -1,11 +1,12 @@
 /*
- * The limit shrinks at once to what the last answer proves, and grows by one with each answer while
- * it is in use, so it doubles in the time that a request waits; but never beyond what the answers
- * prove. There is nothing to recover from when a storm ends: the queue is empty then.
+ * Nobody knows beforehand how much a database can do, and while it pauses it looks like one that has
+ * become slow. So everybody is let in at first, and the store gives up what turns out to wait for
+ * too long. The limit shrinks at once to what the last answer proves, and grows by one with each
+ * answer while it is in use, so it doubles in the time that a request waits; but never beyond what
+ * the answers prove. What was learned in a storm is forgotten when it is over.
  */
 #include "admission.h"
 
-#define LIMIT_FIRST 256u
 #define LIMIT_LEAST 64u /* a short pause of the database teaches nothing worse */
 #define TOLD_A_SECOND 20000u
 #define TOLD_A_SECOND_FULL 500u
@@ -16,17 +17,22 @@
 void
 admission_open(struct admission *admission, uint64_t target_ms, uint32_t most)
 {
-	*admission = (struct admission){ .target_ms = target_ms,
-					 .limit = most < LIMIT_FIRST ? most : LIMIT_FIRST,
-					 .most = most,
-					 .allowance = TOLD_AT_ONCE };
+	*admission = (struct admission){
+		.target_ms = target_ms, .limit = most, .most = most, .allowance = TOLD_AT_ONCE
+	};
+}
+
+void
+admission_forget(struct admission *admission)
+{
+	admission->limit = admission->most;
 }
 
 void
 admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms)
 {
-	if (admission->target_ms == 0)
-		return;
+	if (admission->target_ms == 0 || before < LIMIT_LEAST / 2)
+		return; /* one row that is locked says nothing about the others */
 	uint64_t proved = admission->most;
 	if (waited_ms > 0)
 		proved = ((uint64_t)before + 1) * admission->target_ms / waited_ms;

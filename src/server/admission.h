@@ -20,8 +20,10 @@ struct admission {
 	bool full;	    /* it had no time left since the time before */
 };
 
-/* target_ms may change at any time. */
+/* target_ms may change at any time. All are let in until an answer proves that they are too many. */
 void admission_open(struct admission *admission, uint64_t target_ms, uint32_t most);
+/* Lets all in again. */
+void admission_forget(struct admission *admission);
 /* One that found so many before it was served after waited_ms. */
 void admission_learn(struct admission *admission, uint32_t before, uint64_t waited_ms);
 /* May one more join so many that wait? Half of the room is for refreshes alone: a phone that is

@@ -76,6 +76,7 @@ note_overload(struct requests *all)
 		all->overload_told = true;
 	} else if (all->overload_told && now_ms - all->overloaded_ms >= OVER_MS) {
 		log_message(LOG_LEVEL_NOTICE, "overload", "over");
+		admission_forget(&all->admission);
 		all->overload_told = false;
 	}
 }

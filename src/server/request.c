@@ -193,6 +193,8 @@ remember(struct request *rq, enum commit_result result)
 		remembered_keep(remembered, r->aor.key, r->credentials.username, &r->after);
 		return;
 	}
+	if (result == COMMIT_OVERDUE)
+		return;
 	remembered_forget(remembered, r->aor.key);
 	stats->remembered_records[RECALL_REFUSED] += rq->recalled && result == COMMIT_CONFLICT;
 	rq->recalled = false;
@@ -213,6 +215,8 @@ prepare(struct request *rq, void (*done)(struct store_op *))
 	rq->op = (struct store_op){ .aor = rq->registration.aor.key,
 				    .arena = &rq->arena,
 				    .done = done };
+	if (!rq->registration.recheck) /* what may be stored already is not given up (REG-DB-5) */
+		rq->op.patience_ms = (uint32_t)rq->all->admission.target_ms;
 	rq->asked_ms = loop_now_ms(rq->all->loop);
 	rq->before = rq->all->in_store_count++;
 	list_append(&rq->all->in_store, &rq->link);

@@ -252,8 +252,9 @@ complete(struct lane *lane, struct batch *batch)
 	bool spoilt = false;
 	list_remove(&batch->link);
 	lane->in_flight--;
-	observe_db_query_duration(statement_kind(batch),
-				  loop_now_us(lane->store->loop) - batch->sent_us);
+	uint64_t took_us = loop_now_us(lane->store->loop) - batch->sent_us;
+	observe_db_query_duration(statement_kind(batch), took_us);
+	store_trip_learn(lane->store, took_us, loop_now_ms(lane->store->loop));
 	if (batch->error != NULL && batch->kind != BATCH_SETUP) {
 		log_error(lane, batch);
 		spoilt = spoils_lane(sqlstate_of(batch->error));

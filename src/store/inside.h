@@ -79,6 +79,14 @@ struct keys {
 	char keep_ms[24];
 };
 
+/* The shortest that a batch took lately, mostly the way to the database and back: in this while and
+ * in the one before. */
+struct trip {
+	uint64_t now_us;
+	uint64_t before_us;
+	uint64_t since_ms;
+};
+
 struct store {
 	struct loop *loop;
 	struct store_settings settings; /* its strings are copies */
@@ -110,6 +118,7 @@ struct store {
 	struct list refused_queries;
 	uint32_t queued; /* accepted and not completed */
 	struct timer held;
+	struct trip trip;
 	struct turn_end turn_end;
 	struct timer tick;
 	struct timer retry;
@@ -140,6 +149,10 @@ void store_query_finish(struct store_query *query, enum query_result result, PGr
 bool store_op_again(struct store *store, struct store_op *op);
 /* Lanes with room get what waits, the oldest first. */
 void store_dispatch(struct store *store);
+/* Completes what has waited for longer than it may; store_dispatch() does it too. */
+void store_expire(struct store *store);
+/* A batch took so long from here to here. */
+void store_trip_learn(struct store *store, uint64_t took_us, uint64_t now_ms);
 /* Sent with the others when a lane is free, even while the store is not up yet. */
 void store_query_add(struct store *store, struct store_query *query);
 

@@ -1,7 +1,5 @@
 /*
- * The front: takes operations, hands them to lanes at the end of each turn of the loop, and knows
- * whether the database is there. While nothing is under way a batch is sent at once; beside others
- * it grows first. So nobody waits at rest, and batches grow with the load.
+ * The front: takes operations, completes them, and knows whether the database is there.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -288,98 +286,6 @@ store_op_again(struct store *store, struct store_op *op)
 	return true;
 }
 
-/* The least busy lane that answers and has room for a statement; NULL: none. */
-static struct lane *
-free_lane(const struct store *store)
-{
-	struct lane *freest = NULL;
-	for (uint32_t i = 0; i < store->settings.connections; i++) {
-		struct lane *lane = &store->lanes[i];
-		if (lane->state == LANE_UP && !lane->silent && lane->in_flight < LANE_SLOTS &&
-		    (freest == NULL || lane->in_flight < freest->in_flight))
-			freest = lane;
-	}
-	return freest;
-}
-
-/* Batches that were sent so lately that their answers are on the way. */
-static uint32_t
-batches_under_way(const struct store *store)
-{
-	uint64_t now_ms = loop_now_ms(store->loop);
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < store->settings.connections; i++) {
-		list_each (node, &store->lanes[i].flight) {
-			const struct batch *batch = container_of(node, struct batch, link);
-			bool ops = batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT;
-			count += ops && now_ms - batch->sent_ms < HELD_MS;
-		}
-	}
-	return count;
-}
-
-static void
-held_due(struct timer *timer)
-{
-	loop_wake(container_of(timer, struct store, held)->loop);
-}
-
-/* What a batch costs is shared by its operations. So while others are under way, which soon make
- * room for more, the next one waits until it is worth its cost: half full, or full beside several.
- * The queue is not empty. */
-static bool
-worth_sending(struct store *store, const struct list *queue)
-{
-	uint32_t wanted = batches_under_way(store) * store->settings.batch_rows / 2;
-	if (wanted > store->settings.batch_rows)
-		wanted = store->settings.batch_rows;
-	uint32_t waiting = 0;
-	list_each (node, queue)
-		if (++waiting >= wanted)
-			return true;
-	timer_start(store->loop, &store->held, HELD_MS, held_due);
-	return false;
-}
-
-static void
-send_ops(struct store *store, struct list *queue, bool alone)
-{
-	struct lane *lane;
-	alone = alone || store->settings.batch_rows == 1;
-	while (!list_empty(queue) && (alone || worth_sending(store, queue)) &&
-	       (lane = free_lane(store)) != NULL) {
-		const struct store_op *op = container_of(queue->next, struct store_op, link);
-		enum batch_kind kind = op->kind == OP_LOOKUP ? BATCH_LOOKUP : BATCH_COMMIT;
-		if (batch_send_ops(lane, queue, kind, alone))
-			lane_flush(lane);
-		else
-			lane_lose(lane, false);
-	}
-}
-
-static void
-send_queries(struct store *store)
-{
-	struct lane *lane;
-	while (!list_empty(&store->queries) && (lane = free_lane(store)) != NULL) {
-		struct list *node = store->queries.next;
-		if (batch_send_query(lane, container_of(node, struct store_query, link)))
-			lane_flush(lane);
-		else
-			lane_lose(lane, false);
-	}
-}
-
-/* Commits before look-ups: it is better to end work than to begin some. */
-void
-store_dispatch(struct store *store)
-{
-	send_ops(store, &store->alone, true);
-	send_ops(store, &store->commits, false);
-	send_ops(store, &store->lookups, false);
-	send_queries(store);
-}
-
 static void
 turn_ended(struct turn_end *end)
 {
@@ -387,23 +293,6 @@ turn_ended(struct turn_end *end)
 	fail_list(store, &store->refused);
 	fail_queries(&store->refused_queries);
 	store_dispatch(store);
-}
-
-/* What could not be sent within the deadline of a statement comes too late for anybody. */
-static void
-expire(struct store *store, struct list *queue)
-{
-	uint64_t now_ms = loop_now_ms(store->loop);
-	while (!list_empty(queue)) {
-		struct store_op *op = container_of(queue->next, struct store_op, link);
-		if (now_ms - op->started_ms < store->settings.query_timeout_ms)
-			break;
-		list_remove(&op->link);
-		if (op->kind == OP_LOOKUP)
-			store_lookup_fail(store, op, LOOKUP_TIMEOUT);
-		else
-			store_commit_end(store, op, COMMIT_UNAVAILABLE);
-	}
 }
 
 static void
@@ -417,9 +306,7 @@ tick(struct timer *timer)
 			store->doubt = true;
 	for (uint32_t i = 0; i < store->settings.connections; i++)
 		lane_tick(&store->lanes[i]);
-	expire(store, &store->lookups);
-	expire(store, &store->commits);
-	expire(store, &store->alone);
+	store_expire(store);
 	keys_tick(store);
 	store_review(store);
 }

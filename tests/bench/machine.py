@@ -7,7 +7,7 @@ import time
 from ground import ROOT
 
 SETTINGS = ("server_version", "checkpoint_timeout", "synchronous_commit", "fsync", "full_page_writes", "wal_level", "wal_sync_method", "shared_buffers",
-            "max_wal_size", "commit_delay", "autovacuum")
+            "max_wal_size", "min_wal_size", "commit_delay", "autovacuum")
 FLUSHES = 300
 
 

@@ -1,9 +1,9 @@
 /*
- * Nobody knows beforehand how much a database can do, and while it pauses it looks like one that has
- * become slow. So everybody is let in at first, and the store gives up what turns out to wait for
- * too long. The limit shrinks at once to what the last answer proves, and grows by one with each
- * answer while it is in use, so it doubles in the time that a request waits; but never beyond what
- * the answers prove. What was learned in a storm is forgotten when it is over.
+ * Nobody knows beforehand how much a database can do, and while it pauses it looks like one that
+ * has become slow. So everybody is let in at first, and the store gives up what turns out to wait
+ * for too long. The limit shrinks at once to what the last answer proves, and grows by one with
+ * each answer while it is in use, so it doubles in the time that a request waits; but never beyond
+ * what the answers prove. What was learned in a storm is forgotten when it is over.
  */
 #include "admission.h"
 

@@ -20,7 +20,8 @@ struct admission {
 	bool full;	    /* it had no time left since the time before */
 };
 
-/* target_ms may change at any time. All are let in until an answer proves that they are too many. */
+/* target_ms may change at any time. All are let in until an answer proves that they are too many.
+ */
 void admission_open(struct admission *admission, uint64_t target_ms, uint32_t most);
 /* Lets all in again. */
 void admission_forget(struct admission *admission);

@@ -1,7 +1,8 @@
 /*
- * Which operations travel when. While nothing is under way a batch is sent at once; beside others it
- * grows first. So nobody waits at rest, and batches grow with the load. What is not sent yet can be
- * given up, so little is sent ahead, and a database that becomes slow makes nobody wait for long.
+ * Which operations travel when. While nothing is under way a batch is sent at once; beside others
+ * it grows first. So nobody waits at rest, and batches grow with the load. What is not sent yet can
+ * be given up, so little is sent ahead, and a database that becomes slow makes nobody wait for
+ * long.
  */
 #include "base/stats.h"
 #include "inside.h"

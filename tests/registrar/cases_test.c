@@ -224,12 +224,13 @@ named_nonce(struct run *run, struct str name, int *index)
 static void
 set_script(struct run *run, struct str key, struct str list)
 {
-	static const char *const commits[] = { "done",	      "conflict", "failed",
-					       "unavailable", "lost",	  "landed" };
-	static const char *const lookups[] = { "found", "unavailable", "timeout", "failed" };
+	static const char *const commits[] = { "done",	  "conflict", "failed", "unavailable",
+					       "overdue", "lost",     "landed" };
+	static const char *const lookups[] = { "found", "unavailable", "timeout", "overdue",
+					       "failed" };
 	bool is_commit = str_eq(key, STR("commit"));
 	const char *const *words = is_commit ? commits : lookups;
-	size_t count = is_commit ? 6 : 4;
+	size_t count = is_commit ? 7 : 5;
 	for (struct str word, tail = list; !str_empty(list); list = tail) {
 		if (!str_cut(list, ',', &word, &tail))
 			tail = STR("");

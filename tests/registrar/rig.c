@@ -311,6 +311,8 @@ commit(struct rig *rig, unsigned attempt)
 		return register_finish(r, COMMIT_FAILED);
 	case RIG_COMMIT_UNAVAILABLE:
 		return register_finish(r, COMMIT_UNAVAILABLE);
+	case RIG_COMMIT_OVERDUE:
+		return register_finish(r, COMMIT_OVERDUE);
 	case RIG_COMMIT_LOST:
 		if (rig->meanwhile != NULL)
 			rig->meanwhile(rig);

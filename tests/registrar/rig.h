@@ -45,6 +45,7 @@ enum rig_commit {
 	RIG_COMMIT_CONFLICT,
 	RIG_COMMIT_FAILED,
 	RIG_COMMIT_UNAVAILABLE,
+	RIG_COMMIT_OVERDUE,
 	RIG_COMMIT_LOST,   /* the connection went before it was done */
 	RIG_COMMIT_LANDED, /* and after */
 };

@@ -46,13 +46,37 @@ START_TEST(leisure_teaches_nothing)
 }
 END_TEST
 
+/* All are let in at first, and again when a storm is over; in between what was proved counts. */
+START_TEST(everybody_until_proved_otherwise)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	ck_assert(admission_room(&admission, MOST - 1, true));
+	ck_assert(admission_room(&admission, MOST / 2 - 1, false));
+	keep_full(&admission, 2, 4);
+	ck_assert(!admission_room(&admission, MOST / 2, true));
+	admission_forget(&admission);
+	ck_assert(admission_room(&admission, MOST - 1, true));
+}
+END_TEST
+
+/* Three who waited for one row that was locked say nothing about a hundred others. */
+START_TEST(few_prove_nothing)
+{
+	struct admission admission;
+	admission_open(&admission, TARGET, MOST);
+	admission_learn(&admission, 3, 3000);
+	ck_assert_uint_eq(admission.limit, MOST);
+}
+END_TEST
+
 /* A pause of the database ends with room for more than what waited, and the room grows again. */
 START_TEST(a_pause_is_forgotten)
 {
 	struct admission admission;
 	admission_open(&admission, TARGET, MOST);
-	admission_learn(&admission, 3, 3000);
-	ck_assert_uint_ge(admission.limit, 64);
+	admission_learn(&admission, 40, 3000);
+	ck_assert_uint_eq(admission.limit, 64);
 	keep_full(&admission, 20, 1000);
 	ck_assert_uint_ge(admission.limit, 1000);
 }
@@ -108,6 +132,7 @@ open_site(void)
 	site.settings.overload_delay_ms = 500;
 	site.settings.max_requests = 2000;
 	site_start(&site);
+	site.requests->admission.limit = 256; /* as answers proved in a storm before */
 }
 
 /* Fetches of so many users, over UDP; a refresh is what has a higher nonce count than 1. */
@@ -379,16 +404,89 @@ START_TEST(one_millisecond_is_a_limit)
 	site.settings.overload_delay_ms = 1;
 	site.settings.max_requests = 2000;
 	site_start(&site);
-	fake_store_freeze(site.store, true);
+	fake_store_set_delay(site.store, 5);
 	crowd(0, 500, 2);
-	site_pass(&site, 2);
+	site_pass(&site, 10);
+	fake_store_freeze(site.store, true);
 	crowd(500, 500, 2);
+	site_pass(&site, 2);
+	crowd(1000, 500, 2);
 	ck_assert_uint_lt(fake_store_waiting(site.store), 1000);
 	site_close(&site);
 }
 END_TEST
 
-SUITE(admission, the_limit_follows_what_is_served, leisure_teaches_nothing, a_pause_is_forgotten,
+/* At a high rate a thousand wait when the database has paused for a tenth of a second. None of them
+ * is refused, nor is anybody behind them. */
+START_TEST(a_pause_refuses_nobody)
+{
+	site_init(&site);
+	site.settings.overload_delay_ms = 500;
+	site.settings.max_requests = 2000;
+	site_start(&site);
+	fake_store_freeze(site.store, true);
+	crowd(0, 600, 2);
+	site_pass(&site, 100);
+	crowd(600, 600, 2);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 1200);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 10);
+	crowd(1200, 600, 2);
+	site_pass(&site, 10);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], 0);
+	ck_assert_uint_eq(fake_store_lookups(site.store), 1800);
+	site_close(&site);
+}
+END_TEST
+
+/* A second after the last refusal all are let in again. */
+START_TEST(the_limit_ends_with_the_storm)
+{
+	open_site();
+	fake_store_freeze(site.store, true);
+	crowd(0, 256, 2);
+	site_pass(&site, 40);
+	crowd(256, 10, 2);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 256);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 1100);
+	crowd(300, 1, 2);
+	fake_store_freeze(site.store, true);
+	crowd(301, 400, 2);
+	site_pass(&site, 40);
+	crowd(701, 100, 2);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 501);
+	site_close(&site);
+}
+END_TEST
+
+/* What the store gave up was never sent: its record is as good as before, and 503 says why. */
+START_TEST(what_is_overdue_hears_503)
+{
+	site_init(&site);
+	site.settings.remembered_records = 10;
+	site_start(&site);
+	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>" });
+	site_pass(&site, 10);
+	unsigned lookups = fake_store_lookups(site.store);
+	fake_store_next_commit(site.store, FAKE_COMMIT_OVERDUE);
+	for (int i = 0; i < 2; i++) {
+		site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>",
+							.nc = 2 + (unsigned)i,
+							.call_id = i == 0 ? "b" : "c" });
+		site_pass(&site, 10);
+	}
+	ck_assert_int_eq(sent_status(&site, 1), 503);
+	ck_assert_int_eq(sent_status(&site, 2), 200);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(fake_store_lookups(site.store), lookups);
+	site_close(&site);
+}
+END_TEST
+
+SUITE(admission, the_limit_follows_what_is_served, everybody_until_proved_otherwise,
+      few_prove_nothing, a_pause_refuses_nobody, the_limit_ends_with_the_storm,
+      what_is_overdue_hears_503, leisure_teaches_nothing, a_pause_is_forgotten,
       never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
       what_gets_silence_is_not_read, only_register_is_let_go_of, silence_outlasts_the_database,
       a_storm_is_met_with_silence, a_burst_on_an_idle_server_is_served,

@@ -149,6 +149,7 @@ START_TEST(commits_that_go_wrong)
 		  1 },
 		{ { FAKE_COMMIT_FAILED }, 1, 500, 1, 0 },
 		{ { FAKE_COMMIT_UNAVAILABLE }, 1, 503, 1, 0 },
+		{ { FAKE_COMMIT_OVERDUE }, 1, 503, 1, 0 },
 		{ { FAKE_COMMIT_LANDED }, 1, 200, 2, 1 },
 		{ { FAKE_COMMIT_LOST }, 1, 200, 2, 1 },
 	};

@@ -430,6 +430,45 @@ START_TEST(unnamed_statements_work)
 }
 END_TEST
 
+/* A lane has one statement behind the one that is executed, and what waits is given up once its
+ * patience is over: it was never sent. What was sent, and what has patience, ends well. */
+START_TEST(what_waits_too_long_is_never_sent)
+{
+	static const char *const users[] = { "alice", "bob", "carol", "dave", "erin" };
+	static struct probe probes[5];
+	struct bench bench;
+	struct binding binding;
+	struct record after = one_binding(&binding, "call-1", 1);
+	scratch_reset();
+	for (int i = 0; i < 5; i++)
+		scratch_account(users[i]);
+	scratch_exec("update aor set version = 5");
+	bench_init(&bench);
+	bench.settings.connections = 1;
+	bench.settings.batch_rows = 1;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	scratch_exec("begin");
+	scratch_exec("select from aor where username = 'alice' for update");
+	uint64_t batches = stats->db_batches;
+	for (int i = 0; i < 4; i++)
+		probe_commit(&bench, &probes[i], users[i], 5, &after);
+	probe_lookup(&bench, &probes[4], "erin", "erin");
+	loop_turn(bench.loop, 0);
+	ck_assert_uint_eq(stats->db_batches, batches + 2);
+	probes[2].op.patience_ms = probes[4].op.patience_ms = 1;
+	probe_wait(&bench, &probes[4], 1);
+	ck_assert_int_eq(probes[4].op.looked_up, LOOKUP_OVERDUE);
+	ck_assert_uint_eq(probes[0].done + probes[1].done + probes[3].done, 0);
+	scratch_exec("commit");
+	probe_wait(&bench, probes, 4);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(probes[i].op.committed, i == 2 ? COMMIT_OVERDUE : COMMIT_DONE);
+	ck_assert_int_eq(scratch_number("select version from aor where username = 'carol'"), 5);
+	bench_close(&bench);
+}
+END_TEST
+
 /* REG-DB-6: over the limit of the queue nothing is tried; the limit itself is served */
 START_TEST(queue_is_bounded)
 {
@@ -549,6 +588,6 @@ END_TEST
 SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_stored,
       sql_in_values_stays_text, batches_answer_each_operation, one_poisoned_operation_fails_alone,
       transient_errors_are_retried, retries_end, locked_rows_do_not_hold_the_others,
-      batches_grow_beside_others, two_stores_lose_nothing, unnamed_statements_work,
-      queue_is_bounded, clock_offset_is_learned, a_clock_that_is_set, rows_not_understood_fail,
-      exhausted_arena_fails_the_lookup)
+      batches_grow_beside_others, what_waits_too_long_is_never_sent, two_stores_lose_nothing,
+      unnamed_statements_work, queue_is_bounded, clock_offset_is_learned, a_clock_that_is_set,
+      rows_not_understood_fail, exhausted_arena_fails_the_lookup)

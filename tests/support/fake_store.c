@@ -186,6 +186,8 @@ commit_result(struct store *store, struct store_op *op, enum fake_commit script)
 		return COMMIT_FAILED;
 	if (script == FAKE_COMMIT_UNAVAILABLE)
 		return COMMIT_UNAVAILABLE;
+	if (script == FAKE_COMMIT_OVERDUE)
+		return COMMIT_OVERDUE;
 	if (script == FAKE_COMMIT_LOST)
 		return COMMIT_UNKNOWN;
 	if (row->record.version != op->version)

@@ -14,6 +14,7 @@ enum fake_commit {
 	FAKE_COMMIT_CONFLICT, /* somebody else wrote the row just before */
 	FAKE_COMMIT_FAILED,
 	FAKE_COMMIT_UNAVAILABLE,
+	FAKE_COMMIT_OVERDUE,
 	FAKE_COMMIT_LOST,   /* the connection went before it was done */
 	FAKE_COMMIT_LANDED, /* and after */
 };

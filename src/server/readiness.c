@@ -11,7 +11,7 @@
 #include "base/stats.h"
 #include "requests.h"
 
-#define OVER_MS 1000u /* without overload: the log says that it is over */
+#define OVER_MS 1000u /* with room for everybody: it is over, and its lesson forgotten */
 /* So many ticks with room for everybody: the storm is over. Not by the clock alone: what came while
  * this process was not running is still to be read. */
 #define STORM_TICKS 40u
@@ -74,10 +74,11 @@ note_overload(struct requests *all)
 				    "requests get 503: %u in flight, the oldest waits %llu ms",
 				    all->live, (unsigned long long)delay_ms);
 		all->overload_told = true;
-	} else if (all->overload_told && now_ms - all->overloaded_ms >= OVER_MS) {
-		log_message(LOG_LEVEL_NOTICE, "overload", "over");
-		admission_forget(&all->admission);
+	} else if (now_ms - all->overloaded_ms >= OVER_MS) {
+		if (all->overload_told)
+			log_message(LOG_LEVEL_NOTICE, "overload", "over");
 		all->overload_told = false;
+		admission_forget(&all->admission);
 	}
 }
 

@@ -209,6 +209,20 @@ on_commit(struct store_op *op)
 	advance(rq, register_finish(&rq->registration, op->committed));
 }
 
+/* Half of the delay that is too much. What the store gives up has cost nearly as much as if it had
+ * been served, so there is to be little of that: admission aims at three quarters of it. */
+static uint64_t
+patience_ms(const struct requests_settings *settings)
+{
+	return (settings->overload_delay_ms + 1) / 2;
+}
+
+static uint64_t
+target_ms(const struct requests_settings *settings)
+{
+	return (patience_ms(settings) * 3 + 3) / 4;
+}
+
 static void
 prepare(struct request *rq, void (*done)(struct store_op *))
 {
@@ -216,7 +230,7 @@ prepare(struct request *rq, void (*done)(struct store_op *))
 				    .arena = &rq->arena,
 				    .done = done };
 	if (!rq->registration.recheck) /* what may be stored already is not given up (REG-DB-5) */
-		rq->op.patience_ms = (uint32_t)rq->all->admission.target_ms;
+		rq->op.patience_ms = (uint32_t)patience_ms(&rq->all->settings);
 	rq->asked_ms = loop_now_ms(rq->all->loop);
 	rq->before = rq->all->in_store_count++;
 	list_append(&rq->all->in_store, &rq->link);
@@ -563,8 +577,7 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	all->pool_size = settings->max_requests + 1;
 	list_init(&all->free);
 	list_init(&all->in_store);
-	admission_open(&all->admission, (settings->overload_delay_ms + 1) / 2,
-		       settings->max_requests);
+	admission_open(&all->admission, target_ms(settings), settings->max_requests);
 	arena_pool_init(&all->memory, settings->request_memory);
 	tag_secret_draw(&all->tags);
 	fifo_open(&all->trying, loop, TRYING_AFTER_MS, trying_due);
@@ -602,7 +615,7 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 	if (settings->max_requests > requests->pool_size - 1)
 		requests->settings.max_requests = requests->pool_size - 1;
 	requests->failures.duration_ms = settings->failure_delay_ms;
-	requests->admission.target_ms = (settings->overload_delay_ms + 1) / 2;
+	requests->admission.target_ms = target_ms(settings);
 	transactions_configure(requests->transactions, settings->transaction_memory);
 }
 

@@ -460,6 +460,30 @@ START_TEST(the_limit_ends_with_the_storm)
 }
 END_TEST
 
+/* A long pause at night teaches that little is served in time; by the next one that is forgotten.
+ */
+START_TEST(a_lesson_that_nobody_needed_is_forgotten)
+{
+	site_init(&site);
+	site.settings.overload_delay_ms = 500;
+	site.settings.max_requests = 2000;
+	site_start(&site);
+	fake_store_set_delay(site.store, 400);
+	crowd(0, 64, 2);
+	site_pass(&site, 2000);
+	fake_store_set_delay(site.store, 1);
+	crowd(64, 1, 2);
+	site_pass(&site, 10);
+	fake_store_freeze(site.store, true);
+	crowd(65, 400, 2);
+	site_pass(&site, 60);
+	crowd(465, 400, 2);
+	ck_assert_uint_eq(fake_store_waiting(site.store), 800);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_OVERLOADED][TRANSPORT_UDP], 0);
+	site_close(&site);
+}
+END_TEST
+
 /* What the store gave up was never sent: its record is as good as before, and 503 says why. */
 START_TEST(what_is_overdue_hears_503)
 {
@@ -486,9 +510,9 @@ END_TEST
 
 SUITE(admission, the_limit_follows_what_is_served, everybody_until_proved_otherwise,
       few_prove_nothing, a_pause_refuses_nobody, the_limit_ends_with_the_storm,
-      what_is_overdue_hears_503, leisure_teaches_nothing, a_pause_is_forgotten,
-      never_beyond_what_may_be_live, few_are_told, refreshes_come_first, silence_outlasts_the_queue,
-      what_gets_silence_is_not_read, only_register_is_let_go_of, silence_outlasts_the_database,
-      a_storm_is_met_with_silence, a_burst_on_an_idle_server_is_served,
-      one_slow_row_refuses_nobody_later, a_retransmission_is_answered_in_a_storm,
-      final_answers_stay_final, one_millisecond_is_a_limit)
+      a_lesson_that_nobody_needed_is_forgotten, what_is_overdue_hears_503, leisure_teaches_nothing,
+      a_pause_is_forgotten, never_beyond_what_may_be_live, few_are_told, refreshes_come_first,
+      silence_outlasts_the_queue, what_gets_silence_is_not_read, only_register_is_let_go_of,
+      silence_outlasts_the_database, a_storm_is_met_with_silence,
+      a_burst_on_an_idle_server_is_served, one_slow_row_refuses_nobody_later,
+      a_retransmission_is_answered_in_a_storm, final_answers_stay_final, one_millisecond_is_a_limit)

@@ -9,7 +9,7 @@
 
 #define LIMIT_LEAST 64u /* a short pause of the database teaches nothing worse */
 #define TOLD_A_SECOND 20000u
-#define TOLD_A_SECOND_FULL 500u
+#define TOLD_A_SECOND_FULL 5000u
 #define TOLD_AT_ONCE 64u
 #define WORK_MS 100u
 #define WORK_FULL_PERCENT 85u

@@ -34,7 +34,8 @@ bool admission_room(const struct admission *admission, uint32_t waiting, bool re
 void admission_work(struct admission *admission, uint64_t busy_us, uint64_t now_ms);
 /* True when a datagram that is turned away gets an answer; else silence. While the loop has time,
  * 20,000 a second do, so that phones know when to come back and do not send again and again; when
- * it has none left, 500. */
+ * it has none left, 5,000: to tell one costs as much as to let go of all that it would send again.
+ */
 bool admission_tell(struct admission *admission, uint64_t now_ms);
 /* Would it be told? Renews what may be told, and takes nothing of it. */
 bool admission_would_tell(struct admission *admission, uint64_t now_ms);

@@ -44,7 +44,7 @@ wanted() {
 # beside NICENESS FUNCTION: while the others run, which mostly wait, this one gets what they leave of the processors.
 beside() {
 	"$2" >"$T/$2.log" 2>&1 </dev/null &
-	renice -n "$1" -p $! >/dev/null
+	renice -n "$1" -p $! >/dev/null 2>&1 || true # it may have ended at once
 	besides="$besides $2:$!"
 }
 test_besides() {

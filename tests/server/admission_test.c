@@ -132,7 +132,8 @@ open_site(void)
 	site.settings.overload_delay_ms = 500;
 	site.settings.max_requests = 2000;
 	site_start(&site);
-	site.requests->admission.limit = 256; /* as answers proved in a storm before */
+	site.requests->admission.limit = 256; /* as answers proved in a storm just now */
+	site.requests->overloaded_ms = loop_now_ms(site.loop);
 }
 
 /* Fetches of so many users, over UDP; a refresh is what has a higher nonce count than 1. */

@@ -1,12 +1,12 @@
 """Each allocation and each system call that can fail does fail, one after the other, in a server that runs: no process dies,
 clients hear something sensible or nothing, and the next one is served as if nothing had been."""
-import os
 import random
-import signal
 import time
+from http.client import HTTPException
 
-from harness import add_test, equal, long_run, true
-from harness.check import Failure
+from harness import add_test, equal, true
+from harness.check import Failure, long_run
+from harness.digest import challenges
 from harness.failing import Failing
 from harness.faults import admin, children, resident_kb, workers
 from harness.phone import Phone
@@ -54,6 +54,7 @@ def hostile_moment(server, transport):
         answer = phone.receive(SHORT)
         true(answer is None or answer.status in SENSIBLE, "%s: %s" % (transport, answer and answer.status))
         if answer is not None and answer.status == 401:
+            phone.nonces["<%s>" % phone.aor] = challenges(answer)[0]
             answer = phone.exchange(phone.authorize(phone.register_request(CONTACT % phone.scheme)), SHORT)
             true(answer.status in SENSIBLE, "%s: %s" % (transport, answer.status))
     except OSError:  # cut off
@@ -66,9 +67,10 @@ def hostile_moment(server, transport):
             phone.close()
 
 
-def served(server, transport, tries=40):
+def served(server, transport, within=20):
     """A phone that does as RFC 3261 says: sends again, connects again."""
-    for attempt in range(tries):
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
         try:
             phone = open_phone(server, transport, 2)
             try:
@@ -118,12 +120,13 @@ class Victim:
         equal(self.server.api("/stats")[0], 200, "status afterwards")
 
 
-def each_point(victim, exercise, call, error, most, sample):
-    """Fails the first, the second, … call of an exercise until it makes no more; in the short form a sample of them."""
+def each_point(victim, exercise, call, error, most, sample, dense):
+    """Fails the first, the second, … call of an exercise until it makes no more; in the short form a sample of those behind the
+    first, dense of them."""
     chosen = random.Random(SEED)
     silent = 0
     for after in range(most):
-        if not long_run() and after >= 40 and chosen.random() > sample:
+        if not long_run() and after >= dense and chosen.random() > sample:
             continue
         silent = 0 if victim.fail(exercise, call, error, after) else silent + 1
         if silent == 3:
@@ -133,15 +136,15 @@ def each_point(victim, exercise, call, error, most, sample):
 
 # --- memory ---
 
-def allocations(env, role, exercise, most, sample):
+def allocations(env, role, exercise, most, sample, dense=40):
     victim = Victim(env, role)
     exercise(victim)
     before = resident_kb(victim.pid)
-    each_point(victim, lambda: exercise(victim), "malloc", "ENOMEM", most, sample)
+    each_point(victim, lambda: exercise(victim), "malloc", "ENOMEM", most, sample, dense)
     victim.judge()
     grown = resident_kb(victim.pid) - before
     true(grown < 8192, "%d KB are lost" % grown)
-    true(len(victim.points) > 10, "only %s" % victim.points)
+    true(len(victim.points) > 2, "only %s" % victim.points)
 
 
 def phones(transport):
@@ -165,29 +168,20 @@ def operator_asks(victim):
     server.health("/metrics")
     for path, method, body in (("/bindings", "GET", None), ("/users/alice@example.com", "GET", None), ("/stats", "GET", None),
                                ("/users/alice@example.com", "PATCH", '{"enabled": true}'),
-                               ("/users?limit=2", "GET", None)):
+                               ("/users", "GET", None)):
         try:
             status, text = server.api(path, method, body)
-            true(status in (200, 500, 503), "%s %s: %d %s" % (method, path, status, text[:200]))
-        except OSError:
-            pass
-        except Exception as trouble:  # half an answer
-            true(type(trouble).__module__ == "http.client", "%s: %r" % (path, trouble))
+        except (OSError, HTTPException):  # no answer, or half of one
+            continue
+        true(status in (200, 500, 503), "%s %s: %d %s" % (method, path, status, text[:200]))
 
 
-def reloaded(victim):
-    """The master reads the configuration anew; when it cannot, the old one stays."""
-    status, text = victim.server.api("/reload", "POST")
-    true(status in (200, 400, 422, 500, 503, 504), "reload: %d %s" % (status, text[:200]))
-
-
-for _transport, _most, _sample in (("udp", 400, 1), ("tcp", 400, 1), ("tls", 4000, 0.08)):
+for _transport, _most, _sample in (("udp", 400, 1), ("tcp", 400, 1), ("tls", 4000, 0.03)):
     add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
              lambda env, t=_transport, m=_most, s=_sample: allocations(env, "worker", phones(t), m, s))
 add_test(globals(), "allocations_of_a_connection_to_the_database",
-         lambda env: allocations(env, "worker", cut_lanes, 4000, 0.03))
+         lambda env: allocations(env, "worker", cut_lanes, 4000, 0.005, 4))
 add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 20000, 0.01))
-add_test(globals(), "allocations_of_a_reload", lambda env: allocations(env, "master", reloaded, 20000, 0.05))
 
 
 # --- system calls ---
@@ -196,18 +190,18 @@ def test_system_calls_of_the_worker(env):
     victim = Victim(env)
     for call, errors in SYSTEM_CALLS.items():
         for error in errors:
-            for after in range(6 if long_run() else 2):
+            for after in range(6 if long_run() else 1):
                 for transport in TRANSPORTS:
                     victim.fail(lambda t=transport: hostile_moment(victim.server, t), call, error, after)
         victim.judge()
-    true(len(victim.points) > 15, "only %s" % victim.points)
+    true(len(victim.points) > 10, "only %s" % victim.points)
 
 
 def test_system_calls_of_the_admin_process(env):
     victim = Victim(env, "admin")
     for call, errors in SYSTEM_CALLS.items():
         for error in errors:
-            for after in range(6 if long_run() else 2):
+            for after in range(6 if long_run() else 1):
                 victim.fail(lambda: operator_asks(victim), call, error, after)
         victim.judge()
 

@@ -111,7 +111,7 @@ test_environment() {
 	export PGPASSWORD
 	export ROLLCALL_TEST_SUPERUSER="postgresql://postgres:$PGPASSWORD@"
 	export ROLLCALL_TEST_DATABASE="postgresql://postgres:$PGPASSWORD@/rollcall_unit?host=$PGHOST"
-	export ROLLCALL_TEST_BUILD="$TEST_BUILD" ROLLCALL_TEST_STATE="$T" ROLLCALL_TEST_RESULTS="$RESULTS"
+	export ROLLCALL_TEST_BUILD="$TEST_BUILD" ROLLCALL_TEST_PLAIN="$DEV/build-clang" ROLLCALL_TEST_STATE="$T" ROLLCALL_TEST_RESULTS="$RESULTS"
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 }
 test_database_step() {

@@ -1,4 +1,4 @@
-/* Digest arithmetic: RFC 7616 §3.4, RFC 8760. One hash context a process, fetched once. */
+/* Digest arithmetic: RFC 7616 §3.4, RFC 8760. One hash context an algorithm, made once. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,8 +9,8 @@
 
 #define DIGEST_HEX_MAX 64
 
-/* Fetches the algorithms from libcrypto, those of nonces too; false when one is missing. Once, at
- * start, after the fork. */
+/* Fetches the algorithms from libcrypto, those of nonces too; false when one is missing. Before
+ * anything else uses libcrypto, or hashing needs memory that may be out; again does no harm. */
 bool digest_init(void);
 void digest_clear(void);
 

@@ -34,6 +34,9 @@ void arena_pool_init(struct arena_pool *pool, size_t limit_bytes);
 void arena_pool_clear(struct arena_pool *pool);
 
 void arena_init(struct arena *arena, struct arena_pool *pool, size_t limit_bytes);
+/* Takes the memory for so many octets of small objects at once, so that to allocate them cannot
+ * fail. False when memory is out or it is over a limit; the arena is as good as before then. */
+bool arena_reserve(struct arena *arena, size_t size);
 /* Zeroed and aligned for any type; NULL, and failed from then on, over a limit. size 0 gives a
  * valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result, malloc));

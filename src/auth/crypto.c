@@ -1,26 +1,29 @@
 /*
- * libcrypto as we use it. A hash that fails after it was fetched means that memory is out or the
- * library is broken; a wrong digest could let somebody in, so the process ends instead.
+ * libcrypto as we use it. Each hash has a context that is made once and used again and again.
+ * libcrypto allocates its inside anew with each use, so it is given a place of ours for that:
+ * hashing cannot fail for want of memory then. If it fails all the same the library is broken; a
+ * wrong digest could let somebody in, so the process ends instead.
  */
 #include "crypto.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct crypto {
-	EVP_MD *hashes[DIGEST_ALGORITHM_COUNT];
-	EVP_MD_CTX *hash;
-	EVP_MAC *hmac;
-	EVP_MAC_CTX *mac;
-	uint8_t mac_key[CRYPTO_MAC_KEY_MAX]; /* that mac was keyed with last */
-	size_t mac_key_len;		     /* 0: not yet */
-};
+#define BLOCK_BYTES 64 /* of SHA-256 */
+#define INNER_PAD 0x36
+#define OUTER_PAD 0x5c
+#define PLACE_BYTES 512 /* SHA-512 takes 216 */
 
-static struct crypto crypto;
+static struct hash {
+	EVP_MD *type;
+	EVP_MD_CTX *context;
+	alignas(max_align_t) uint8_t place[PLACE_BYTES];
+} hashes[DIGEST_ALGORITHM_COUNT];
+/* The one that begins: what libcrypto allocates now is the inside of its context. */
+static struct hash *beginning;
 
 /* SHA-512/256 of FIPS 180-4, not SHA-512 cut short (D-35). */
 static const char *const hash_names[DIGEST_ALGORITHM_COUNT] = {
@@ -37,39 +40,95 @@ must(bool done)
 }
 
 static bool
-crypto_is_open(void)
+is_place(const void *memory)
 {
-	bool complete = crypto.hash != NULL && crypto.mac != NULL;
 	for (size_t i = 0; i < DIGEST_ALGORITHM_COUNT; i++)
-		complete = complete && crypto.hashes[i] != NULL;
-	return complete;
+		if (memory == hashes[i].place)
+			return true;
+	return false;
+}
+
+static void *
+take_memory(size_t size, const char *file, int line)
+{
+	struct hash *hash = beginning;
+	(void)file;
+	(void)line;
+	beginning = NULL;
+	return hash != NULL && size <= PLACE_BYTES ? hash->place : malloc(size);
+}
+
+static void *
+resize_memory(void *memory, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	must(!is_place(memory));
+	return realloc(memory, size);
+}
+
+static void
+give_memory(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (!is_place(memory))
+		free(memory);
+}
+
+static bool
+hash_open(struct hash *hash, const char *name)
+{
+	if (hash->context != NULL)
+		return true;
+	hash->type = EVP_MD_fetch(NULL, name, NULL);
+	hash->context = EVP_MD_CTX_new();
+	return hash->type != NULL && hash->context != NULL;
 }
 
 bool
 crypto_open(void)
 {
-	if (crypto_is_open())
-		return true;
+	bool complete = true;
+	/* Refused once libcrypto has allocated: then hashing takes the memory of all. */
+	CRYPTO_set_mem_functions(take_memory, resize_memory, give_memory);
 	for (size_t i = 0; i < DIGEST_ALGORITHM_COUNT; i++)
-		crypto.hashes[i] = EVP_MD_fetch(NULL, hash_names[i], NULL);
-	crypto.hash = EVP_MD_CTX_new();
-	crypto.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	crypto.mac = crypto.hmac == NULL ? NULL : EVP_MAC_CTX_new(crypto.hmac);
-	if (crypto_is_open())
-		return true;
-	crypto_close();
-	return false;
+		complete = complete && hash_open(&hashes[i], hash_names[i]);
+	if (!complete)
+		crypto_close();
+	return complete;
 }
 
 void
 crypto_close(void)
 {
-	EVP_MAC_CTX_free(crypto.mac);
-	EVP_MAC_free(crypto.hmac);
-	EVP_MD_CTX_free(crypto.hash);
-	for (size_t i = 0; i < DIGEST_ALGORITHM_COUNT; i++)
-		EVP_MD_free(crypto.hashes[i]);
-	OPENSSL_cleanse(&crypto, sizeof(crypto));
+	for (size_t i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+		EVP_MD_CTX_free(hashes[i].context);
+		EVP_MD_free(hashes[i].type);
+		hashes[i] = (struct hash){ 0 };
+	}
+}
+
+static void
+begin(struct hash *hash)
+{
+	beginning = hash;
+	must(EVP_DigestInit_ex2(hash->context, hash->type, NULL) == 1);
+	beginning = NULL;
+}
+
+static void
+add(const struct hash *hash, const void *octets, size_t len)
+{
+	must(EVP_DigestUpdate(hash->context, octets, len) == 1);
+}
+
+static void
+end(const struct hash *hash, uint8_t *out, size_t wanted)
+{
+	unsigned len = 0;
+	must(EVP_DigestFinal_ex(hash->context, out, &len) == 1);
+	must(len == wanted);
 }
 
 size_t
@@ -82,47 +141,42 @@ void
 crypto_hash(enum digest_algorithm algorithm, const struct str *parts, size_t count,
 	    uint8_t out[static CRYPTO_HASH_MAX])
 {
-	must(EVP_DigestInit_ex2(crypto.hash, crypto.hashes[algorithm], NULL) == 1);
+	struct hash *hash = &hashes[algorithm];
+	begin(hash);
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
-			must(EVP_DigestUpdate(crypto.hash, ":", 1) == 1);
-		must(EVP_DigestUpdate(crypto.hash, parts[i].p, parts[i].len) == 1);
+			add(hash, ":", 1);
+		add(hash, parts[i].p, parts[i].len);
 	}
-	unsigned len = 0;
-	must(EVP_DigestFinal_ex(crypto.hash, out, &len) == 1);
-	must(len == crypto_hash_len(algorithm));
+	end(hash, out, crypto_hash_len(algorithm));
 }
 
-/* To key it costs four times what a MAC costs, and nearly all are made with the same key. */
 static void
-key_mac(const uint8_t *key, size_t key_len)
+begin_padded(struct hash *hash, const uint8_t *key, size_t key_len, uint8_t pad)
 {
-	char name[] = "SHA2-256";
-	const OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	must(key_len > 0 && key_len <= sizeof(crypto.mac_key));
-	if (key_len == crypto.mac_key_len && CRYPTO_memcmp(key, crypto.mac_key, key_len) == 0) {
-		must(EVP_MAC_init(crypto.mac, NULL, 0, NULL) == 1);
-		return;
-	}
-	must(EVP_MAC_init(crypto.mac, key, key_len, params) == 1);
-	memcpy(crypto.mac_key, key, key_len);
-	crypto.mac_key_len = key_len;
+	uint8_t block[BLOCK_BYTES];
+	memset(block, pad, sizeof(block));
+	for (size_t i = 0; i < key_len; i++)
+		block[i] ^= key[i];
+	begin(hash);
+	add(hash, block, sizeof(block));
+	crypto_wipe(block, sizeof(block));
 }
 
+/* RFC 2104. The one of the library allocates with each use. */
 void
 crypto_mac(const uint8_t *key, size_t key_len, const struct str *parts, size_t count,
 	   uint8_t out[static CRYPTO_MAC_BYTES])
 {
-	key_mac(key, key_len);
+	struct hash *hash = &hashes[DIGEST_SHA256];
+	must(key_len > 0 && key_len <= CRYPTO_MAC_KEY_MAX);
+	begin_padded(hash, key, key_len, INNER_PAD);
 	for (size_t i = 0; i < count; i++)
-		must(EVP_MAC_update(crypto.mac, (const unsigned char *)parts[i].p, parts[i].len) ==
-		     1);
-	size_t len = 0;
-	must(EVP_MAC_final(crypto.mac, out, &len, CRYPTO_MAC_BYTES) == 1);
-	must(len == CRYPTO_MAC_BYTES);
+		add(hash, parts[i].p, parts[i].len);
+	end(hash, out, CRYPTO_MAC_BYTES);
+	begin_padded(hash, key, key_len, OUTER_PAD);
+	add(hash, out, CRYPTO_MAC_BYTES);
+	end(hash, out, CRYPTO_MAC_BYTES);
 }
 
 bool

@@ -1,5 +1,5 @@
-/* The only place that talks to libcrypto. One hash context and one MAC context a process, fetched
- * once: fetching costs more than hashing a line. */
+/* The only place that talks to libcrypto. A context an algorithm and process, made once: fetching
+ * costs more than hashing a line. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 #define CRYPTO_HASH_MAX 32
 #define CRYPTO_MAC_BYTES 32
-#define CRYPTO_MAC_KEY_MAX 64
+#define CRYPTO_MAC_KEY_MAX 64 /* a block of SHA-256: longer keys would be hashed first */
 
 /* False when an algorithm is missing; closes what it opened then. Opening twice is harmless. */
 bool crypto_open(void);

@@ -105,6 +105,22 @@ chunk_with_room(struct arena *arena, size_t size)
 	return chunk;
 }
 
+bool
+arena_reserve(struct arena *arena, size_t size)
+{
+	const struct arena_chunk *newest = arena->chunks;
+	if (size > arena->limit_bytes - arena->used_bytes)
+		return false;
+	if (newest != NULL && newest->size - newest->used >= size)
+		return true;
+	struct arena_chunk *chunk = take_chunk(arena->pool, size);
+	if (chunk == NULL)
+		return false;
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	return true;
+}
+
 void *
 arena_alloc(struct arena *arena, size_t size)
 {

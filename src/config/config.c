@@ -11,6 +11,7 @@
 
 /* No limit in practice: what is read is bounded in source.c, and values are in proportion to it. */
 #define MEMORY_MAX ((size_t)1 << 30)
+#define MEMORY_FIRST ((size_t)512 << 10) /* defaults and all complaints */
 
 struct memory {
 	struct arena_pool pool;
@@ -31,6 +32,10 @@ new_config(struct loader *loader)
 	arena_pool_init(&memory->pool, MEMORY_MAX);
 	arena_init(&memory->arena, &memory->pool, MEMORY_MAX);
 	config->memory = memory;
+	if (!arena_reserve(&memory->arena, MEMORY_FIRST)) {
+		config_free(config);
+		return NULL;
+	}
 	*loader = (struct loader){ .config = config, .arena = &memory->arena };
 	for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++) {
 		loader->once[i] = loader_alloc(loader, sizeof(*loader->once[i]));

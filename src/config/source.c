@@ -15,6 +15,7 @@
 
 #define TEXT_MAX (1u << 20) /* octets of all files together */
 #define FILES_MAX 256
+#define MEMORY_AN_OCTET 64 /* an octet of text costs no more, in settings, copies and options */
 #define SKIPPED_MAX 32
 /* Names of ours, which no file can use unquoted: an option of every section, a function. */
 #define OPENED "(section)"
@@ -443,7 +444,10 @@ read_whole(struct loader *loader, FILE *file, struct str *text)
 	char *octets = malloc(room);
 	size_t len = octets == NULL ? 0 : fread(octets, 1, room, file);
 	bool fits = octets != NULL && len < room && !ferror(file);
-	if (fits) {
+	if (fits && !arena_reserve(loader->arena, len * MEMORY_AN_OCTET + ARENA_CHUNK_BYTES)) {
+		errno = ENOMEM;
+		fits = false;
+	} else if (fits) {
 		text->p = loader_copy(loader, (struct str){ octets, len });
 		text->len = len;
 		loader->text_bytes += len;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "auth/digest.h"
 #include "logfile.h"
 #include "process.h"
 #include "settings.h"
@@ -132,6 +133,10 @@ main(int argc, char **argv)
 {
 	static struct choices choices;
 	read_choices(&choices, argc, argv);
+	if (!digest_init()) {
+		fprintf(stderr, "error: libcrypto has no MD5, SHA-256 or SHA-512/256\n");
+		return EXIT_FAILURE;
+	}
 	if (choices.launch.config_path == NULL)
 		choices.launch.config_path = DEFAULT_CONFIG;
 	struct config *config = config_load(choices.launch.config_path, choices.launch.overrides,

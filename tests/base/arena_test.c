@@ -148,6 +148,29 @@ START_TEST(large_objects_leave_room_for_small_ones)
 }
 END_TEST
 
+/* What was reserved cannot fail any more, whatever others take of the pool meanwhile. */
+START_TEST(reserved_memory_is_there)
+{
+	struct arena_pool pool;
+	struct arena arena, other;
+	arena_pool_init(&pool, 64u << 10);
+	arena_init(&arena, &pool, PLENTY);
+	arena_init(&other, &pool, PLENTY);
+	ck_assert(!arena_reserve(&arena, 65u << 10));
+	ck_assert(arena_ok(&arena));
+	ck_assert(arena_reserve(&arena, 32u << 10));
+	while (arena_alloc(&other, ARENA_CHUNK_BYTES) != NULL)
+		continue;
+	for (size_t taken = 0; taken < 32u << 10; taken += 64)
+		ck_assert_ptr_nonnull(arena_alloc(&arena, 64));
+	ck_assert_ptr_null(arena_alloc(&arena, 64));
+	arena_reset(&arena);
+	arena_reset(&other);
+	ck_assert_uint_eq(pool.used_bytes, 0);
+	arena_pool_clear(&pool);
+}
+END_TEST
+
 START_TEST(copies_live_in_the_arena)
 {
 	struct arena_pool pool;
@@ -181,5 +204,5 @@ START_TEST(kept_chunks_are_bounded)
 END_TEST
 
 SUITE(arena, memory_is_zeroed_and_aligned, arena_ends_at_its_limit, pool_ends_at_its_limit,
-      absurd_sizes_are_refused, large_objects_leave_room_for_small_ones, copies_live_in_the_arena,
+      absurd_sizes_are_refused, large_objects_leave_room_for_small_ones, reserved_memory_is_there, copies_live_in_the_arena,
       kept_chunks_are_bounded)

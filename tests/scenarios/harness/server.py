@@ -95,6 +95,7 @@ class Server:
         self.directory, self.certificates, self.database = directory, certificates, database
         self.transcript, self.options, self.phones = transcript, list(options), []
         self.environment = {}  # added to that of the tests
+        self.build = BUILD
         self.port = free_ports(4)
         self.tls_port, self.health_port = self.port + 1, self.port + 2
         self.socket = os.path.join(sockets, "a%d.sock" % self.port)
@@ -125,7 +126,7 @@ class Server:
             file.write(render(self.configuration))
 
     def command(self, *options):
-        return [os.path.join(BUILD, "rollcalld"), "-c", self.configuration_path, *self.options, *options]
+        return [os.path.join(self.build, "rollcalld"), "-c", self.configuration_path, *self.options, *options]
 
     def launch(self):
         log = open(self.log_path, "ab")

@@ -72,9 +72,9 @@ class Stream:
     """TCP, or TLS when a context is given."""
     reliable = True
 
-    def __init__(self, server, transcript, tls=None, server_name=None, bind=None, header=b""):
+    def __init__(self, server, transcript, tls=None, server_name=None, bind=None, header=b"", patience=PATIENCE):
         self.transcript, self.buffer, self.ended = transcript, b"", False
-        self.socket = socket.create_connection(server, timeout=PATIENCE, source_address=bind)
+        self.socket = socket.create_connection(server, timeout=patience, source_address=bind)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local = self.socket.getsockname()[:2]
         self.name = "%s %s:%d" % ("tls" if tls else "tcp", *self.local)

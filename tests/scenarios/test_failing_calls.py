@@ -1,0 +1,215 @@
+"""Each allocation and each system call that can fail does fail, one after the other, in a server that runs: no process dies,
+clients hear something sensible or nothing, and the next one is served as if nothing had been."""
+import random
+import time
+from http.client import HTTPException
+
+from harness import add_test, equal, true
+from harness.check import Failure, long_run
+from harness.digest import challenges
+from harness.failing import Failing
+from harness.faults import admin, children, resident_kb, workers
+from harness.phone import Phone
+from harness.transport import Stream, Udp
+
+SEED, SHORT = 20261129, 0.15
+CONTACT = "<%s:alice@192.0.2.10:5062>"
+SENSIBLE = (200, 401, 500, 503)
+TRANSPORTS = ("udp", "tcp", "tls")
+# What a call may say on a healthy machine, on one that is short of something, and when the other side has gone.
+SYSTEM_CALLS = {
+    "accept4": ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "EPROTO", "EPERM", "EINTR"),
+    "recvmmsg": ("EINTR", "EAGAIN", "ENOMEM", "ECONNREFUSED"),
+    "sendmmsg": ("EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EPERM", "ENETUNREACH", "EHOSTUNREACH", "EMSGSIZE"),
+    "recv": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM"),
+    "read": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EIO"),
+    "send": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOBUFS", "ENOMEM"),
+    "write": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOSPC", "EIO"),
+    "writev": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOBUFS"),
+    "epoll_wait": ("EINTR",),
+    "epoll_ctl": ("ENOMEM", "ENOSPC"),
+    "setsockopt": ("ENOMEM", "ENOBUFS"),
+    "getsockname": ("ENOBUFS", "ENOTCONN"),
+    "socket": ("EMFILE", "ENFILE", "ENOMEM"),
+}
+
+
+# --- what is done while something fails ---
+
+def open_phone(server, transport, patience):
+    address, tls = ("127.0.0.1", server.tls_port if transport == "tls" else server.port), transport == "tls"
+    if transport == "udp":
+        wire = Udp(address, server.transcript)
+    else:
+        wire = Stream(address, server.transcript, server.tls_context() if tls else None, "example.com", patience=patience)
+    return Phone(wire, transport)
+
+
+def hostile_moment(server, transport):
+    """Connects, is challenged, registers. Whatever happens on the way, no answer is nonsense."""
+    phone = None
+    try:
+        phone = open_phone(server, transport, SHORT)
+        phone.send(phone.register_request(CONTACT % phone.scheme))
+        answer = phone.receive(SHORT)
+        true(answer is None or answer.status in SENSIBLE, "%s: %s" % (transport, answer and answer.status))
+        if answer is not None and answer.status == 401:
+            phone.nonces["<%s>" % phone.aor] = challenges(answer)[0]
+            answer = phone.exchange(phone.authorize(phone.register_request(CONTACT % phone.scheme)), SHORT)
+            true(answer.status in SENSIBLE, "%s: %s" % (transport, answer.status))
+    except OSError:  # cut off
+        pass
+    except Failure as failure:
+        if not str(failure).startswith("no answer"):
+            raise
+    finally:
+        if phone:
+            phone.close()
+
+
+def served(server, transport, within=20):
+    """A phone that does as RFC 3261 says: sends again, connects again."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            phone = open_phone(server, transport, 2)
+            try:
+                if phone.exchange(phone.authorize(phone.register_request(CONTACT % phone.scheme)), 1).status == 200:
+                    return
+            finally:
+                phone.close()
+        except (OSError, Failure):
+            pass
+        time.sleep(0.05)
+    raise Failure("nobody is served over %s any more" % transport)
+
+
+class Victim:
+    """A server of one worker, of which one process is to suffer."""
+
+    def __init__(self, env, role="worker"):
+        self.failing = Failing(env, {"server": {"workers": "1"}, "limits": {"per_aor_rate": "100000/s"},
+                                     "log": {"level": "warning"}})
+        self.server = self.failing.server
+        self.pids = {"worker": workers(self.server)[0], "admin": admin(self.server), "master": self.server.process.pid}
+        self.pid = self.pids[role]
+        self.points = {}
+        for transport in TRANSPORTS:
+            served(self.server, transport)
+
+    def fail(self, exercise, call, error, after, times=1):
+        """True when the call was made so often that it failed."""
+        self.failing.arm(call, error, after, times, self.pid)
+        try:
+            exercise()
+        finally:
+            failed, where = self.failing.disarm()
+        if failed:
+            self.points[where] = self.points.get(where, 0) + 1
+        self.still_there("%s %s after %d calls, at %s" % (call, error, after, where))
+        return failed > 0
+
+    def still_there(self, what):
+        living = set(children(self.pids["master"])) | {self.pids["master"]}
+        true(self.server.process.poll() is None and set(self.pids.values()) <= living, "a process died: %s" % what)
+
+    def judge(self):
+        for transport in TRANSPORTS:
+            served(self.server, transport)
+        equal(self.server.health()[0], 200, "/readyz afterwards")
+        equal(self.server.api("/stats")[0], 200, "status afterwards")
+
+
+def each_point(victim, exercise, call, error, most, sample, dense):
+    """Fails the first, the second, … call of an exercise until it makes no more; in the short form a sample of those behind the
+    first, dense of them."""
+    chosen = random.Random(SEED)
+    silent = 0
+    for after in range(most):
+        if not long_run() and after >= dense and chosen.random() > sample:
+            continue
+        silent = 0 if victim.fail(exercise, call, error, after) else silent + 1
+        if silent == 3:
+            return
+    raise Failure("%s is called more than %d times" % (call, most))
+
+
+# --- memory ---
+
+def allocations(env, role, exercise, most, sample, dense=40):
+    victim = Victim(env, role)
+    exercise(victim)
+    before = resident_kb(victim.pid)
+    each_point(victim, lambda: exercise(victim), "malloc", "ENOMEM", most, sample, dense)
+    victim.judge()
+    grown = resident_kb(victim.pid) - before
+    true(grown < 8192, "%d KB are lost" % grown)
+    true(len(victim.points) > 2, "only %s" % victim.points)
+
+
+def phones(transport):
+    return lambda victim: hostile_moment(victim.server, transport)
+
+
+def cut_lanes(victim):
+    """The connections of the worker to the database end, and it makes new ones."""
+    database = victim.server.database
+    database.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and "
+                   "usename = 'rollcall'")
+    hostile_moment(victim.server, "udp")
+    victim.server.wait(lambda: victim.server.database.value(
+        "select count(*) >= 2 from pg_stat_activity where datname = current_database() and usename = 'rollcall'") == "t",
+        "connections to the database", 20)
+
+
+def operator_asks(victim):
+    server = victim.server
+    server.health()
+    server.health("/metrics")
+    for path, method, body in (("/bindings", "GET", None), ("/users/alice@example.com", "GET", None), ("/stats", "GET", None),
+                               ("/users/alice@example.com", "PATCH", '{"enabled": true}'),
+                               ("/users", "GET", None)):
+        try:
+            status, text = server.api(path, method, body)
+        except (OSError, HTTPException):  # no answer, or half of one
+            continue
+        true(status in (200, 500, 503), "%s %s: %d %s" % (method, path, status, text[:200]))
+
+
+for _transport, _most, _sample in (("udp", 400, 1), ("tcp", 400, 1), ("tls", 4000, 0.03)):
+    add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
+             lambda env, t=_transport, m=_most, s=_sample: allocations(env, "worker", phones(t), m, s))
+add_test(globals(), "allocations_of_a_connection_to_the_database",
+         lambda env: allocations(env, "worker", cut_lanes, 4000, 0.005, 4))
+add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 20000, 0.01))
+
+
+# --- system calls ---
+
+def test_system_calls_of_the_worker(env):
+    victim = Victim(env)
+    for call, errors in SYSTEM_CALLS.items():
+        for error in errors:
+            for after in range(6 if long_run() else 1):
+                for transport in TRANSPORTS:
+                    victim.fail(lambda t=transport: hostile_moment(victim.server, t), call, error, after)
+        victim.judge()
+    true(len(victim.points) > 10, "only %s" % victim.points)
+
+
+def test_system_calls_of_the_admin_process(env):
+    victim = Victim(env, "admin")
+    for call, errors in SYSTEM_CALLS.items():
+        for error in errors:
+            for after in range(6 if long_run() else 1):
+                victim.fail(lambda: operator_asks(victim), call, error, after)
+        victim.judge()
+
+
+def test_memory_out_for_a_while(env):
+    """Not one allocation but all of them for some time; then it is as before."""
+    victim = Victim(env)
+    for _ in range(5):
+        for transport in TRANSPORTS:
+            victim.fail(lambda t=transport: hostile_moment(victim.server, t), "malloc", "ENOMEM", 0, 1000000)
+    victim.judge()

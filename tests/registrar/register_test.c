@@ -329,6 +329,19 @@ START_TEST(a_count_is_won_once)
 }
 END_TEST
 
+/* REG-10.3.7-2: never more than asked for, when the node that wrote it is a moment ahead of us */
+START_TEST(no_clock_makes_a_binding_longer)
+{
+	const char *line = "Contact: " C1 ";expires=200\r\n";
+	rig_open(&rig);
+	REGISTER(FIELDS("Contact: " C1 ";expires=200"));
+	rig.now_ms -= 3;
+	REGISTER(.cseq = STR("2"));
+	ck_assert_ptr_nonnull(memmem(rig.response.p, rig.response.len, line, strlen(line)));
+	rig_close(&rig);
+}
+END_TEST
+
 /* REG-DB-5: a mark of the same count alone, set by a replay, does not pass for our commit */
 START_TEST(a_stolen_count_is_not_our_commit)
 {
@@ -502,10 +515,10 @@ END_TEST
 
 SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure,
       without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
-      the_answer_says_what_was_granted, what_a_binding_stores, a_refresh_keeps_id_and_birth,
-      ids_are_distinct, the_list_fits_a_datagram, contacts_of_one_request_are_bounded,
-      a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once,
-      a_stolen_count_is_not_our_commit, a_removal_that_was_lost_is_noticed,
-      what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
-      expired_things_are_not_stored_again, deciding_has_no_side_effects,
+      the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores,
+      a_refresh_keeps_id_and_birth, ids_are_distinct, the_list_fits_a_datagram,
+      contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
+      a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
+      a_removal_that_was_lost_is_noticed, what_landed_and_was_changed_since_is_not_refused,
+      what_lands_late_is_done, expired_things_are_not_stored_again, deciding_has_no_side_effects,
       repetitions_store_only_counts, memory_runs_out)

@@ -155,15 +155,16 @@ def overtaken(expected, seen, requests):
     return False
 
 
-def classify(request, states, requests):
-    """(kind, the state that was expected) of an answer that nothing explains."""
+def classify(request, states, former, requests):
+    """(kind, the state that was expected) of an answer that nothing explains; former: what had been seen before."""
     after = [state for state in (apply(s, request, requests) for s in states) if state is not None]
     if not after:
         return (REFUSED if request.flaw else ORDER), closest(states, request.seen)
     expected, seen = closest(after, request.seen), request.seen
     if any(n not in requests or requests[n].refused or requests[n].flaw for _, n in seen - expected):
         return REFUSED, expected
-    if half_applied(expected, seen, requests) or half_a_star(request, after, requests):
+    fallen_back = any(apply(state, request, requests) == seen for state in former)
+    if not fallen_back and (half_applied(expected, seen, requests) or half_a_star(request, after, requests)):
         return HALF, expected
     if overtaken(expected, seen, requests):
         return ORDER, expected
@@ -188,7 +189,8 @@ def check_address(address, history, start, requests):
         if failure is None:
             return violations
         request, states = failure
-        kind, expected = classify(request, states, requests)
+        former = {start} | {r.seen for r in history if r.done and r.ended < request.ended}
+        kind, expected = classify(request, states, former, requests)
         violations.append(Violation(kind, address, explain(history, request, expected), request))
         anew = next((r for r in rest if r.done and r.sent > request.ended and alone(r, rest)), None)
         if anew is None:
@@ -203,11 +205,11 @@ def alone(request, history):
 
 
 def explain(history, request, expected):
+    """What may have had an effect before, as far as it fits a screen."""
+    told = [str(r) for r in history if not r.refused and (request is None or r.sent <= request.ended)][-30:]
     if request is None:
-        return "\n".join(str(r) for r in history[-30:])
-    lines = ["#%d saw %s, possible was %s" % (request.number, show(request.seen), show(expected))]
-    last = max(i for i, r in enumerate(history) if r.number == request.number) if request in history else len(history)
-    return "\n".join(lines + [str(r) for r in history[max(0, last - 30):last + 1]])
+        return "\n".join(told)
+    return "\n".join(["#%d saw %s, possible was %s" % (request.number, show(request.seen), show(expected)), *told])
 
 
 def check_early(history, closed):

@@ -100,6 +100,11 @@ def test_lost_refresh(_env):
     History().put(1, 2, a=60).put(3, 4, a=90).expect({"a": 1}, checker.LOST)
 
 
+def test_fallen_back_to_an_older_state(_env):
+    """Nothing is half applied where everything is as it had been."""
+    History().put(1, 2, a=60, b=60).put(3, 4, b=60).put(5, 6, a=60, b=60).put(7, 8, a=60).expect({"a": 1, "b": 2}, checker.LOST)
+
+
 def test_loss_is_seen_by_the_next_request(_env):
     History().put(1, 2, a=60).put(3, 4, b=60, seen={"b": 2}).put(5, 6, c=60, seen={"b": 2, "c": 3}).expect(
         {"b": 2, "c": 3}, checker.LOST)
@@ -115,7 +120,7 @@ def test_unknown_outcome_in_part(_env):
 
 
 def test_half_a_star(_env):
-    History().put(1, 2, a=60).put(3, 4, b=60).ask(5, 6, 500, star=True).expect({"a": 1}, checker.HALF)
+    History().put(1, 2, a=60).put(3, 4, b=60).put(5, 6, c=60).ask(7, 8, 500, star=True).expect({"a": 1, "c": 3}, checker.HALF)
 
 
 def test_removed_binding_comes_back(_env):

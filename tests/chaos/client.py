@@ -17,7 +17,7 @@ RUN, REST, FETCH = "run", "rest", "fetch"
 RETRANSMIT = (0.5, 1.5, 3.5)  # seconds after a request over UDP (RFC 3261 §17.1.2.2)
 PATIENCE = 8.0
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: no goodbye but RST
-EXPIRY_SLACK = 2  # seconds: they are rounded up, and the clocks of workers differ by some milliseconds
+EXPIRY_SLACK = 2  # seconds: the clocks of nodes differ by some milliseconds, and what is left is rounded
 
 
 class Client:
@@ -178,7 +178,7 @@ class Client:
             writer = self.load.requests.get(number)
             granted = writer.changes.get(contact, 0) if writer else 0
             left, passed = int(parameters["expires"]), op.ended - writer.sent if writer else 0
-            if writer and not granted - passed - EXPIRY_SLACK <= left <= granted + EXPIRY_SLACK:
+            if writer and not granted - passed - EXPIRY_SLACK <= left <= granted:
                 self.load.complain("%s: %s#%d expires in %d s, %d s were granted %.1f s ago" %
                                    (self.address, contact, number, left, granted, passed))
         return frozenset(state)

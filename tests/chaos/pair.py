@@ -41,6 +41,12 @@ class Pair:
         self.primary, self.other, self.followed = self.other, self.primary, False
         self.pipe.aim(self.primary)
 
+    def forget_commits(self):
+        """From now on PostgreSQL calls a change committed that its log does not have yet: to prove that this is found out."""
+        for setting in ("synchronous_commit = off", "wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'"):
+            self.primary.psql("postgres", "alter system set " + setting)
+        self.primary.psql("postgres", "select pg_reload_conf()")
+
     # --- one backend ---
 
     def backends(self):

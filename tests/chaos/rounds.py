@@ -43,8 +43,10 @@ class Result:
 class Ground:
     """Two nodes of two workers each on one database, and the clients."""
 
-    def __init__(self, env, seed):
-        self.env, self.pair = env, Pair(env)
+    def __init__(self, env, seed, forgetful):
+        self.env, self.pair, self.durability = env, Pair(env), "ignore" if forgetful else "required"
+        if forgetful:
+            self.pair.forget_commits()
         for prefix, count in (("own", OWN), ("shared", SHARED)):
             add_users(self.pair.database, count, ALICE_PASSWORD, prefix)
         self.servers = [self.start("reg-a", self.pair.piped_url), self.start("reg-b", self.pair.url)]
@@ -54,7 +56,7 @@ class Ground:
 
     def start(self, name, url):
         server = self.env.make({**SETTINGS, "server": {"name": name, **SETTINGS["server"]}}, database=self.pair.database)
-        server.configure({"database": {"url": url, "query_timeout": "2s"}})
+        server.configure({"database": {"url": url, "query_timeout": "2s", "durability": self.durability}})
         return server.start(60)
 
     def wait(self, condition, what, timeout=60.0):
@@ -81,16 +83,16 @@ def requests_live(server):
 
 
 class Run:
-    """Rounds with faults in an order that the seed alone decides."""
+    """Rounds with faults in an order that the seed alone decides. forgetful: on a database that loses commits when it dies."""
 
-    def __init__(self, env, seed, names=(), changes=CHANGES, tell=print):
+    def __init__(self, env, seed, names=(), changes=CHANGES, tell=print, forgetful=False):
         unknown = [name for name in names if name not in FAULTS]
         if unknown:
             raise Failure("no such fault: %s; there are %s" % (" ".join(unknown), " ".join(FAULTS)))
         self.seed, self.names, self.changes, self.tell = seed, list(names or FAULTS), changes, tell
         self.order, self.results, self.violations = random.Random("order of %s" % seed), [], []
         self.bag = []
-        self.ground = Ground(env, seed)
+        self.ground = Ground(env, seed, forgetful)
 
     def next_fault(self):
         """Each of them once, in any order; then again."""

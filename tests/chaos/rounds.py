@@ -101,15 +101,16 @@ class Run:
         return self.bag.pop()
 
     def rounds(self, count):
-        for number in range(1, count + 1):
-            name = self.next_fault()
-            result = self.round(number, name)
-            self.results.append(result)
-            self.tell(self.line(number, result))
-            for violation in result.violations:
-                self.tell("  %s: %s\n    %s" % (violation.kind, violation.address, violation.text.replace("\n", "\n    ")))
-            self.violations += result.violations
-        self.ground.load.end()
+        try:
+            for number in range(1, count + 1):
+                result = self.round(number, self.next_fault())
+                self.results.append(result)
+                self.violations += result.violations
+                self.tell(self.line(number, result))
+                for violation in result.violations:
+                    self.tell("  %s: %s\n    %s" % (violation.kind, violation.address, violation.text.replace("\n", "\n    ")))
+        finally:
+            self.ground.load.end()
         self.judge_logs()
 
     def round(self, number, name):

@@ -64,12 +64,16 @@ write_capabilities(struct writer *w, const struct answer *answer, const struct p
 				    policy->path == PATH_OFF ? STR("") : STR("path"));
 }
 
-/* Seconds left, rounded up: what was just granted comes out exactly, what lives still has one. */
+/* Seconds left, rounded up: what was just granted comes out exactly, what lives still has one. But
+ * never more than was asked for, when the clock of another node that wrote it is ahead of ours by
+ * some milliseconds (RFC 3261 §10.3 step 7). */
 static uint64_t
 seconds_left(const struct binding *binding, int64_t now_ms)
 {
 	int64_t left_ms = binding->expires_ms - now_ms;
-	return left_ms <= 0 ? 1 : ((uint64_t)left_ms + 999) / 1000;
+	uint64_t left_s = left_ms <= 0 ? 1 : ((uint64_t)left_ms + 999) / 1000;
+	bool longer = binding->requested_s > 0 && left_s > binding->requested_s;
+	return longer ? binding->requested_s : left_s;
 }
 
 /* Always in angle brackets, one value a row: no reader can take parameters of the URI for those of

@@ -217,18 +217,51 @@ decide_bindings(struct registration *r, const struct record *record)
 	return REGISTER_COMMIT;
 }
 
+/* What the row says of our commit, whose outcome is unknown. */
+enum fate {
+	FATE_LANDED, /* it was done */
+	FATE_OPEN,   /* not yet, but the database may still have it */
+	FATE_NEVER,  /* somebody else was first, and the guard refuses it from now on */
+	FATE_HIDDEN, /* somebody has written since, and the row no longer shows who was first */
+};
+
+static enum fate
+fate_of_commit(const struct registration *r, const struct record *record)
+{
+	if (repetition_has_landed(r, record))
+		return FATE_LANDED;
+	if (record->version == r->version)
+		return FATE_OPEN;
+	enum mark_verdict mark = marks_judge(record, &r->nonce, marks_count(&r->credentials));
+	return mark == MARK_FRESH || record->version == r->version + 1 ? FATE_NEVER : FATE_HIDDEN;
+}
+
+/* Until its fate is known, and also while it is tried again, no answer may promise that nothing was
+ * changed (REG-DB-5). True when there is nothing left to decide. */
+static bool
+settle_commit(struct registration *r, const struct record *record)
+{
+	enum fate fate = fate_of_commit(r, record);
+	if (fate == FATE_LANDED) {
+		count_changes(r);
+		(void)conclude(r);
+		return true;
+	}
+	if (fate == FATE_HIDDEN || r->attempts > r->retries) {
+		(void)reject(r, 500, NULL, REASON_INTERNAL);
+		return true;
+	}
+	r->recheck = fate == FATE_OPEN;
+	return false;
+}
+
 enum register_next
 register_decide(struct registration *r, enum lookup_result result, const struct record *record)
 {
 	if (result != LOOKUP_FOUND)
 		return without_record(r, result);
-	if (r->recheck && repetition_has_landed(r, record)) {
-		count_changes(r);
-		return conclude(r);
-	}
-	if (r->recheck && r->attempts > r->retries)
-		return reject(r, 500, NULL, REASON_INTERNAL);
-	r->recheck = false;
+	if (r->recheck && settle_commit(r, record))
+		return REGISTER_REPLY;
 
 	enum reason fault = login_fault(r, &record->account); /* 3. authenticate, second half */
 	if (fault != REASON_NONE)
@@ -293,6 +326,8 @@ register_finish(struct registration *r, enum commit_result result)
 		r->attempts++;
 		return REGISTER_LOOKUP;
 	case COMMIT_UNAVAILABLE:
+		if (r->recheck) /* an earlier attempt may still be done */
+			break;
 		return unavailable(r, REASON_DATABASE_UNAVAILABLE);
 	case COMMIT_OVERDUE:
 		return unavailable(r, REASON_OVERLOADED);

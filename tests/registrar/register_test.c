@@ -329,6 +329,19 @@ START_TEST(a_count_is_won_once)
 }
 END_TEST
 
+/* REG-10.3.7-2: never more than asked for, when the node that wrote it is a moment ahead of us */
+START_TEST(no_clock_makes_a_binding_longer)
+{
+	const char *line = "Contact: " C1 ";expires=200\r\n";
+	rig_open(&rig);
+	REGISTER(FIELDS("Contact: " C1 ";expires=200"));
+	rig.now_ms -= 3;
+	REGISTER(.cseq = STR("2"));
+	ck_assert_ptr_nonnull(memmem(rig.response.p, rig.response.len, line, strlen(line)));
+	rig_close(&rig);
+}
+END_TEST
+
 /* REG-DB-5: a mark of the same count alone, set by a replay, does not pass for our commit */
 START_TEST(a_stolen_count_is_not_our_commit)
 {
@@ -354,6 +367,56 @@ START_TEST(a_removal_that_was_lost_is_noticed)
 	REGISTER(FIELDS("Contact: *\r\nExpires: 0"));
 	ck_assert_int_eq(rig.answer.status, 401);
 	ck_assert_uint_eq(rig.record.binding_count, 1);
+	rig_close(&rig);
+}
+END_TEST
+
+static void
+somebody_changes_what_landed(struct rig *r)
+{
+	rig_given(r, STR("<sip:alice@192.0.2.99:5062>"));
+	r->record.version++;
+}
+
+/* REG-DB-5: it was done and somebody has written since, so no look at the row tells: 500, which
+ * promises nothing, and not 401, which promises that nothing was changed */
+START_TEST(what_landed_and_was_changed_since_is_not_refused)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig.meanwhile = somebody_changes_what_landed;
+	rig.commits[0] = RIG_COMMIT_LANDED;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1 ";expires=0"));
+	ck_assert_int_eq(rig.answer.status, 500);
+	ck_assert_int_eq(rig.answer.reason, REASON_INTERNAL);
+	rig_close(&rig);
+}
+END_TEST
+
+static void
+first_attempt_lands_late(struct rig *r)
+{
+	int64_t version = r->record.version;
+	if (r->registration.attempts == 0)
+		return;
+	r->record = r->registration.after;
+	r->record.version = version;
+}
+
+/* REG-DB-5: the connection was lost, but the database has the statement and takes its time: the
+ * second attempt finds that the first one is done */
+START_TEST(what_lands_late_is_done)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig.meanwhile = first_attempt_lands_late;
+	rig.commits[0] = RIG_COMMIT_LOST;
+	rig.commits[1] = RIG_COMMIT_CONFLICT;
+	rig.commit_count = 2;
+	REGISTER(FIELDS("Contact: *\r\nExpires: 0"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.record.binding_count, 0);
 	rig_close(&rig);
 }
 END_TEST
@@ -452,9 +515,10 @@ END_TEST
 
 SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure,
       without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
-      the_answer_says_what_was_granted, what_a_binding_stores, a_refresh_keeps_id_and_birth,
-      ids_are_distinct, the_list_fits_a_datagram, contacts_of_one_request_are_bounded,
-      a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once,
-      a_stolen_count_is_not_our_commit, a_removal_that_was_lost_is_noticed,
-      expired_things_are_not_stored_again, deciding_has_no_side_effects,
+      the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores,
+      a_refresh_keeps_id_and_birth, ids_are_distinct, the_list_fits_a_datagram,
+      contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
+      a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
+      a_removal_that_was_lost_is_noticed, what_landed_and_was_changed_since_is_not_refused,
+      what_lands_late_is_done, expired_things_are_not_stored_again, deciding_has_no_side_effects,
       repetitions_store_only_counts, memory_runs_out)

@@ -343,6 +343,18 @@ def test_culprit_in_a_batch_fails_alone(env):
     equal(len(contacts(server, "bob")), 7, "bindings of bob")
 
 
+def test_sessions_that_commit_compile_nothing(env):
+    """Their planner takes every scan for dear, and dear statements would be compiled: half a second before the keys were read."""
+    server = env.server
+    server.database.query("create table seen (jit text)")
+    on_commit(server.database, "insert into seen values (current_setting('jit'));")
+    try:
+        server.phone().reg(C1).expect(200)
+    finally:
+        without_fault(server.database)
+    equal(server.database.query("select distinct jit from seen"), [("off",)], "jit")
+
+
 # --- many at once ---
 
 @covers("REG-10.3-8", "REG-DB-1")

@@ -1,6 +1,7 @@
 """PostgreSQL through psql: the cluster of this test run, or one of a test's own that it may stop and freeze."""
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -37,12 +38,16 @@ class Cluster:
 
 
 class OwnCluster(Cluster):
-    """A cluster that a test may stop, start and freeze."""
+    """A cluster that a test may stop, start and freeze; without `migrate` only the place for one, see follow()."""
 
-    def __init__(self, directory, migrate):
+    def __init__(self, directory, migrate=None):
         self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, ".ci", "dev", "cluster")
         self.sockets = tempfile.mkdtemp(prefix="rollcall-own.", dir="/tmp")
         os.chmod(self.sockets, 0o755)
+        if migrate is not None:
+            self.create(migrate)
+
+    def create(self, migrate):
         self.run("create")
         with open(os.path.join(self.home, "superuser.password")) as file:
             self.password = file.read()
@@ -51,6 +56,20 @@ class OwnCluster(Cluster):
         self.psql("postgres", "create role rollcall login password '%s'" % DAEMON_PASSWORD)
         migrate("postgresql://postgres:%s@/rollcall_template?host=%s" % (self.password, self.sockets))
         self.psql("postgres", "grant rollcall_daemon to rollcall")
+
+    def follow(self, primary):
+        """Becomes a standby of that cluster, which from then on commits nothing that is not on this one's disk as well."""
+        self.run("remove")
+        self.run("standby", primary.home, primary.sockets)
+        self.password = primary.password
+        self.start()
+        primary.psql("postgres", "alter system set synchronous_standby_names = '*'")
+        primary.psql("postgres", "select pg_reload_conf()")
+        deadline = time.monotonic() + 30
+        while primary.psql("postgres", "select sync_state from pg_stat_replication") != [("sync",)]:
+            if time.monotonic() > deadline:
+                raise Failure("no synchronous standby after 30 s")
+            time.sleep(0.02)
 
     def run(self, verb, *arguments):
         done = subprocess.run([self.tool, verb, self.home, *arguments], stdin=subprocess.DEVNULL,
@@ -65,6 +84,13 @@ class OwnCluster(Cluster):
 
     def stop(self):
         self.run("stop")
+
+    def crash(self):
+        """PostgreSQL's immediate stop: nothing is finished, the next start recovers."""
+        self.run("crash")
+
+    def promote(self):
+        self.run("promote")
 
     def kill(self):
         """As if the power had gone: SIGKILL for the postmaster and all that it started."""
@@ -98,7 +124,7 @@ class OwnCluster(Cluster):
 
     def remove(self):
         self.run("remove")
-        os.rmdir(self.sockets)
+        shutil.rmtree(self.sockets)  # one that was killed leaves its socket
 
 
 class Database:

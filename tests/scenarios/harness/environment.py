@@ -82,6 +82,13 @@ class Environment:
         def migrate(url):
             subprocess.run([os.path.join(BUILD, "rollcallctl"), "db", "migrate", "--url", url], check=True,
                            capture_output=True)
+        return self._cluster(migrate)
+
+    def standby_place(self):
+        """A place for a standby of another cluster, with sockets of its own: see OwnCluster.follow()."""
+        return self._cluster(None)
+
+    def _cluster(self, migrate):
         self.count += 1
         cluster = OwnCluster(os.path.join(self.directory, "own%d" % self.count), migrate)
         self.cleanups.append(cluster.remove)

@@ -128,7 +128,8 @@ def resident_kb(pid):
 # --- the database ---
 
 def on_commit(database, body, user="alice"):
-    """Runs this PL/pgSQL whenever a commit changes the address of the user; `without()` ends it."""
+    """Runs this PL/pgSQL whenever a commit changes the address of the user, or any address for None; without_fault() ends it."""
+    condition = "" if user is None else "when (new.aor = '%s@example.com')" % user
     database.query("""
         create sequence if not exists test_commits;
         create or replace function test_on_commit() returns trigger language plpgsql security definer as $$
@@ -136,9 +137,8 @@ def on_commit(database, body, user="alice"):
             %s
             return new;
         end $$;
-        create or replace trigger test_on_commit before update on aor for each row
-            when (new.aor = '%s@example.com') execute function test_on_commit();
-    """ % (body, user))
+        create or replace trigger test_on_commit before update on aor for each row %s execute function test_on_commit();
+    """ % (body, condition))
 
 
 def slow_commits(database, seconds, user="alice"):
@@ -167,25 +167,49 @@ def add_users(database, count, password, prefix="u"):
 
 
 class Between:
-    """A pipe between daemon and PostgreSQL that may be cut when a commit passes.
+    """A pipe between daemon and PostgreSQL that may be cut, in particular when a commit passes.
 
-    cut_before: so many commits never reach PostgreSQL. cut_behind: so many are done, and nobody hears of it.
+    cut_before: so many commits never reach PostgreSQL. cut_behind: so many are done, and nobody hears of it. While hold() holds,
+    nothing gets through in either direction. aim() leads new connections to another cluster.
     """
     COMMIT = re.compile(rb"commit(_one)?\0\0")  # a Bind: the name of the statement, then a count below 256
 
     def __init__(self, env, cluster):
         self.cut_before = self.cut_behind = self.commits = 0
+        self.flowing, self.carried = threading.Event(), set()
+        self.flowing.set()
         self.directory = os.path.join(env.sockets, "between%d" % id(self))
         os.mkdir(self.directory)
-        self.target = os.path.join(cluster.sockets, ".s.PGSQL.5432")
+        self.aim(cluster)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(os.path.join(self.directory, ".s.PGSQL.5432"))
         self.listener.listen(64)
-        env.cleanups.append(self.listener.close)
+        env.cleanups.append(self.close)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, database):
         return "postgresql://rollcall@/%s?host=%s" % (database.name, self.directory)
+
+    def aim(self, cluster):
+        self.target = os.path.join(cluster.sockets, ".s.PGSQL.5432")
+
+    def hold(self):
+        self.flowing.clear()
+
+    def release(self):
+        self.flowing.set()
+
+    def reset(self):
+        """Cuts every connection there is."""
+        for near in list(self.carried):
+            try:
+                near.shutdown(socket.SHUT_RDWR)
+            except OSError:  # it ended by itself
+                pass
+
+    def close(self):
+        self.listener.close()
+        self.release()
 
     def _accept(self):
         while True:
@@ -202,20 +226,24 @@ class Between:
             threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
 
     def _carry(self, near, far):
+        self.carried.add(near)
         with near, far:
             try:
                 while self._step(near, far):
                     pass
             except OSError:
                 pass
+        self.carried.discard(near)
 
     def _step(self, near, far):
         readable, _, _ = select.select([near, far], [], [])
         if far in readable:
             data = far.recv(65536)
+            self.flowing.wait()
             near.sendall(data)
             return bool(data)
         data = near.recv(65536)
+        self.flowing.wait()
         if self.COMMIT.search(data):
             self.commits += 1
             if self.cut_before > 0:

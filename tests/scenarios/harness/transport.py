@@ -1,4 +1,5 @@
 """Sockets that keep a transcript. All timeouts are in seconds; "silence" is two of them (requirements, section 1.3)."""
+import collections
 import os
 import re
 import socket
@@ -12,17 +13,17 @@ PATIENCE = 8.0
 
 
 class Transcript:
-    """What went over the wires in this test, printed when it fails."""
+    """What went over the wires last in this test, printed when it fails."""
 
     def __init__(self):
-        self.started, self.entries = time.monotonic(), []
+        self.started, self.entries = time.monotonic(), collections.deque(maxlen=40)
 
     def note(self, direction, who, data):
         self.entries.append((time.monotonic() - self.started, direction, who, data))
 
     def __str__(self):
         lines = []
-        for when, direction, who, data in self.entries[-40:]:
+        for when, direction, who, data in self.entries:
             lines.append("%7.3f %s %s (%d octets)" % (when, direction, who, len(data)))
             lines += ["          " + ascii(line)[2:-1] for line in data[:3000].split(b"\r\n")]
         return "\n".join(lines)

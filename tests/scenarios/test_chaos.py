@@ -1,0 +1,34 @@
+"""What was acknowledged survives whatever dies, and the checker that says so can fail: tests/chaos."""
+import os
+import secrets
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from chaos import checker_test  # noqa: E402
+from chaos.checker import LOST  # noqa: E402
+from chaos.rounds import Run  # noqa: E402
+from harness import add_test, covers, equal, true  # noqa: E402
+from harness.check import long_run, tests_of  # noqa: E402
+
+SHORT, LONG = (20, 500), (200, 1100)  # rounds, and acknowledged changes in each
+
+for _name, _test in tests_of(checker_test):
+    add_test(globals(), "checker_%s" % _name[5:], _test)
+
+
+def test_a_database_that_forgets_is_found_out(env):
+    """Not the checker alone: the whole run fails when acknowledged changes are gone."""
+    run = Run(env, "forgetful", names=["power"], changes=SHORT[1], tell=lambda _line: None, forgetful=True)
+    run.rounds(2)
+    true(any(violation.kind == LOST for violation in run.violations), "nothing was missed: %s" % run.summary())
+
+
+@covers("REG-DB-5", "REG-DB-7", "REG-10.3-7", "REG-10.3.7-14")
+def test_rounds_of_chaos(env):
+    """Every fault at least once."""
+    rounds, changes = LONG if long_run() else SHORT
+    run = Run(env, secrets.token_hex(4), changes=changes)
+    run.rounds(rounds)
+    print("%s\n%s" % ("\n".join(run.times()), run.summary()))
+    equal(run.violations, [], "violations")

@@ -464,7 +464,7 @@ check_octets(const struct MHD_Response *response, const char *octets, size_t len
 	if (!response->json)
 		return;
 	json_error_t error;
-	json_t *document = json_loadb(octets, len, 0, &error);
+	json_t *document = json_loadb(octets, len, JSON_ALLOW_NUL, &error);
 	FUZZ_CHECK(document != NULL);
 	json_decref(document);
 }

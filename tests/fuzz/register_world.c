@@ -548,11 +548,19 @@ store(struct world *world, struct world_row *row)
 	world->stored++;
 }
 
+static struct str
+number_text(struct world *world, int64_t number)
+{
+	char text[24];
+	struct writer w = writer_on(text, sizeof(text));
+	writer_i64(&w, number);
+	return arena_copy(&world->rig.arena, writer_text(&w));
+}
+
 /* Somebody else: raises the version, adds a binding, removes all, or serves this very request. */
 static void
 write_meanwhile(struct world *world, struct world_row *row)
 {
-	static const char *const ids[] = { "A", "B", "C", "D", "E", "F", "G", "H" };
 	struct record record = *row->now;
 	struct binding *grown =
 		arena_array(&world->rig.arena, record.binding_count + 1u, sizeof(*grown));
@@ -562,7 +570,7 @@ write_meanwhile(struct world *world, struct world_row *row)
 		if (record.binding_count > 0)
 			memcpy(grown, record.bindings, record.binding_count * sizeof(*grown));
 		grown[record.binding_count++] =
-			(struct binding){ .id = str_of(ids[(unsigned)(row->now->version % 8)]),
+			(struct binding){ .id = number_text(world, row->now->version),
 					  .uri = STR("sip:elsewhere@192.0.2.99"),
 					  .q = -1,
 					  .requested_s = 3600,

@@ -191,6 +191,7 @@ START_TEST(what_was_not_asked_for_is_no_credential)
 	expect(HEAD MIDDLE ", algorithm=SHA-256-sess" QOP TAIL, CREDENTIALS_NOT_OFFERED);
 	expect(HEAD MIDDLE ", algorithm=MD5-sess" QOP TAIL, CREDENTIALS_NOT_OFFERED);
 	expect(HEAD MIDDLE ", algorithm=AKAv1-MD5" QOP TAIL, CREDENTIALS_NOT_OFFERED);
+	expect(HEAD MIDDLE ", algorithm=-sess" TAIL, CREDENTIALS_NOT_OFFERED); /* of nothing */
 	expect(HEAD MIDDLE SHA256 ", qop=auth-int, nc=00000001, cnonce=\"x\"" TAIL,
 	       CREDENTIALS_NOT_OFFERED);
 

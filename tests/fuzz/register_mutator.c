@@ -86,8 +86,10 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int see
 	uint32_t what = dice_roll(&dice, 16);
 	if (what < 6 && part->head > 0) {
 		uint8_t *octet = &data[part->at + dice_roll(&dice, part->head)];
-		*octet = what < 3 ? (uint8_t)dice_roll(&dice, 255)
-				  : (uint8_t)(*octet ^ 1u << dice_roll(&dice, 8));
+		if (what < 3)
+			*octet = (uint8_t)dice_roll(&dice, 255);
+		else
+			*octet = (uint8_t)(*octet ^ (1u << dice_roll(&dice, 8)));
 		return size;
 	}
 	if (what < 9)

@@ -427,6 +427,7 @@ begin(struct world *world, struct str request)
 	enum sip_fault fault =
 		sip_message_parse(&world->message, world->octets, request.len, SIP_DATAGRAM,
 				  &world->rig.policy.limits, world->headers, lines);
+	world->silent = fault != SIP_FAULT_NONE && sip_fault_status(fault) == 0;
 	if (fault != SIP_FAULT_NONE) {
 		answer_fault(&r->answer, fault);
 		return REGISTER_REPLY;
@@ -664,7 +665,8 @@ world_run(struct world *world, struct str request)
 		next = recall(world);
 	while (next != REGISTER_REPLY)
 		next = next == REGISTER_LOOKUP ? decide(world) : commit(world);
-	check_answer(world);
+	if (!world->silent)
+		check_answer(world);
 }
 
 void

@@ -64,6 +64,7 @@ struct world {
 	struct record *reads[WORLD_READ_MAX]; /* what it was shown; its plan points there */
 	unsigned read_count, commit_count, stored;
 	const struct record *seen; /* that it decided by last */
+	bool silent;		   /* it is no request, and gets no answer */
 	bool again;		   /* it is the copy of a request that runs elsewhere */
 	bool overtaken;		   /* the row changed after it was read, or after it was stored */
 };

@@ -14,7 +14,7 @@ from harness.server import BUILD
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORPORA = [os.path.join(HERE, "..", "fuzz", "corpus", "message")]
 CONFIGURATION = {"log": {"level": "warning"}, "registration": {"max_contacts": 100, "expires_min": "1s"}}
-CONTACT = "<sip:alice@192.0.2.10:5062>"
+CONTACT = "<sip:bob@192.0.2.10:5062>"
 
 
 def spray(env, transport, count, seed):
@@ -41,8 +41,7 @@ def survive(env, transport, count, long_count):
     equal(server.stats()["worker_deaths"], deaths, "deaths of workers")
     server.database.clear_bindings()
     phone = server.phone("udp" if transport == "udp" else "tcp", user="bob")
-    equal(phone.reg(CONTACT.replace("alice", "bob")).expect(200).contacts, [CONTACT.replace("alice", "bob").strip("<>")],
-          "what an honest phone has")
+    equal(list(phone.reg(CONTACT).expect(200).contacts), [CONTACT.strip("<>")], "what an honest phone has")
 
 
 def test_datagrams(env):

@@ -171,7 +171,8 @@ START_TEST(what_is_left_out_has_a_meaning)
 	ck_assert_int_eq(f->status, CREDENTIALS_FOUND);
 	ck_assert_int_eq(f->credentials.algorithm, DIGEST_MD5);
 	ck_assert_int_eq(f->credentials.qop, DIGEST_QOP_NONE);
-	ck_assert_uint_eq(f->credentials.cnonce.len, 0);
+	ck_assert_uint_eq(f->credentials.cnonce.len + f->credentials.nc_text.len, 0);
+	ck_assert_uint_eq(f->credentials.nc, 0);
 	release(f);
 }
 END_TEST

@@ -69,8 +69,19 @@ verb_fuzz() {
 	step_done
 	mkdir -p "$DEV/fuzz/$1"
 	cd "$DEV/fuzz"
-	"$DEV/build-fuzz/tests/$1_fuzz" "-dict=$ROOT/tests/fuzz/sip.dict" -max_total_time="${2:-60}" -timeout=5 \
-		"$DEV/fuzz/$1" "$ROOT/tests/fuzz/corpus/$1"
+	fuzz_status=0
+	# What a run costs beside the target itself is halved by these.
+	export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=4:max_malloc_fill_size=0 UBSAN_OPTIONS=print_stacktrace=1
+	"$DEV/build-fuzz/tests/$1_fuzz" "-dict=$ROOT/tests/fuzz/$(fuzz_dictionary "$1").dict" -max_total_time="${2:-60}" -timeout=5 \
+		-rss_limit_mb=1024 -entropic=0 -print_final_stats=1 "$DEV/fuzz/$1" "$ROOT/tests/fuzz/corpus/$1" 2>"$1.log" || fuzz_status=$?
+	[ $fuzz_status -eq 0 ] || cat "$1.log"
+	tail -n 8 "$1.log"
+	sed -n "s/^stat::number_of_executed_units: */$1 /p" "$1.log" >>executions
+	awk -v name="$1" '{ all += $2; here += $1 == name ? $2 : 0 } END { printf "%s: %d executions in this tree, all targets: %d\n", name, here, all }' executions
+	return $fuzz_status
+}
+fuzz_dictionary() {
+	[ ! -f "$ROOT/tests/fuzz/$1.dict" ] && echo sip || echo "$1"
 }
 build_fuzz() {
 	build_configure "$DEV/build-fuzz" -DCMAKE_C_COMPILER=clang -DROLLCALL_SANITIZE=ON -DROLLCALL_FUZZ=ON &&
@@ -82,7 +93,8 @@ fuzz_targets() {
 	done | tr '\n' ' '
 }
 
-# cover: gcov over the unit tests, worst files first; a file that no test enters counts as well.
+# cover [MODULE|FILE…]: gcov over the unit tests, a file that no test enters counted as well; named ones with
+# their gaps. Fails when sip, auth or registrar fall below 95 % of lines or 90 % of branches.
 verb_cover() {
 	packages_step 1/3 $PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST
 	step 2/3 build "gcc with --coverage"
@@ -94,13 +106,16 @@ verb_cover() {
 	for binary in "$TEST_BUILD"/tests/*_test; do
 		(cd "$ROOT" && "$binary") >"$step_log" 2>&1 || echo "some tests of $(basename "$binary") failed" >&2
 	done
-	cd "$TEST_BUILD"
-	find . -path '*/src/*.gcno' -print0 | xargs -0 gcov -n -r -s "$ROOT" 2>/dev/null |
-		awk -F"[':%]" '/^File/ { file = $2 } /^Lines executed/ && $2 >= best[file] { best[file] = $2 }
-			END { for (file in best) if (file ~ /^src/) printf "%6.2f%%  %s\n", best[file], file }' |
-		sort -n
+	"$ROOT/tests/cover" "$TEST_BUILD" "$@"
 }
 build_cover() {
 	build_configure "$DEV/build-cover" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage &&
 		ninja -C "$DEV/build-cover" && find "$DEV/build-cover" -name '*.gcda' -delete
+}
+
+# mutate [--count N | --all] [FILE…]: see tests/mutate.
+verb_mutate() {
+	packages_step 1/1 $PACKAGES_BUILD $PACKAGES_TEST
+	mkdir -p "$DEV/mutate"
+	"$ROOT/tests/mutate" "$@"
 }

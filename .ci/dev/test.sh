@@ -183,14 +183,16 @@ test_unit_file() {
 	esac
 }
 
+# The corpus and two seconds of seeded mutations of it; with --long thirty seconds of libFuzzer besides.
 test_fuzz_corpora() {
 	for target in $(fuzz_targets); do
-		! wanted fuzz "$target" || check "tests/fuzz/${target}_fuzz.c" "corpus replay" test_fuzz_one "$target"
+		! wanted fuzz "$target" || check "tests/fuzz/${target}_fuzz.c" "corpus replay and mutations" test_fuzz_one "$target"
 	done
 }
 test_fuzz_one() {
-	"$TEST_BUILD/tests/$1_fuzz" "$ROOT/tests/fuzz/corpus/$1"
-	[ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30
+	mkdir -p "$T/fuzz"
+	(cd "$T/fuzz" && "$TEST_BUILD/tests/$1_fuzz" --seconds 2 --seed "${ROLLCALL_FUZZ_SEED:-1}" "$ROOT/tests/fuzz/corpus/$1") &&
+		{ [ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30; }
 }
 
 test_lint() {

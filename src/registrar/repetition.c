@@ -46,7 +46,8 @@ binding_with_id(const struct record *record, struct str id)
 	return NULL;
 }
 
-/* What the request wrote is there, and what it removed is not. */
+/* What the request wrote is there, and what it removed is not. A copy of it that another node
+ * served in the same millisecond differs in the jitter of what was granted. */
 static bool
 bindings_have_landed(const struct registration *r, const struct record *record)
 {
@@ -56,7 +57,8 @@ bindings_have_landed(const struct registration *r, const struct record *record)
 			continue;
 		const struct binding *stored = binding_with_id(record, wanted->id);
 		if (stored == NULL || !binding_made_by(stored, r->request) ||
-		    stored->updated_ms != wanted->updated_ms || !str_eq(stored->uri, wanted->uri))
+		    stored->updated_ms != wanted->updated_ms ||
+		    stored->expires_ms != wanted->expires_ms || !str_eq(stored->uri, wanted->uri))
 			return false;
 	}
 	for (uint32_t i = 0; i < record->binding_count; i++)

@@ -171,7 +171,8 @@ START_TEST(what_is_left_out_has_a_meaning)
 	ck_assert_int_eq(f->status, CREDENTIALS_FOUND);
 	ck_assert_int_eq(f->credentials.algorithm, DIGEST_MD5);
 	ck_assert_int_eq(f->credentials.qop, DIGEST_QOP_NONE);
-	ck_assert_uint_eq(f->credentials.cnonce.len, 0);
+	ck_assert_uint_eq(f->credentials.cnonce.len + f->credentials.nc_text.len, 0);
+	ck_assert_uint_eq(f->credentials.nc, 0);
 	release(f);
 }
 END_TEST
@@ -191,6 +192,7 @@ START_TEST(what_was_not_asked_for_is_no_credential)
 	expect(HEAD MIDDLE ", algorithm=SHA-256-sess" QOP TAIL, CREDENTIALS_NOT_OFFERED);
 	expect(HEAD MIDDLE ", algorithm=MD5-sess" QOP TAIL, CREDENTIALS_NOT_OFFERED);
 	expect(HEAD MIDDLE ", algorithm=AKAv1-MD5" QOP TAIL, CREDENTIALS_NOT_OFFERED);
+	expect(HEAD MIDDLE ", algorithm=-sess" TAIL, CREDENTIALS_NOT_OFFERED); /* of nothing */
 	expect(HEAD MIDDLE SHA256 ", qop=auth-int, nc=00000001, cnonce=\"x\"" TAIL,
 	       CREDENTIALS_NOT_OFFERED);
 

@@ -258,6 +258,11 @@ START_TEST(a_new_key_settles_before_it_mints)
 				    .count = 2 };
 	ck_assert_int_eq(minted_with(&keys, NOW_MS), 8);
 
+	keys = (struct nonce_keys){ .keys = { key_of(9, NOW_MS), key_of(8, NOW_MS - 100000),
+					      key_of(7, NOW_MS - 3600000) },
+				    .count = 3 };
+	ck_assert_int_eq(minted_with(&keys, NOW_MS), 8);
+
 	const uint8_t random[8] = { 0 };
 	char text[NONCE_TEXT_LEN + 1];
 	keys.count = 0;

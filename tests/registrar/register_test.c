@@ -356,6 +356,36 @@ START_TEST(a_stolen_count_is_not_our_commit)
 }
 END_TEST
 
+/* The same request at another node, in the same millisecond and with other jitter. */
+static void
+a_copy_is_served_elsewhere(struct rig *r)
+{
+	struct binding *bindings = arena_array(&r->arena, 1, sizeof(*bindings));
+	bindings[0] = r->registration.after.bindings[0];
+	bindings[0].expires_ms -= 1000;
+	r->record.marks = r->registration.after.marks;
+	r->record.mark_count = r->registration.after.mark_count;
+	r->record.bindings = bindings;
+	r->record.binding_count = 1;
+}
+
+/* REG-DB-5, REG-10.3.8-1: what is answered is what was stored, also when a copy of the request was
+ * stored and our own commit was lost */
+START_TEST(the_commit_of_a_copy_is_not_ours)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig.meanwhile = a_copy_is_served_elsewhere;
+	rig.commits[0] = RIG_COMMIT_LOST;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_int_eq(rig.record.bindings[0].expires_ms - rig.now_ms, 3599000);
+	ck_assert_int_eq(rig.answer.bindings[0].expires_ms - rig.now_ms, 3599000);
+	rig_close(&rig);
+}
+END_TEST
+
 /* REG-DB-5: a removal has landed only when the bindings are gone */
 START_TEST(a_removal_that_was_lost_is_noticed)
 {
@@ -519,6 +549,7 @@ SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure,
       a_refresh_keeps_id_and_birth, ids_are_distinct, the_list_fits_a_datagram,
       contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
       a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
-      a_removal_that_was_lost_is_noticed, what_landed_and_was_changed_since_is_not_refused,
-      what_lands_late_is_done, expired_things_are_not_stored_again, deciding_has_no_side_effects,
+      the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
+      what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
+      expired_things_are_not_stored_again, deciding_has_no_side_effects,
       repetitions_store_only_counts, memory_runs_out)

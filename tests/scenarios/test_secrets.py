@@ -218,12 +218,12 @@ def test_what_was_used_is_wiped(env):
     other.ask("GET", API + "/stats", fields=bearer("x")).expect(401)
     other.close()
     pids = {"master": server.process.pid, "admin process": admin(server), "worker": workers(server)[0]}
+    needles = [text.encode() for text in [*made, token, DATABASE_PASSWORD]]
     try:
-        holds = {name: memory_holds(pid, [text.encode() for text in [*made, token, DATABASE_PASSWORD]]) for name,
-                 pid in pids.items()}
+        holds = {name: memory_holds(pid, needles) for name, pid in pids.items()}
     except PermissionError:
         raise Skip("the memory of another process cannot be read here")
-    true(DATABASE_PASSWORD.encode() in holds["worker"], "the search finds nothing: it would have to find the database's password")
-    equal({name: sorted(text.decode() for text in found if text != DATABASE_PASSWORD.encode()) for name, found in holds.items()},
-          {name: [] for name in holds}, "secrets in memory")
-    true(DATABASE_PASSWORD.encode() not in holds["master"], "the master holds the password of the database")
+    true(needles[-1] in holds["worker"], "the search finds nothing: it would have to find the database's password")
+    true(needles[-1] not in holds["master"], "the master holds the password of the database")
+    for name, pid in pids.items():  # the end of a connection that was cut may come a moment later
+        server.wait(lambda: not memory_holds(pid, needles[:-1]), "no password and no token in the memory of the " + name)

@@ -6,7 +6,7 @@ import secrets
 import string
 
 from harness import covers, equal, true
-from harness.attack import AT_ONCE, C1, TRANSPORTS, Unchanged, bindings, everywhere, plain_phone, served, signed, stale
+from harness.attack import AT_ONCE, C1, TRANSPORTS, Unchanged, behind, bindings, everywhere, plain_phone, served, signed, stale
 from harness.check import long_run
 from harness.digest import challenges
 from harness.faults import phones_of_both
@@ -248,8 +248,7 @@ def credentials_of_any_shape(env, transport):
         for value in malformed_credentials(nonce):
             answer = phone.exchange(phone.register_request(THIEF).add("Authorization", value), AT_ONCE)
             true(answer.status in (400, 401), "%.60r got %d" % (value, answer.status))
-            if transport != "udp" and phone.wire.closed(0):
-                phone = plain_phone(env.server, transport)
+            phone = behind(env.server, phone, value if isinstance(value, bytes) else b"")
         phone = plain_phone(env.server, transport)
         request = phone.register_request(THIEF)
         wrong = signed(phone, request, phone.challenge(), "wrong").get("Authorization")

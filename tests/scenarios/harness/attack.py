@@ -77,6 +77,15 @@ def ask(phone, octets, patience=AT_ONCE):
     return parse_response(raw) if raw is not None else None
 
 
+def behind(server, phone, octets):
+    """The phone to go on with: another one where a line end in what was sent has ended the stream."""
+    if phone.transport == "udp" or not set(b"\r\n") & set(octets):
+        return phone
+    phone.close()
+    server.phones.remove(phone)
+    return plain_phone(server, phone.transport)
+
+
 def served(server, within=AT_ONCE, transports=("udp",)):
     """Somebody else is served as if nothing had happened; the longest that this took."""
     slowest = 0.0

@@ -224,7 +224,7 @@ enum config_type {
 	  "required | ignore : ignore = ready although fsync or synchronous_commit is off; 200 "   \
 	  "may then be forgotten")                                                                 \
 	X(limits, per_ip_rate, config, limits.per_ip_rate, RATE, "50/s", 1, 1000000, NULL, RELOAD, \
-	  "requests of one source, counted by each worker; /s, /m or /h")                          \
+	  "requests and TLS handshakes of one source, counted by each worker; /s, /m or /h")       \
 	X(limits, per_ip_burst, config, limits.per_ip_burst, COUNT, "200", 1, 1000000, NULL,       \
 	  RELOAD, "")                                                                              \
 	X(limits, per_aor_rate, config, limits.per_aor_rate, RATE, "2/s", 1, 1000000, NULL,        \

@@ -45,7 +45,8 @@ enum sip_framing { SIP_DATAGRAM, SIP_STREAM };
 /*
  * X(ID, status, reason phrase, reason, stream): what is wrong with a message. Status 0: no answer.
  * stream: whether a stream can go on after it (KEEP) or not (CLOSE): where the next message begins
- * is unknown, or the sender does not speak SIP (ORD-07, -08, -12, -13).
+ * is unknown, or was perhaps another question to somebody who read its lines otherwise, or the
+ * sender does not speak SIP (ORD-07, -08, -11 to -13).
  */
 enum sip_stream_fate { SIP_STREAM_KEEP, SIP_STREAM_CLOSE };
 #define SIP_FAULTS(X)                                                                        \
@@ -55,8 +56,8 @@ enum sip_stream_fate { SIP_STREAM_KEEP, SIP_STREAM_CLOSE };
 	X(NO_VIA, 0, "", MALFORMED, CLOSE)                                                   \
 	X(VERSION, 505, "Version Not Supported", VERSION_UNSUPPORTED, KEEP)                  \
 	X(START_LINE, 400, "Malformed Request-Line", MALFORMED, KEEP)                        \
-	X(LINE_END, 400, "Bare CR or LF in Header Section", MALFORMED, KEEP)                 \
-	X(HEADER_LINE, 400, "Malformed Header Line", MALFORMED, KEEP)                        \
+	X(LINE_END, 400, "Bare CR or LF in Header Section", MALFORMED, CLOSE)                \
+	X(HEADER_LINE, 400, "Malformed Header Line", MALFORMED, CLOSE)                       \
 	X(NO_EMPTY_LINE, 400, "Missing Empty Line after Header Section", MALFORMED, KEEP)    \
 	X(CONTENT_LENGTH, 400, "Malformed Content-Length", MALFORMED, CLOSE)                 \
 	X(CONTENT_LENGTH_REPEATED, 400, "Repeated Content-Length", MALFORMED, CLOSE)         \

@@ -19,6 +19,7 @@
 #include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
+#define CONNECTION_BYTES (36u * 1024)
 #define PATIENCE_MS 2000u /* for a database of which nothing is known yet */
 #define LOOK_MS 10u
 
@@ -82,8 +83,11 @@ leave_escaped(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
-/* Nobody may take all connections of a health listener, which asks for no log-in; a limit of 0 is
- * none. */
+/*
+ * Nobody may take all connections of a health listener, which asks for no log-in; a limit of 0 is
+ * none. The memory of a connection has seen passwords and tokens: above 32 kB the library maps it
+ * and gives it back to the kernel, while less comes from malloc() and stays as it is when freed.
+ */
 static struct MHD_Daemon *
 start_daemon(struct surface *surface, int fd)
 {
@@ -96,6 +100,7 @@ start_daemon(struct surface *surface, int fd)
 		MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		surface->is_health ? (most + 1) / 2 : 0, MHD_OPTION_CONNECTION_TIMEOUT,
 		client_patience_s(surface->admin) + 1 /* after ours */,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
 		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
 }
 

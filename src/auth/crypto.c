@@ -190,3 +190,9 @@ crypto_wipe(void *octets, size_t len)
 {
 	OPENSSL_cleanse(octets, len);
 }
+
+void
+crypto_forget(void)
+{
+	must(EVP_MD_CTX_reset(crypto.hash) == 1);
+}

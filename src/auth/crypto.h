@@ -28,3 +28,5 @@ void crypto_mac(const uint8_t *key, size_t key_len, const struct str *parts, siz
 /* Compares without telling by time where the difference is. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 void crypto_wipe(void *octets, size_t len);
+/* Wipes the last block of what was hashed, which stays in the context otherwise. */
+void crypto_forget(void);

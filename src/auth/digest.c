@@ -45,6 +45,7 @@ digest_ha1(enum digest_algorithm algorithm, struct str username, struct str real
 {
 	const struct str a1[] = { username, realm, password };
 	hash_hex(algorithm, a1, 3, out);
+	crypto_forget();
 }
 
 void

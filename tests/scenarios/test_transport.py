@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from harness import Udp, add_test, covers, equal, own_address, true
+from harness.faults import cpu_ticks
 from harness.message import branch, parse_response
 
 C1, S1 = "<sip:alice@192.0.2.10:5062>", "<sips:alice@192.0.2.10:5062>"
@@ -135,23 +136,10 @@ def test_unreachable_clients_are_forgotten(env):
     phone.opt().expect(200)
     equal(env.server.counter("responses"), before + 1, "responses after the unreachable ones")
     true("error" not in [l.split()[1] for l in env.server.log.splitlines() if re.match(r"\d{4}-", l)], "an error was logged")
-    started = worker_ticks(env.server)
+    started = cpu_ticks(env.server)
     time.sleep(0.5)  # the value measured: a loop that turns in vain would use all of it
-    used = worker_ticks(env.server) - started
+    used = cpu_ticks(env.server) - started
     true(used < 25, "%d ticks of CPU in half a second without work" % used)
-
-
-def worker_ticks(server):
-    """CPU time of the daemon and its children in ticks of 10 ms."""
-    pids = [server.process.pid]
-    with open("/proc/%d/task/%d/children" % (pids[0], pids[0])) as file:
-        pids += [int(p) for p in file.read().split()]
-    total = 0
-    for pid in pids:
-        with open("/proc/%d/stat" % pid) as file:
-            fields = file.read().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-    return total
 
 
 @covers("TRN-18.3-1", "PAR-7.5-2")

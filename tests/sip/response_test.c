@@ -164,6 +164,7 @@ START_TEST(faults)
 	ck_assert(sip_fault_closes(SIP_FAULT_NOT_SIP) && sip_fault_closes(SIP_FAULT_NO_VIA));
 	ck_assert(sip_fault_closes(SIP_FAULT_CONTENT_LENGTH_MISSING));
 	ck_assert(sip_fault_closes(SIP_FAULT_BODY_TOO_LARGE));
+	ck_assert(sip_fault_closes(SIP_FAULT_LINE_END) && sip_fault_closes(SIP_FAULT_HEADER_LINE));
 	ck_assert(!sip_fault_closes(SIP_FAULT_NONE) && !sip_fault_closes(SIP_FAULT_RESPONSE));
 	ck_assert(!sip_fault_closes(SIP_FAULT_VERSION) && !sip_fault_closes(SIP_FAULT_VIA));
 	ck_assert_int_eq(sip_fault_reason(SIP_FAULT_VERSION), REASON_VERSION_UNSUPPORTED);

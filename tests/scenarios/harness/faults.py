@@ -120,6 +120,16 @@ def phones_of_both(server, count=2):
     raise Failure("one worker gets no datagrams: %s" % found)
 
 
+def cpu_ticks(server):
+    """CPU time of the daemon and its children in ticks of 10 ms."""
+    total = 0
+    for pid in [server.process.pid] + children(server.process.pid):
+        with open("/proc/%d/stat" % pid) as file:
+            fields = file.read().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total
+
+
 def resident_kb(pid):
     with open("/proc/%d/status" % pid) as file:
         return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.M).group(1))

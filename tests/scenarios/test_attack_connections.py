@@ -1,0 +1,328 @@
+"""Connections as weapons: crowds that trickle, half handshakes, peers that vanish or half close, floods from one address. Those
+who hold are cut at their deadline, those who flood cost themselves, and meanwhile everybody else is served.
+
+In the suite a few hundred of them against deadlines of seconds; with --long thousands against the defaults (G8, G16).
+"""
+import contextlib
+import resource
+import select
+import socket
+import ssl
+import struct
+import threading
+import time
+
+from harness import Failure, Stream, covers, equal, long_only, own_address, true
+from harness.attack import AT_ONCE, C1, client_hello, on, plain_phone, served
+from harness.faults import cpu_ticks, workers
+from harness.phone import Phone
+
+FLOODER, OTHER = own_address(), own_address(1)
+HASTY = {"connection": {"first_message_timeout": "2s", "message_timeout": "2s"}, "tls": {"handshake_timeout": "2s"},
+         "admin": {"request_timeout": "2s"}}
+streams = on("tcp", "tls")
+
+
+@contextlib.contextmanager
+def descriptors(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count:
+        raise Failure("this process may open %d files, and %d are needed" % (hard, count))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# --- crowds ---
+
+class Crowd:
+    """Connections that send one octet now and then, and when each of them was cut."""
+
+    def __init__(self, server):
+        self.server, self.members, self.cut = server, {}, {}
+        request = server.phone("tcp").register_request(C1)
+        self.sip, self.hello = bytes(request.set("Content-Length", "60000")) + 60000 * b"x", client_hello(server)
+        self.http = b"GET /livez HTTP/1.1\r\nHost: a\r\n" + 4000 * b"X-Slow: y\r\n"
+
+    def join(self, kind):
+        port = {"tcp": self.server.port, "http": self.server.health_port}.get(kind, self.server.tls_port)
+        if kind == "admin":
+            one = socket.socket(socket.AF_UNIX)
+            one.connect(self.server.socket)
+        else:
+            one = socket.create_connection(("127.0.0.1", port), timeout=8)
+        if kind == "tls":
+            one = self.server.tls_context().wrap_socket(one, server_hostname="example.com")
+        one.setblocking(False)
+        feed = {"half handshake": self.hello, "http": self.http, "admin": self.http}.get(kind, self.sip)
+        self.members[one] = [kind, feed, 0, time.monotonic()]
+
+    def trickle(self):
+        """One octet of each that is still there."""
+        for one, state in list(self.members.items()):
+            kind, feed, sent, began = state
+            try:
+                if kind != "half handshake" or sent < len(feed) - 1:
+                    one.send(feed[sent:sent + 1])
+                state[2] = sent + 1
+                over = one.recv(4096) == b""
+            except (ssl.SSLWantReadError, BlockingIOError):
+                continue
+            except OSError:
+                over = True
+            if over:
+                self.cut.setdefault(kind, []).append(time.monotonic() - began)
+                one.close()
+                del self.members[one]
+
+    def close(self):
+        for one in self.members:
+            one.close()
+
+
+def quantile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def honest(server, over, took):
+    """Registers over UDP and new TCP and TLS connections, and asks probes, until it is over."""
+    while not over.wait(0.02):
+        for transport in ("udp", "tcp", "tls"):
+            began = time.monotonic()
+            phone = plain_phone(server, transport, user="bob")
+            try:
+                phone.opt().expect(200)
+                took.setdefault(transport, []).append(time.monotonic() - began)
+            finally:
+                phone.close()
+                server.phones.remove(phone)
+        began = time.monotonic()
+        equal(server.health("/livez")[0], 200, "/livez")
+        took.setdefault("http", []).append(time.monotonic() - began)
+
+
+def besieged(server, sizes, deadline, pace, slack):
+    """A crowd of these sizes trickles until the last of it is cut; what the honest ones waited, and when cuts came."""
+    crowd, over, took, failures = Crowd(server), threading.Event(), {}, []
+
+    def work():
+        try:
+            honest(server, over, took)
+        except Exception as failure:
+            failures.append(failure)
+    thread = threading.Thread(target=work)
+    try:
+        for kind, size in sizes.items():
+            for _ in range(size):
+                crowd.join(kind)
+        thread.start()
+        last = time.monotonic() + deadline + slack + 5
+        while crowd.members and time.monotonic() < last and not failures:
+            began = time.monotonic()
+            crowd.trickle()
+            time.sleep(max(0, pace - (time.monotonic() - began)))
+    finally:
+        over.set()
+        thread.join()
+        crowd.close()
+    if failures:
+        raise failures[0]
+    equal({kind: sum(1 for m in crowd.members.values() if m[0] == kind) for kind in sizes}, {kind: 0 for kind in sizes},
+          "still there after %g s" % (deadline + slack + 5))
+    for kind, size in sizes.items():
+        times = crowd.cut[kind]
+        equal(len(times), size, "cut: " + kind)
+        true(deadline - 0.3 <= min(times) and max(times) <= deadline + slack,
+             "%s: cut between %.1f and %.1f s, wanted %g" % (kind, min(times), max(times), deadline))
+    print("slow-loris %s: cut after %s s; honest p50/p99/max in ms: %s" % (
+        sizes, {k: "%.1f-%.1f" % (min(v), max(v)) for k, v in crowd.cut.items()},
+        {k: "%.0f/%.0f/%.0f" % tuple(1000 * x for x in (quantile(v, 0.5), quantile(v, 0.99), max(v))) for k, v in took.items()}))
+    return took
+
+
+@covers("SEC-26.1.5-4", "TLS-OPS-1")
+def test_a_crowd_that_trickles(env):
+    server = env.start(HASTY)
+    with descriptors(2048):
+        took = besieged(server, {"tcp": 200, "tls": 100, "half handshake": 100, "http": 60, "admin": 60}, 2.0, 0.2, 3.0)
+    for transport, times in took.items():
+        true(max(times) < AT_ONCE, "%s: an honest client waited for %.2f s" % (transport, max(times)))
+    server.wait(lambda: server.counter("connections_live") <= 1, "no connection is left")
+    equal(server.counter("tls_handshakes_live") if "tls_handshakes_live" in server.stats()["counters"] else 0, 0, "handshakes")
+
+
+@long_only
+@covers("SEC-26.1.5-4", "TLS-OPS-1")
+def test_thousands_that_trickle(env):
+    """The deadlines that are the defaults but for one value for all kinds, one octet a second."""
+    server = env.start({"server": {"max_connections": 16000}, "admin": {"request_timeout": "30s", "max_connections": 300},
+                        "connection": {"first_message_timeout": "30s", "message_timeout": "30s"},
+                        "tls": {"handshake_timeout": "30s"}})
+    with descriptors(16000):
+        took = besieged(server, {"tcp": 9000, "tls": 500, "half handshake": 2000, "http": 100, "admin": 100}, 30.0, 1.0, 15.0)
+    for transport, times in took.items():
+        true(quantile(times, 0.99) < 1.0, "%s: p99 of honest clients is %.2f s" % (transport, quantile(times, 0.99)))
+
+
+# --- who vanishes ---
+
+def vanish(wire):
+    """A reset instead of an end."""
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.close()
+
+
+@streams
+@covers("TRN-18-6", "SEC-26.1.5-4")
+def peers_that_vanish(env, transport):
+    """At every stage: in the handshake, in a head, in a body, behind a request, with answers under way."""
+    server = env.server
+    pids = workers(server)
+    phone = plain_phone(server, transport)
+    whole = bytes(phone.register_request(C1))
+    pieces = [b"", whole[:1], whole[:40], whole[:-2], whole, 20 * whole, whole + whole[:30], b"\r\n", b"\r\n\r\n",
+              whole.replace(b"Content-Length: 0", b"Content-Length: 500")]
+    raw_hello = client_hello(server)
+    for n in range(20):
+        for piece in pieces:
+            wire = plain_phone(server, transport).wire.socket
+            server.phones.pop()
+            wire.sendall(piece)
+            vanish(wire) if n % 2 else wire.close()
+        if transport == "tls":
+            for length in (1, 5, 50, len(raw_hello)):
+                wire = socket.create_connection(("127.0.0.1", server.tls_port), timeout=8)
+                wire.sendall(raw_hello[:length])
+                vanish(wire)
+    served(server, transports=("udp", "tcp", "tls"))
+    server.wait(lambda: server.counter("connections_live") == 1, "only one connection is left")
+    server.wait(lambda: server.counter("requests_live") == 0, "no request is left")
+    equal(workers(server), pids, "workers")
+
+
+@streams
+@covers("TRN-18-6")
+def half_closed_in_the_middle(env, transport):
+    """Who ends his side within a message gets nothing more: the connection ends at once, and no loop spins meanwhile."""
+    server = env.server
+    phone = plain_phone(server, transport)
+    whole = bytes(phone.request("OPTIONS", "sip:example.com"))
+    for piece in (b"", b"\r\n", whole[:50], whole.replace(b"Length: 0", b"Length: 9")):
+        other = plain_phone(server, transport)
+        if piece:
+            other.wire.socket.sendall(piece)
+        before, began = cpu_ticks(server), time.monotonic()
+        socket.socket.shutdown(other.wire.socket, socket.SHUT_WR)
+        true(other.wire.closed(AT_ONCE), "%r: the connection stays open" % piece[:20])
+        equal(other.wire.buffer, b"", "what came behind %r" % piece[:20])
+        used = cpu_ticks(server) - before
+        true(used < 50 + 50 * (time.monotonic() - began), "%d ticks of CPU" % used)
+    phone.opt().expect(200)
+
+
+# --- floods ---
+
+def churn(address, port, over, first=b"", hold=0):
+    """Connects as fast as it can; keeps the last so many."""
+    kept = []
+    while not over.is_set():
+        try:
+            wire = socket.create_connection(("127.0.0.1", port), timeout=2, source_address=(address, 0))
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leaves no port behind
+            if first:
+                wire.sendall(first)
+            kept.append(wire)
+        except OSError:
+            time.sleep(0.001)
+        while len(kept) > hold:
+            kept.pop(0).close()
+    for wire in kept:
+        wire.close()
+
+
+def flooded(env, server, port, first, hold, seconds=2.5):
+    """Somebody else's registrations over new connections during such a flood: how long they took."""
+    over, took = threading.Event(), []
+    flooder = threading.Thread(target=churn, args=(FLOODER, port, over, first, hold))
+    flooder.start()
+    try:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            for transport in ("tcp", "tls", "udp"):
+                began = time.monotonic()
+                if transport == "udp":
+                    phone = server.phone(user="bob", bind=(OTHER, 0))
+                else:
+                    tls = transport == "tls"
+                    phone = Phone(Stream(("127.0.0.1", server.tls_port if tls else server.port), env.transcript,
+                                         server.tls_context() if tls else None, "example.com", bind=(OTHER, 0)),
+                                  transport, "bob", scheme="sip")
+                    server.phones.append(phone)
+                phone.reg("<sip:bob@192.0.2.20:5062>").expect(200)
+                took.append(time.monotonic() - began)
+                phone.close()
+                server.phones.remove(phone)
+    finally:
+        over.set()
+        flooder.join()
+    return took
+
+
+@covers("SEC-26.1.5-2", "TLS-OPS-1")
+def test_floods_of_connections_from_one_address(env):
+    """Of connections, held or not, and of whole ClientHellos, whose sender leaves at once and so never holds many: a handshake
+    takes its place in the rate of its source. Others register meanwhile (G10, G16)."""
+    server = env.start({"limits": {"exempt": [OTHER + "/32"]}, "connection": {"max_per_ip": 64}})
+    hello = client_hello(server)
+    for what, port, first, hold in (("connections", server.port, b"", 100), ("requests", server.port, b"OPTIONS sip:e.com ", 100),
+                                    ("handshakes", server.tls_port, hello, 0), ("held handshakes", server.tls_port, hello, 100)):
+        refused = server.counter("connections_refused")
+        took = flooded(env, server, port, first, hold)
+        print("flood of %s: %d registrations of others, p50/p99/max in ms: %.0f/%.0f/%.0f; %d refused" % (
+            what, len(took), *(1000 * x for x in (quantile(took, 0.5), quantile(took, 0.99), max(took))),
+            server.counter("connections_refused") - refused))
+        true(quantile(took, 0.5) < AT_ONCE, "flood of %s: registrations took %s s" % (what, took))
+        true(server.counter("connections_refused") > refused, "flood of %s: nothing was refused" % what)
+    true(server.outcomes("connection_limit") > 0, "connection_limit is not counted")
+    true(server.outcomes("rate_limited", transport="tls") > 0, "handshakes over the rate are not counted")
+    equal(server.stats()["worker_deaths"], 0, "workers that died")
+
+
+@covers("SEC-26.1.5-2")
+def test_a_flood_of_guesses_from_one_address(env):
+    """10,000 wrong passwords a second are more than one source may send: it is slowed, and others register as before (G10)."""
+    server = env.start({"limits": {"exempt": [OTHER + "/32"], "ban_after": 0}})
+    guesser = server.phone(bind=(FLOODER, 0), password="guess")
+    guesser.prepare()
+    over, took = threading.Event(), []
+
+    def guess():
+        while not over.is_set():
+            request = guesser.register_request(C1)
+            guesser.cseq += 1
+            octets = bytes(guesser.authorize(request))
+            for _ in range(20):
+                guesser.wire.socket.sendto(octets, guesser.wire.server)
+            while select.select([guesser.wire.socket], [], [], 0)[0]:
+                guesser.wire.socket.recv(65536)
+    flooders = [threading.Thread(target=guess)]
+    flooders[0].start()
+    try:
+        ends = time.monotonic() + 3
+        while time.monotonic() < ends:
+            began = time.monotonic()
+            phone = server.phone(user="bob", bind=(OTHER, 0))
+            phone.reg("<sip:bob@192.0.2.20:5062>").expect(200)
+            took.append(time.monotonic() - began)
+            phone.close()
+            server.phones.remove(phone)
+    finally:
+        over.set()
+        flooders[0].join()
+    true(max(took) < AT_ONCE, "a registration took %.2f s" % max(took))
+    true(server.outcomes("rate_limited") > 1000, "the flood was not limited")
+    true(server.outcomes("bad_password") < 200 + 50 * 6, "%d guesses were judged" % server.outcomes("bad_password"))
+    owner = server.phone(bind=(OTHER, 0))
+    owner.reg(C1).expect(200)

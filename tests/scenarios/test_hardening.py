@@ -1,0 +1,134 @@
+"""How the programs that are shipped are built, by their ELF files: position independent, relocations read-only and bound at the
+start, stack protector, fortified calls, no executable stack, no path of the machine that built them; and what the unit takes
+away. A build with sanitizers is not shipped, so the files looked at are those of the package."""
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+from harness import Skip, add_test, covers, equal, true
+from harness.database import ROOT
+
+PROGRAMS = ("rollcalld", "rollcallctl")
+SHIPPED = os.path.join(ROOT, ".dev", "build-package")
+
+
+def path_of(program):
+    path = os.path.join(SHIPPED, program)
+    if not os.path.exists(path):
+        raise Skip("the package was not built; ./dev test hardening builds it")
+    return path
+
+
+def readelf(program, *options):
+    return subprocess.run(["readelf", "-W", *options, path_of(program)], capture_output=True, text=True, check=True).stdout
+
+
+def symbols(program):
+    return set(re.findall(r" UND (\w+)", readelf(program, "--dyn-syms")))
+
+
+def is_position_independent(program):
+    true(re.search(r"Type:\s+DYN", readelf(program, "-h")), "not a DYN file")
+    true("PIE" in readelf(program, "-d"), "no PIE in FLAGS_1")
+
+
+def has_full_relro(program):
+    dynamic = readelf(program, "-d")
+    true("GNU_RELRO" in readelf(program, "-l"), "no GNU_RELRO segment")
+    true(re.search(r"BIND_NOW|FLAGS_1.*NOW", dynamic), "not bound at the start: %s" % dynamic)
+    true("TEXTREL" not in dynamic, "relocations in the code")
+    true("RPATH" not in dynamic and "RUNPATH" not in dynamic, "a path for libraries")
+
+
+def has_no_executable_data(program):
+    stack = re.search(r"GNU_STACK +\S+ +\S+ +\S+ +\S+ +\S+ +(\w+)", readelf(program, "-l"))
+    equal(stack and stack.group(1), "RW", "flags of GNU_STACK")
+    for flags in re.findall(r"^ +LOAD +\S+ +\S+ +\S+ +\S+ +\S+ +([RWE ]{3})", readelf(program, "-l"), re.M):
+        true(not ("W" in flags and "E" in flags), "a segment that is writable and executable")
+
+
+def has_stack_protector(program):
+    true("__stack_chk_fail" in symbols(program), "__stack_chk_fail is not called")
+
+
+def is_fortified(program):
+    checked = {name for name in symbols(program) if name.endswith("_chk") and name != "__stack_chk_fail"}
+    true(len(checked) >= 3, "fortified calls: %s" % sorted(checked))
+    equal({"sprintf", "vsprintf", "strcpy", "strcat", "gets"} & symbols(program), set(), "calls that know no limit")
+
+
+def names_no_builder(program):
+    with tempfile.NamedTemporaryFile() as stripped:  # as it is in the package
+        subprocess.run(["strip", "-o", stripped.name, path_of(program)], check=True)
+        with open(stripped.name, "rb") as file:
+            true(ROOT.encode() not in file.read(), "the place of the checkout is in the program")
+
+
+for _program in PROGRAMS:
+    for _check in (is_position_independent, has_full_relro, has_no_executable_data, has_stack_protector, is_fortified,
+               names_no_builder):
+        add_test(globals(), "%s_%s" % (_program, _check.__name__), lambda env, c=_check, p=_program: c(p))
+
+
+@covers("SEC-26.2-1")
+def test_flags_of_the_compiler(env):
+    """What leaves no mark in the file: large frames are probed page by page, and asserts stay on."""
+    path_of("rollcalld")
+    with open(os.path.join(SHIPPED, "compile_commands.json")) as file:
+        flags = next(entry["command"] for entry in json.load(file) if entry["file"].endswith("/server/request.c"))
+    for flag in ("-fstack-clash-protection", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=3", "-fPIE"):
+        true(flag in flags, "%s is not among the flags: %s" % (flag, flags))
+    true("-DNDEBUG" not in flags, "asserts are off")
+
+
+# --- privileges ---
+
+UNIT = {"User": "rollcall", "Group": "rollcall", "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "AmbientCapabilities": "",
+        "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes",
+        "ProtectKernelTunables": "yes",
+        "ProtectKernelModules": "yes", "ProtectControlGroups": "yes", "RestrictNamespaces": "yes", "RestrictSUIDSGID": "yes",
+        "LockPersonality": "yes", "MemoryDenyWriteExecute": "yes", "SystemCallArchitectures": "native", "LimitCORE": "0",
+        "UMask": "0027",
+        "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX"}
+
+
+@covers("SEC-26.2-1")
+def test_the_unit_takes_privileges_away(env):
+    """Its user is not root, it keeps no capability, and cannot get one again. test_service has the verdict of systemd."""
+    with open(os.path.join(ROOT, "src", "packaging", "rollcalld.service.in")) as file:
+        lines = dict(re.findall(r"^(\w+)=(.*)$", file.read(), re.M))
+    equal({key: lines.get(key) for key in UNIT}, UNIT, "lines of the unit")
+
+
+@covers("SEC-26.2-1")
+def test_as_an_ordinary_user(env):
+    """A daemon without any privilege serves phones: nothing of it needs root."""
+    if os.geteuid() != 0:
+        env.server.phone().opt().expect(200)  # these tests run as an ordinary user themselves
+        return
+    server = env.make()
+    os.chmod(server.configuration_path, 0o644)
+    os.chmod(server.directory + "/password", 0o644)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all",
+              "--no-new-privs")
+    os.chmod(server.certificates, 0o755)
+    os.chmod(server.certificates + "/server.key", 0o644)
+    sockets = os.path.join(env.sockets, "nobody")
+    os.chmod(env.sockets, 0o755)
+    os.mkdir(sockets)
+    os.chown(sockets, 65534, 65534)
+    server.socket = os.path.join(sockets, "admin.sock")
+    server.configure({"admin": {"socket": server.socket}})
+    if subprocess.run([*nobody, "test", "-r", server.configuration_path, "-a", "-x", server.command()[0]]).returncode != 0:
+        raise Skip("user nobody cannot reach this directory")
+    plain = server.command
+    server.command = lambda *options: [*nobody, *plain(*options)]
+    server.start()
+    phone = server.phone("tcp")
+    phone.reg("<sip:alice@192.0.2.10:5062>").expect(200)
+    with open("/proc/%d/status" % server.process.pid) as file:
+        status = file.read()
+    equal(re.search(r"^Uid:\s+(\d+)\s+(\d+)", status, re.M).groups(), ("65534", "65534"), "user")
+    equal(re.search(r"^CapEff:\s+(\w+)", status, re.M).group(1).strip("0"), "", "capabilities")

@@ -194,5 +194,6 @@ crypto_wipe(void *octets, size_t len)
 void
 crypto_forget(void)
 {
-	must(EVP_MD_CTX_reset(crypto.hash) == 1);
+	for (size_t i = 0; i < DIGEST_ALGORITHM_COUNT; i++)
+		must(EVP_MD_CTX_reset(hashes[i].context) == 1);
 }

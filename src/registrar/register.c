@@ -326,11 +326,11 @@ register_finish(struct registration *r, enum commit_result result)
 		r->attempts++;
 		return REGISTER_LOOKUP;
 	case COMMIT_UNAVAILABLE:
+	case COMMIT_OVERDUE:
 		if (r->recheck) /* an earlier attempt may still be done */
 			break;
-		return unavailable(r, REASON_DATABASE_UNAVAILABLE);
-	case COMMIT_OVERDUE:
-		return unavailable(r, REASON_OVERLOADED);
+		return unavailable(r, result == COMMIT_OVERDUE ? REASON_OVERLOADED
+							       : REASON_DATABASE_UNAVAILABLE);
 	case COMMIT_FAILED:
 		break;
 	}

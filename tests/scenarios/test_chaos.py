@@ -7,11 +7,13 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from chaos import checker_test  # noqa: E402
 from chaos.checker import LOST  # noqa: E402
+from chaos.faults import FAULTS  # noqa: E402
 from chaos.rounds import Run  # noqa: E402
 from harness import add_test, covers, equal, true  # noqa: E402
 from harness.check import long_run, tests_of  # noqa: E402
 
-SHORT, LONG = (20, 500), (200, 1100)  # rounds, and acknowledged changes in each
+SHORT, LONG = (10, 500), (100, 1100)  # rounds, and acknowledged changes in each
+DEATHS = ["worker", "admin", "master", "backend", "postmaster", "power", "freeze", "failover"]
 
 for _name, _test in tests_of(checker_test):
     add_test(globals(), "checker_%s" % _name[5:], _test)
@@ -24,11 +26,20 @@ def test_a_database_that_forgets_is_found_out(env):
     true(any(violation.kind == LOST for violation in run.violations), "nothing was missed: %s" % run.summary())
 
 
-@covers("REG-DB-5", "REG-DB-7", "REG-10.3-7", "REG-10.3.7-14")
-def test_rounds_of_chaos(env):
-    """Every fault at least once."""
-    rounds, changes = LONG if long_run() else SHORT
-    run = Run(env, secrets.token_hex(4), changes=changes)
-    run.rounds(rounds)
+def rounds(env, names):
+    count, changes = LONG if long_run() else SHORT
+    run = Run(env, secrets.token_hex(4), names, changes)
+    run.rounds(count)
     print("%s\n%s" % ("\n".join(run.times()), run.summary()))
     equal(run.violations, [], "violations")
+
+
+# Two halves, twenty rounds together: each has its own time limit.
+@covers("REG-DB-5", "REG-DB-7", "REG-10.3-7", "REG-10.3.7-14")
+def test_processes_and_databases_that_die(env):
+    rounds(env, DEATHS)
+
+
+@covers("REG-DB-1", "REG-DB-5", "REG-10.3-7", "REG-10.3.7-14")
+def test_connections_and_statements_that_fail(env):
+    rounds(env, [name for name in FAULTS if name not in DEATHS])

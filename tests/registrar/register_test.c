@@ -212,6 +212,23 @@ START_TEST(ids_are_distinct)
 }
 END_TEST
 
+/* RFC 9562 §5.7: what is neither time, version nor variant is random, bit by bit. */
+START_TEST(ids_keep_their_random_bits)
+{
+	rig_open(&rig);
+	for (uint32_t i = 0; i < 16; i++) {
+		rig.record.binding_count = 0;
+		REGISTER(FIELDS("Contact: " C1));
+		struct str id = rig.record.bindings[0].id;
+		const uint8_t *random = rig.registration.random + RANDOM_ID;
+		ck_assert_int_eq(ascii_hex(id.p[15]), random[0] & 15);
+		ck_assert_int_eq(ascii_hex(id.p[19]) << 4 | ascii_hex(id.p[20]),
+				 0x80 | (random[2] & 0x3F));
+	}
+	rig_close(&rig);
+}
+END_TEST
+
 /* A REGISTER with contacts of about bytes octets in the answer, in steps below the URI limit. */
 static int
 status_with_list_of(size_t bytes)
@@ -546,8 +563,8 @@ END_TEST
 SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure,
       without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
       the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores,
-      a_refresh_keeps_id_and_birth, ids_are_distinct, the_list_fits_a_datagram,
-      contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
+      a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits,
+      the_list_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
       a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
       the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
       what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,

@@ -80,7 +80,7 @@ def race(servers, transport, copies=24):
 @everywhere
 @covers("AUT-7616-3.4-3")
 def race_of_copies_at_two_workers(env, transport):
-    accepted = sum(race([env.server], transport) for _ in range(100 if long_run() else 4))
+    accepted = sum(race([env.server], transport) for _ in range(100 if long_run() else 3))
     true(accepted > 0, "not even one of the copies was accepted")
 
 

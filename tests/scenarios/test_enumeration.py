@@ -23,6 +23,7 @@ from harness.statistics import mann_whitney, resolution
 
 USERS = ("present", "another", "blocked", "missing")  # registered here; exists; disabled; unknown
 PASSWORD, ATTEMPTS, ALARM, CHUNK = "e-very-0ne", 20000 if long_run() else 2000, 1e-4, 250
+CONFIGURATION = {"log": {"level": "notice"}}
 ROWS = ["SEC-26.1.5-5", "AUT-7616-3.4-7", "AUT-22.1-4"]
 AT_ONCE = 12  # requests under way while answers are delayed
 
@@ -33,11 +34,12 @@ def report(line):
         file.write(line + "\n")
 
 
-def start(env, changes):
-    server = env.start({"log": {"level": "notice"}, **changes})
-    for user in USERS[:3]:
-        server.database.add_user(user, "example.com", PASSWORD)
-    server.ctl("user", "disable", "blocked@example.com")
+def prepared(server):
+    """With the accounts of these tests."""
+    if not server.database.query("select 1 from account where username = 'present'"):
+        for user in USERS[:3]:
+            server.database.add_user(user, "example.com", PASSWORD)
+        server.ctl("user", "disable", "blocked@example.com")
     return server
 
 
@@ -199,16 +201,16 @@ def nobody_is_told_apart(server, transport, wrong, ask, title):
 
 for _transport in TRANSPORTS:
     add_test(globals(), "challenges_tell_nothing_%s" % _transport, lambda env, t=_transport: nobody_is_told_apart(
-        start(env, {}), t, False, in_turn, "challenges over %s" % t), ROWS)
+        prepared(env.server), t, False, in_turn, "challenges over %s" % t), ROWS)
     add_test(globals(), "wrong_passwords_tell_nothing_%s" % _transport, lambda env, t=_transport: nobody_is_told_apart(
-        start(env, {}), t, True, side_by_side, "wrong passwords over %s" % t), ROWS)
+        prepared(env.server), t, True, side_by_side, "wrong passwords over %s" % t), ROWS)
 
 
 @covers("AUT-7616-3.4-7")
 def test_without_the_delay(env):
     """With auth.failure_delay = 0 existing, disabled and missing users still cost the same work. What is looked at in the memory
     of a worker before (who is registered there) shows then, so the report has it; the promise is made for the default."""
-    server = start(env, {"auth": {"failure_delay": "0ms"}})
+    server = prepared(env.start({"auth": {"failure_delay": "0ms"}, **CONFIGURATION}))
     attempts, found = ATTEMPTS if long_run() else 500, []
     for run in ("", ", again"):
         took = measure(server, "udp", True, in_turn, random.Random("no delay" + run), attempts)
@@ -247,8 +249,8 @@ def test_the_test_finds_what_is_there(env):
 
 def test_the_test_finds_a_slow_user_on_the_wire(env):
     """A client that is slower by 100 us to ask for one of the users is told apart: the whole of the measurement works."""
-    server, slow = start(env, {}), "another"
-    took, looks = {user: [] for user in USERS}, {user: [] for user in USERS}
+    server, slow = prepared(env.server), "another"
+    took = {user: [] for user in USERS}
 
     class Slow(Asker):
         def send(self, octets):
@@ -264,5 +266,4 @@ def test_the_test_finds_a_slow_user_on_the_wire(env):
         asker.send(octets)
         asker.receive()
         took[user].append(time.perf_counter_ns() - began)
-    del looks
     true("another against missing" in told_apart(took, "positive control on the wire"), "100 us were not found")

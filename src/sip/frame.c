@@ -82,11 +82,11 @@ sip_frame(struct str octets, const struct sip_limits *limits)
 	if (octets.len == 0 || frame_blank(octets, &frame))
 		return frame;
 	frame.started = true;
-	if (is_garbage(octets)) {
+	struct str within = str_slice(octets, 0, limit);
+	if (is_garbage(within)) {
 		frame.status = SIP_FRAME_GARBAGE;
 		return frame;
 	}
-	struct str within = str_slice(octets, 0, limit);
 	const char *gap = memmem(within.p, within.len, "\r\n\r\n", 4);
 	if (gap == NULL) {
 		if (octets.len >= limit) {

@@ -52,11 +52,18 @@ message_init(struct sip_message *message, struct sip_header *headers)
 		message->first[i] = SIP_NO_HEADER;
 }
 
+/* With all of ASCII escaped: control octets may stand in a value in no other way. */
 static void
 write_param(struct writer *w, const char *name, struct str value)
 {
 	writer_text_z(w, name);
-	writer_quoted(w, value);
+	writer_char(w, '"');
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.p[i] < 0x80)
+			writer_char(w, '\\');
+		writer_char(w, value.p[i]);
+	}
+	writer_char(w, '"');
 }
 
 static struct str

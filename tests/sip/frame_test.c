@@ -159,6 +159,13 @@ START_TEST(limits_of_a_stream)
 		sip_frame(str_slice(empty, 0, limits.max_message_bytes - 1), &limits).status,
 		SIP_FRAME_MORE);
 
+	/* A first line that ends behind the limit is judged as if it had not come yet. */
+	struct str endless = STR("X: a line that is no start of a message\r\n");
+	limits.max_message_bytes = 20;
+	ck_assert_int_eq(sip_frame(str_slice(endless, 0, 20), &limits).status, SIP_FRAME_TOO_LARGE);
+	ck_assert_int_eq(sip_frame(endless, &limits).status, SIP_FRAME_TOO_LARGE);
+	limits.max_message_bytes = (uint32_t)empty.len - 1;
+
 	frame = sip_frame(str_slice(empty, 0, limits.max_message_bytes), &limits);
 	ck_assert_int_eq(frame.status, SIP_FRAME_TOO_LARGE);
 

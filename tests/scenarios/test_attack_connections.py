@@ -262,7 +262,12 @@ def flooded(env, server, port, first, hold, seconds=2.5):
                                          server.tls_context() if tls else None, "example.com", bind=(OTHER, 0)),
                                   transport, "bob", scheme="sip")
                     server.phones.append(phone)
-                phone.reg("<sip:bob@192.0.2.20:5062>").expect(200)
+                answer = phone.reg("<sip:bob@192.0.2.20:5062>")
+                if answer.status == 401 and "stale=true" in answer.get("www-authenticate"):
+                    # So many new nonces of one address in a second that the row no longer remembers each (D-03).
+                    phone.nonces.clear()
+                    answer = phone.reg("<sip:bob@192.0.2.20:5062>")
+                answer.expect(200)
                 took.append(time.monotonic() - began)
                 phone.close()
                 server.phones.remove(phone)

@@ -204,5 +204,5 @@ START_TEST(kept_chunks_are_bounded)
 END_TEST
 
 SUITE(arena, memory_is_zeroed_and_aligned, arena_ends_at_its_limit, pool_ends_at_its_limit,
-      absurd_sizes_are_refused, large_objects_leave_room_for_small_ones, reserved_memory_is_there, copies_live_in_the_arena,
-      kept_chunks_are_bounded)
+      absurd_sizes_are_refused, large_objects_leave_room_for_small_ones, reserved_memory_is_there,
+      copies_live_in_the_arena, kept_chunks_are_bounded)

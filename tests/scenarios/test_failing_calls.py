@@ -121,12 +121,12 @@ class Victim:
 
 
 def each_point(victim, exercise, call, error, most, sample, dense):
-    """Fails the first, the second, … call of an exercise until it makes no more; in the short form a sample of those behind the
-    first, dense of them."""
-    chosen = random.Random(SEED)
-    silent = 0
+    """Fails the first, the second, … call of an exercise until it makes no more: each of the first, dense of them, and a sample
+    of the others, twenty times larger in the long form."""
+    chosen, silent = random.Random(SEED), 0
+    share = min(1, 20 * sample) if long_run() else sample
     for after in range(most):
-        if not long_run() and after >= dense and chosen.random() > sample:
+        if after >= dense and chosen.random() > share:
             continue
         silent = 0 if victim.fail(exercise, call, error, after) else silent + 1
         if silent == 3:
@@ -180,7 +180,7 @@ for _transport, _most, _sample in (("udp", 400, 1), ("tcp", 400, 1), ("tls", 400
     add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
              lambda env, t=_transport, m=_most, s=_sample: allocations(env, "worker", phones(t), m, s))
 add_test(globals(), "allocations_of_a_connection_to_the_database",
-         lambda env: allocations(env, "worker", cut_lanes, 4000, 0.005, 4))
+         lambda env: allocations(env, "worker", cut_lanes, 60000, 0.0003, 4))  # most are SCRAM's
 add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 20000, 0.01))
 
 

@@ -54,7 +54,7 @@ def test_a_death_tells_no_secret(env):
     phone.reg(C1).expect(200)
     for number, victim in ((signal.SIGABRT, workers(server)[0]), (signal.SIGQUIT, admin(server))):
         os.kill(victim, number)
-        server.wait_log(r"process\.died .*signal=%d" % number)
+        server.wait_log(r"process\.died .*signal=%d" % number, 30)
     wait_workers(server, 1)
     equal(glob.glob(os.path.join(os.getcwd(), "core*")) + glob.glob(server.directory + "/core*"), [], "core files")
     for what, secret in known(server).items():

@@ -9,8 +9,9 @@
 
 #define DIGEST_HEX_MAX 64
 
-/* Fetches the algorithms from libcrypto, those of nonces too; false when one is missing. Before
- * anything else uses libcrypto, or hashing needs memory that may be out; again does no harm. */
+/* Fetches the algorithms from libcrypto, those of nonces too; false when one is missing. Once, at
+ * start, before anything else uses libcrypto, or hashing needs memory that may be out; children
+ * inherit it. */
 bool digest_init(void);
 void digest_clear(void);
 

@@ -21,6 +21,7 @@ static struct hash {
 	EVP_MD *type;
 	EVP_MD_CTX *context;
 	alignas(max_align_t) uint8_t place[PLACE_BYTES];
+	bool taken; /* the place is */
 } hashes[DIGEST_ALGORITHM_COUNT];
 /* The one that begins: what libcrypto allocates now is the inside of its context. */
 static struct hash *beginning;
@@ -39,13 +40,13 @@ must(bool done)
 		abort();
 }
 
-static bool
-is_place(const void *memory)
+static struct hash *
+hash_at(const void *memory)
 {
 	for (size_t i = 0; i < DIGEST_ALGORITHM_COUNT; i++)
 		if (memory == hashes[i].place)
-			return true;
-	return false;
+			return &hashes[i];
+	return NULL;
 }
 
 static void *
@@ -55,7 +56,10 @@ take_memory(size_t size, const char *file, int line)
 	(void)file;
 	(void)line;
 	beginning = NULL;
-	return hash != NULL && size <= PLACE_BYTES ? hash->place : malloc(size);
+	if (hash == NULL || hash->taken || size > PLACE_BYTES)
+		return malloc(size);
+	hash->taken = true;
+	return hash->place;
 }
 
 static void *
@@ -63,7 +67,7 @@ resize_memory(void *memory, size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	must(!is_place(memory));
+	must(hash_at(memory) == NULL);
 	return realloc(memory, size);
 }
 
@@ -72,7 +76,10 @@ give_memory(void *memory, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	if (!is_place(memory))
+	struct hash *hash = hash_at(memory);
+	if (hash != NULL)
+		hash->taken = false;
+	else
 		free(memory);
 }
 

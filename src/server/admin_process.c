@@ -161,7 +161,7 @@ admin_main(const struct birth *birth)
 	process.control.message = on_control;
 	process.control.closed = on_master_gone;
 	process.loop = loop_open();
-	if (process.loop == NULL || !digest_init() ||
+	if (process.loop == NULL ||
 	    !control_watch_open(&process.control, process.loop, birth->control))
 		fail("cannot start its loop");
 	open_store(&process);

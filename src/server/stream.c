@@ -128,13 +128,21 @@ banned(struct requests *all, enum transport transport, const struct ip *source)
 	return true;
 }
 
+static bool
+source_over_rate(struct requests *all, const struct ip *source)
+{
+	if (limits_request(all->limits, source, loop_now_ms(all->loop)))
+		return false;
+	stats->rate_limited[SCOPE_SOURCE]++;
+	return true;
+}
+
 /* ORD-01. */
 static bool
 over_rate(struct requests *all, const struct peer *peer)
 {
-	if (limits_request(all->limits, &peer->source.ip, loop_now_ms(all->loop)))
+	if (!source_over_rate(all, &peer->source.ip))
 		return false;
-	stats->rate_limited[SCOPE_SOURCE]++;
 	report_silence(peer, REASON_RATE_LIMITED);
 	return true;
 }
@@ -241,10 +249,8 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 static bool
 handshakes_too_fast(struct requests *all, enum transport transport, const struct endpoint *source)
 {
-	if (transport != TRANSPORT_TLS ||
-	    limits_request(all->limits, &source->ip, loop_now_ms(all->loop)))
+	if (transport != TRANSPORT_TLS || !source_over_rate(all, &source->ip))
 		return false;
-	stats->rate_limited[SCOPE_SOURCE]++;
 	stats_outcome(REASON_RATE_LIMITED, transport, DOMAIN_OTHER);
 	return true;
 }

@@ -499,7 +499,7 @@ worker_main(const struct birth *birth)
 	worker.control.message = on_control;
 	worker.control.closed = on_master_gone;
 	worker.loop = loop_open();
-	if (worker.loop == NULL || !digest_init() ||
+	if (worker.loop == NULL ||
 	    !control_watch_open(&worker.control, worker.loop, birth->control))
 		fail("worker", "cannot start its loop");
 	open_store(&worker);

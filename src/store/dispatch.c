@@ -117,12 +117,13 @@ send_queries(struct store *store)
 	}
 }
 
-/* What it waited for came too late for whoever asked. Those with patience left are behind it. */
+/* What it waited for comes too late for whoever asked. False while it still has patience. */
 static bool
 give_up(struct store *store, struct store_op *op)
 {
 	uint64_t age_ms = loop_now_ms(store->loop) - op->started_ms;
-	bool impatient = op->patience_ms != 0 && op->tries == 0 && age_ms >= op->patience_ms;
+	bool impatient =
+		op->patience_ms != 0 && !store_op_repeated(op) && age_ms >= op->patience_ms;
 	if (!impatient && age_ms < store->settings.query_timeout_ms)
 		return false;
 	list_remove(&op->link);
@@ -133,6 +134,7 @@ give_up(struct store *store, struct store_op *op)
 	return true;
 }
 
+/* Whoever waits behind one with patience has more, or will be looked at soon. */
 static void
 expire(struct store *store, struct list *queue)
 {

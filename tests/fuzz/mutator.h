@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Each changes size octets in place, at most to max, and returns how many there are then. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
@@ -29,6 +30,17 @@ dice_roll(struct dice *dice, size_t sides)
 	dice->state = dice->state * 6364136223846793005u + 1442695040888963407u;
 	uint64_t high = dice->state >> 32;
 	return sides == 0 ? 0 : (uint32_t)(high % sides);
+}
+
+/* The octets at a place; nothing when there is no room for them. */
+static inline size_t
+insert_octets(uint8_t *data, size_t size, size_t max, size_t at, const void *octets, size_t len)
+{
+	if (size + len > max)
+		return size;
+	memmove(data + at + len, data + at, size - at);
+	memcpy(data + at, octets, len);
+	return size + len;
 }
 
 /* Of octet_mutator.c: what LLVMFuzzerMutate() does from here on. */

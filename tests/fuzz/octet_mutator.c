@@ -20,16 +20,6 @@ octet_mutator_seed(uint64_t seed)
 }
 
 static size_t
-insert(uint8_t *data, size_t size, size_t max, size_t at, const void *octets, size_t len)
-{
-	if (size + len > max)
-		return size;
-	memmove(data + at + len, data + at, size - at);
-	memcpy(data + at, octets, len);
-	return size + len;
-}
-
-static size_t
 insert_copy(uint8_t *data, size_t size, size_t max)
 {
 	uint8_t piece[64];
@@ -37,7 +27,7 @@ insert_copy(uint8_t *data, size_t size, size_t max)
 	if (len > size - from)
 		len = size - from;
 	memcpy(piece, data + from, len);
-	return insert(data, size, max, dice_roll(&dice, size + 1), piece, len);
+	return insert_octets(data, size, max, dice_roll(&dice, size + 1), piece, len);
 }
 
 static size_t
@@ -55,7 +45,7 @@ LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max)
 {
 	uint8_t octet = (uint8_t)dice_roll(&dice, 256);
 	if (size == 0)
-		return insert(data, size, max, 0, &octet, 1);
+		return insert_octets(data, size, max, 0, &octet, 1);
 	size_t at = dice_roll(&dice, size);
 	const char *word = words[dice_roll(&dice, sizeof(words) / sizeof(*words))];
 	switch (dice_roll(&dice, 6)) {
@@ -66,9 +56,9 @@ LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max)
 		data[at] = octet;
 		return size;
 	case 2:
-		return insert(data, size, max, at, &octet, 1);
+		return insert_octets(data, size, max, at, &octet, 1);
 	case 3:
-		return insert(data, size, max, at, word, strlen(word));
+		return insert_octets(data, size, max, at, word, strlen(word));
 	case 4:
 		return insert_copy(data, size, max);
 	default:

@@ -30,16 +30,6 @@ parts_of(const uint8_t *data, size_t size, struct part *parts)
 	return count;
 }
 
-static size_t
-insert(uint8_t *data, size_t size, size_t max, size_t at, const uint8_t *piece, size_t len)
-{
-	if (size + len > max)
-		return size;
-	memmove(data + at + len, data + at, size - at);
-	memcpy(data + at, piece, len);
-	return size + len;
-}
-
 /* A whole step behind another, or none of it any more. */
 static size_t
 move_step(uint8_t *data, size_t size, size_t max, const struct part *parts, size_t count,
@@ -52,7 +42,7 @@ move_step(uint8_t *data, size_t size, size_t max, const struct part *parts, size
 		return size;
 	memcpy(piece, data + from->at, from->len);
 	if (dice_roll(dice, 4) > 0)
-		return insert(data, size, max, to->at + to->len, piece, from->len);
+		return insert_octets(data, size, max, to->at + to->len, piece, from->len);
 	memmove(data + from->at, data + from->at + from->len, size - from->at - from->len);
 	return size - from->len;
 }
@@ -71,7 +61,7 @@ change_text(uint8_t *data, size_t size, size_t max, const struct part *part, str
 	size_t room = max - size + len < sizeof(piece) ? max - size + len : sizeof(piece);
 	size_t new_len = sip_mutate(piece, len, room, dice_roll(dice, UINT32_MAX));
 	memmove(data + at, data + at + len, size - at - len);
-	return insert(data, size - len, max, at, piece, new_len);
+	return insert_octets(data, size - len, max, at, piece, new_len);
 }
 
 size_t
@@ -113,5 +103,5 @@ LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, siz
 		return size;
 	const struct part *to = &parts[dice_roll(&dice, count)];
 	const struct part *from = &other[1 + dice_roll(&dice, other_count - 1)];
-	return insert(out, size, max, to->at + to->len, b + from->at, from->len);
+	return insert_octets(out, size, max, to->at + to->len, b + from->at, from->len);
 }

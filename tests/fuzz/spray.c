@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "mutator.h"
 
 #define MESSAGE_MAX 8192u
@@ -61,14 +61,6 @@ fail(const char *what, const char *text, size_t len)
 	if (text != NULL)
 		fwrite(text, 1, len, stderr);
 	exit(1);
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* --- what is sent ------------------------------------------------------------------------ */
@@ -343,16 +335,16 @@ probe(void)
 	char text[1024], branch[64];
 	snprintf(branch, sizeof(branch), "z9hG4bKprobe%lu", ++numbers);
 	size_t len = (size_t)write_probe(text, sizeof(text), branch);
-	uint64_t began = now_ms(), again = began;
+	uint64_t began = clock_monotonic_ms(), again = began;
 	bool finished = false;
 	if (!put(text, len))
 		return false;
 	while (!take_answers(branch)) {
-		uint64_t waited = now_ms() - began;
+		uint64_t waited = clock_monotonic_ms() - began;
 		if (waited > PATIENCE_MS)
 			fail("the daemon is silent", NULL, 0);
-		if (!stream && now_ms() - again > 500) {
-			again = now_ms();
+		if (!stream && clock_monotonic_ms() - again > 500) {
+			again = clock_monotonic_ms();
 			put(text, len);
 		}
 		if (stream && !finished && waited > STREAM_PATIENCE_MS) {

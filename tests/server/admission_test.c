@@ -124,14 +124,21 @@ END_TEST
 
 static struct site site;
 
+/* Nothing is proved yet. */
 static void
-open_site(void)
+open_fresh_site(uint64_t overload_delay_ms)
 {
 	site_init(&site);
 	site.settings.remembered_records = 10;
-	site.settings.overload_delay_ms = 500;
+	site.settings.overload_delay_ms = overload_delay_ms;
 	site.settings.max_requests = 2000;
 	site_start(&site);
+}
+
+static void
+open_site(void)
+{
+	open_fresh_site(500);
 	site.requests->admission.limit = 256; /* as answers proved in a storm just now */
 	site.requests->overloaded_ms = loop_now_ms(site.loop);
 }
@@ -401,10 +408,7 @@ END_TEST
 /* The smallest delay is not none at all. */
 START_TEST(one_millisecond_is_a_limit)
 {
-	site_init(&site);
-	site.settings.overload_delay_ms = 1;
-	site.settings.max_requests = 2000;
-	site_start(&site);
+	open_fresh_site(1);
 	fake_store_set_delay(site.store, 5);
 	crowd(0, 500, 2);
 	site_pass(&site, 10);
@@ -421,10 +425,7 @@ END_TEST
  * is refused, nor is anybody behind them. */
 START_TEST(a_pause_refuses_nobody)
 {
-	site_init(&site);
-	site.settings.overload_delay_ms = 500;
-	site.settings.max_requests = 2000;
-	site_start(&site);
+	open_fresh_site(500);
 	fake_store_freeze(site.store, true);
 	crowd(0, 600, 2);
 	site_pass(&site, 100);
@@ -465,10 +466,7 @@ END_TEST
  */
 START_TEST(a_lesson_that_nobody_needed_is_forgotten)
 {
-	site_init(&site);
-	site.settings.overload_delay_ms = 500;
-	site.settings.max_requests = 2000;
-	site_start(&site);
+	open_fresh_site(500);
 	fake_store_set_delay(site.store, 400);
 	crowd(0, 64, 2);
 	site_pass(&site, 2000);
@@ -488,9 +486,7 @@ END_TEST
 /* What the store gave up was never sent: its record is as good as before, and 503 says why. */
 START_TEST(what_is_overdue_hears_503)
 {
-	site_init(&site);
-	site.settings.remembered_records = 10;
-	site_start(&site);
+	open_fresh_site(500);
 	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>" });
 	site_pass(&site, 10);
 	unsigned lookups = fake_store_lookups(site.store);

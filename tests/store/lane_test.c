@@ -160,6 +160,15 @@ check_outcomes(struct killing *k)
 	}
 }
 
+static bool
+any_done(const struct killing *k)
+{
+	for (int i = 0; i < ROWS; i++)
+		if (k->probes[i].done)
+			return true;
+	return false;
+}
+
 /* REG-DB-5, REG-10.3.7-14, REG-DB-7: backends killed under load: every COMMIT_DONE is stored, what
  * was refused is not, and the store comes back by itself */
 START_TEST(killed_backends_lose_nothing)
@@ -184,9 +193,14 @@ START_TEST(killed_backends_lose_nothing)
 			probe_commit(&k.bench, &k.probes[i], k.users[i], k.versions[i],
 				     &k.after[i]);
 		}
-		for (int turn = 0; turn < round % 6; turn++)
-			loop_turn(k.bench.loop, 1);
-		scratch_exec("select pg_terminate_backend(pid, 2000) from pg_stat_activity "
+		/* some before anything is sent, some with all in flight, some with the first stored
+		 */
+		if (round % 3 == 2)
+			WAIT_UNTIL(&k.bench, any_done(&k));
+		else
+			for (int turn = 0; turn < round % 6; turn++)
+				loop_turn(k.bench.loop, 1);
+		scratch_exec("select pg_terminate_backend(pid, 60000) from pg_stat_activity "
 			     "where " DAEMONS);
 		probe_wait(&k.bench, k.probes, ROWS);
 		check_outcomes(&k);
@@ -452,7 +466,8 @@ START_TEST(newer_schema_is_no_matter_for_who_runs)
 	scratch_account("alice");
 	bench_up(&bench);
 	scratch_exec("insert into schema_version values (999)");
-	scratch_exec("select pg_terminate_backend(pid, 2000) from pg_stat_activity where " DAEMONS);
+	scratch_exec(
+		"select pg_terminate_backend(pid, 60000) from pg_stat_activity where " DAEMONS);
 	WAIT_UNTIL(&bench, store_state(bench.store) == STORE_DOWN);
 	bench_wait_state(&bench, STORE_UP);
 	bench_close(&bench);

@@ -60,6 +60,9 @@ struct store_op {
 	/* In: for a look-up: the account of this login in this domain (octets, no escapes) */
 	struct str domain;
 	struct str login;
+	/* In: for a look-up: what it finds is also where commits wait to have it, on the disk of a
+	 * synchronous standby. Without this a row may be seen whose wait was cut short. */
+	bool sure;
 	/* In: for a commit: bindings and marks of after replace those of the row, if its version is
 	 * still this one; it is one higher then. Live until done(). */
 	int64_t version;
@@ -92,8 +95,8 @@ void store_close(struct store *store);
 
 /*
  * A look-up keeps nothing: what it finds is as old as its answer. While the store is not up both
- * complete as unavailable. A commit that was sent over a connection that was lost is
- * COMMIT_UNKNOWN: look the row up and see.
+ * complete as unavailable. A commit that was sent over a connection that was lost, or whose wait
+ * for a synchronous standby was ended, is COMMIT_UNKNOWN: look the row up, sure, and see.
  */
 void store_lookup(struct store *store, struct store_op *op);
 void store_commit(struct store *store, struct store_op *op);

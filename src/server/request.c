@@ -240,6 +240,7 @@ static void
 look_up(struct request *rq)
 {
 	prepare(rq, on_lookup);
+	rq->op.sure = rq->registration.recheck;
 	rq->op.domain = rq->registration.aor.domain;
 	rq->op.login = rq->registration.credentials.username;
 	store_lookup(rq->all->store, &rq->op);

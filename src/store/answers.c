@@ -93,6 +93,10 @@ static void
 complete_lookups(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
+	if (lane->unreplicated) {
+		batch_fail_ops(store, batch, LOOKUP_UNAVAILABLE, COMMIT_FAILED);
+		return;
+	}
 	if (PQntuples(batch->rows) > 0)
 		learn_clock(store, batch, record_clock_ms(batch->rows, 0));
 	for (int row = 0; row < PQntuples(batch->rows); row++) {
@@ -123,7 +127,7 @@ complete_commits(struct lane *lane, struct batch *batch)
 		if (op == NULL)
 			continue;
 		batch->ops[place] = NULL;
-		store_commit_end(store, op, COMMIT_DONE);
+		store_commit_end(store, op, lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
 }
@@ -155,6 +159,10 @@ complete_query(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
 	struct store_query *query = batch->query;
+	if (lane->unreplicated) {
+		store_query_finish(query, QUERY_UNAVAILABLE, NULL);
+		return;
+	}
 	if (batch->error == NULL) {
 		store_query_finish(query, QUERY_DONE, batch->rows);
 		return;
@@ -231,9 +239,8 @@ static enum stats_sql
 statement_kind(const struct batch *batch)
 {
 	static const enum stats_sql kinds[STATEMENT_PREPARED_COUNT] = {
-		[STATEMENT_LOOKUP] = SQL_LOOKUP,
-		[STATEMENT_LOOKUP_ONE] = SQL_LOOKUP_ONE,
-		[STATEMENT_COMMIT] = SQL_COMMIT,
+		[STATEMENT_LOOKUP] = SQL_LOOKUP,	  [STATEMENT_LOOKUP_ONE] = SQL_LOOKUP_ONE,
+		[STATEMENT_LOOKUP_SURE] = SQL_LOOKUP_ONE, [STATEMENT_COMMIT] = SQL_COMMIT,
 		[STATEMENT_COMMIT_ONE] = SQL_COMMIT_ONE,
 	};
 	if (batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT)
@@ -262,6 +269,7 @@ complete(struct lane *lane, struct batch *batch)
 			explain_spoilt_lane(lane, batch);
 	}
 	bool good = complete_by_kind(lane, batch) && !spoilt;
+	lane->unreplicated = false;
 	give_back(lane, batch);
 	return good;
 }

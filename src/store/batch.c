@@ -145,11 +145,13 @@ hand_over(struct lane *lane, const struct batch *batch)
 }
 
 static enum statement
-statement_for(enum batch_kind kind, bool alone)
+statement_for(const struct store_op *first, bool alone)
 {
-	if (kind == BATCH_LOOKUP)
-		return alone ? STATEMENT_LOOKUP_ONE : STATEMENT_LOOKUP;
-	return alone ? STATEMENT_COMMIT_ONE : STATEMENT_COMMIT;
+	if (first->kind == OP_COMMIT)
+		return alone ? STATEMENT_COMMIT_ONE : STATEMENT_COMMIT;
+	if (first->sure)
+		return STATEMENT_LOOKUP_SURE;
+	return alone ? STATEMENT_LOOKUP_ONE : STATEMENT_LOOKUP;
 }
 
 static void
@@ -189,7 +191,8 @@ bool
 batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone)
 {
 	struct store *store = lane->store;
-	struct batch *batch = batch_new(lane, kind, statement_for(kind, alone));
+	const struct store_op *first = container_of(queue->next, struct store_op, link);
+	struct batch *batch = batch_new(lane, kind, statement_for(first, alone));
 	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);

@@ -52,6 +52,7 @@ struct lane {
 	uint64_t pinged_ms;
 	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
 	bool silent;
+	bool unreplicated; /* of the oldest in flight: somebody ended the wait for the standby */
 	struct list flight;
 	struct list spare;
 	uint32_t in_flight;

@@ -84,13 +84,19 @@ lane_connect_next(struct store *store, uint64_t delay_ms)
 
 /* --- connecting */
 
+/* That the wait for the standby was ended (pg_cancel_backend) is only a notice, in the language of
+ * the server, and the commit counts as done; but the place that speaks has one name. */
 static void
-refuse_notice(void *arg, const PGresult *notice)
+take_notice(void *arg, const PGresult *notice)
 {
-	(void)arg;
+	struct lane *lane = arg;
 	const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+	const char *place = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
 	struct log_line line;
-	if (text == NULL || !log_begin(&line, LOG_LEVEL_DEBUG, "db.notice"))
+	bool unreplicated = place != NULL && strcmp(place, "SyncRepWaitForLSN") == 0;
+	lane->unreplicated = lane->unreplicated || unreplicated;
+	if (text == NULL ||
+	    !log_begin(&line, unreplicated ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "db.notice"))
 		return;
 	log_text(&line, "message", str_of(text));
 	log_end(&line);
@@ -203,7 +209,8 @@ connect_start(struct lane *lane, const struct resolved *resolved)
 		lane_lose(lane, false);
 		return;
 	}
-	PQsetNoticeReceiver(lane->conn, refuse_notice, NULL);
+	lane->unreplicated = false;
+	PQsetNoticeReceiver(lane->conn, take_notice, lane);
 	explain_host(lane);
 	set_state(lane, LANE_CONNECTING);
 	if (PQstatus(lane->conn) == CONNECTION_BAD ||

@@ -10,6 +10,7 @@
 static const char *const names[STATEMENT_COUNT] = {
 	[STATEMENT_LOOKUP] = "lookup",
 	[STATEMENT_LOOKUP_ONE] = "lookup_one",
+	[STATEMENT_LOOKUP_SURE] = "lookup_sure",
 	[STATEMENT_COMMIT] = "commit",
 	[STATEMENT_COMMIT_ONE] = "commit_one",
 	[STATEMENT_CHECK_SERVER] = "check_server",

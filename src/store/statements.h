@@ -6,6 +6,7 @@
 enum statement {
 	STATEMENT_LOOKUP,
 	STATEMENT_LOOKUP_ONE,
+	STATEMENT_LOOKUP_SURE,
 	STATEMENT_COMMIT,
 	STATEMENT_COMMIT_ONE,
 	STATEMENT_PREPARED_COUNT, /* those before are prepared in each session */

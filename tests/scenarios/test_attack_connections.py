@@ -4,6 +4,8 @@ who hold are cut at their deadline, those who flood cost themselves, and meanwhi
 In the suite a few hundred of them against deadlines of seconds; with --long thousands against the defaults (G8, G16).
 """
 import contextlib
+import os
+import re
 import resource
 import select
 import socket
@@ -342,3 +344,44 @@ def test_a_flood_of_guesses_from_one_address(env):
     true(server.outcomes("bad_password") < 200 + 50 * 6, "%d guesses were judged" % server.outcomes("bad_password"))
     owner = server.phone(bind=(OTHER, 0))
     owner.reg(C1).expect(200)
+
+
+# --- no descriptor is left ---
+
+@contextlib.contextmanager
+def full(pid):
+    """The process can open nothing more: its limit is the first number that it does not use."""
+    used = {int(fd) for fd in os.listdir("/proc/%d/fd" % pid)}
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(n for n in range(hard) if n not in used), hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+@covers("TRN-18-6", "SEC-26.1.5-4")
+def test_out_of_descriptors(env):
+    """Who is connected is served, who comes waits without costing anything, and is served when there is room again."""
+    server = env.start()
+    there = [plain_phone(server, transport) for transport in ("udp", "tcp", "tls") for _ in range(3)]
+    for phone in there:
+        phone.reg(C1).expect(200)
+    pid = workers(server)[0]
+    with full(pid):
+        newcomers = [plain_phone(server, "tcp", user="bob") for _ in range(50)]
+        for phone in newcomers:
+            phone.send(phone.request("OPTIONS", "sip:example.com"))
+        server.wait_log(r"accept\.paused .*Too many open files")
+        before, began = cpu_ticks(server), time.monotonic()
+        while time.monotonic() - began < 2:
+            for phone in there:
+                phone.reg(C1).expect(200)
+            time.sleep(0.2)
+        used = cpu_ticks(server) - before
+        equal(select.select([phone.wire.socket for phone in newcomers], [], [], 0)[0], [], "newcomers who heard something")
+    for phone in newcomers:
+        phone.receive().expect(200)
+    equal(workers(server), [pid], "workers")
+    equal(len(re.findall(r"accept\.paused", server.log)), 1, "times that the log tells of it")
+    true(used < 150, "the server used %d ticks of the processor in 2 s" % used)

@@ -174,6 +174,7 @@ def test_token_that_was_made_opens_the_door(env):
         mine = os.path.join(server.directory, "mine")
         with open(mine, "w") as file:
             file.write(token + "\n")
+        server.wait(lambda: ctl("status", *url, mine).returncode == 0, "the token counts behind the reload")
         expect(ctl("status", *url, mine), 0, "READY")
         expect(ctl("user", "disable", "bob@example.com", *url, mine), status)
         true(token not in server.log, "the token is in the log")

@@ -207,6 +207,36 @@ def test_killed_postmaster_loses_nothing_that_was_acknowledged(env):
     server.wait_ready()
 
 
+def waits_for_a_standby(cluster, text):
+    """The backend that waits for a synchronous standby with such a statement, or None."""
+    found = cluster.psql("postgres", "select pid from pg_stat_activity where wait_event = 'SyncRep' and query ~ '%s'" % text)
+    return int(found[0][0]) if found else None
+
+
+@covers("REG-DB-7")
+def test_nothing_is_acknowledged_before_the_standby_has_it(env):
+    """PostgreSQL calls a commit done, with a warning, when the wait for the standby is cancelled, and shows its row when the
+    waiting backend is ended; neither may become a 200."""
+    cluster = env.own_cluster()
+    server = env.start({"database": {"query_timeout": "30s"}}, cluster=cluster)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    cluster.psql("postgres", "alter system set synchronous_standby_names = 'nobody'")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    server.wait(lambda: cluster.psql("postgres", "show synchronous_standby_names")[0][0] == "nobody", "the standby is wanted")
+    phone.send(phone.authorize(phone.register_request(C2)))
+    for ending, statement in (("cancel", "update aor"), ("cancel", "emit_message"), ("terminate", "emit_message")):
+        pid = server.wait(lambda: waits_for_a_standby(cluster, statement), "%s waits" % statement)
+        cluster.psql("postgres", "select pg_%s_backend(%d)" % (ending, pid))
+    server.wait(lambda: waits_for_a_standby(cluster, "emit_message"), "the look-up waits once more")
+    phone.silence(0.5)
+    cluster.psql("postgres", "alter system reset synchronous_standby_names")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    phone.receive(20).expect(200)
+    equal(contacts(server), [C1, C2], "bindings")
+    server.wait_log(r"warning db\.notice ")
+
+
 @covers("REG-DB-7", "AUT-7616-3.3-3")
 def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
     server = env.start()

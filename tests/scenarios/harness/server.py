@@ -226,10 +226,6 @@ class Server:
     def stats(self):
         return json.loads(self.api("/stats")[1])
 
-    def counter(self, name):
-        """One of the node's counters (base/stats.h), all workers together."""
-        return self.stats()["counters"][name]
-
     def outcomes(self, *reasons, transport=None):
         """How many requests and connections ended with one of these reasons."""
         found = self.stats()["outcomes"]

@@ -1,4 +1,4 @@
-"""Whether two samples of times differ: the test of Mann and Whitney, as far as it is needed here."""
+"""Whether two samples of times differ, and whether something grows: as far as it is needed here."""
 import math
 
 
@@ -34,3 +34,13 @@ def resolution(sample, other, threshold):
             return shift
         shift *= 2
     return None
+
+
+def least_squares(points):
+    """(slope, standard error of it) of the straight line through (x, y), at least three of them and not all at one x."""
+    n = len(points)
+    x_mean, y_mean = (sum(values) / n for values in zip(*points))
+    spread = sum((x - x_mean) ** 2 for x, _ in points)
+    slope = sum((x - x_mean) * (y - y_mean) for x, y in points) / spread
+    residues = sum((y - y_mean - slope * (x - x_mean)) ** 2 for x, y in points)
+    return slope, math.sqrt(residues / (n - 2) / spread)

@@ -73,6 +73,7 @@ struct registration {
 	struct nonce nonce;
 	unsigned attempts; /* commits whose outcome was unknown so far */
 	bool recheck;	   /* the outcome of a commit is unknown until a look-up decides it */
+	bool sure;	   /* a look-up must find what a commit waits for (store.h) */
 	bool repetition;   /* of the request that made the bindings (D-04) */
 	bool strict_would_refuse; /* accepted only because contacts = compatible (D-16) */
 

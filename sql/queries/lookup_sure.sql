@@ -1,8 +1,8 @@
--- lookup_one.sql in a transaction that writes to the log, so that its end waits until the standby has what was read as well: a
--- row may be seen whose own wait was ended, by pg_cancel_backend or with its backend.
--- $1 address-of-record, $2 domain, $3 login: text.
+-- lookup.sql in a transaction that writes to the log, so that its end waits until the standby has what was read as well: a row may
+-- be seen whose own wait was ended, by pg_cancel_backend or with its backend.
+-- $1 addresses-of-record, $2 domains, $3 logins: text[] of equal length.
 select
-	1 as n,
+	i.n,
 	a.version,
 	a.format,
 	a.bindings,
@@ -15,8 +15,8 @@ select
 	login.ha1_sha512_256,
 	to_json(login.may_register) as may_register,
 	(extract(epoch from clock_timestamp()) * 1000)::bigint as clock_ms,
-	pg_logical_emit_message(true, 'rollcall', '') as waits
-from (select 1) as one
-left join aor a on a.aor = $1::text
-left join account own on own.aor = $1::text
-left join account login on login.domain = $2::text and login.login = $3::text
+	(select pg_logical_emit_message(true, 'rollcall', '')) as waits
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i (aor, domain, login, n)
+left join aor a on a.aor = i.aor
+left join account own on own.aor = i.aor
+left join account login on login.domain = i.domain and login.login = i.login

@@ -188,12 +188,11 @@ path_is_agreed(const struct registration *r)
 	       sip_message_lists(r->request, SIP_HEADER_SUPPORTED, STR("path"));
 }
 
-static enum register_next
+static void
 refuse_path(struct registration *r)
 {
-	enum register_next next = reject(r, 420, NULL, REASON_EXTENSION_UNSUPPORTED);
+	(void)reject(r, 420, NULL, REASON_EXTENSION_UNSUPPORTED);
 	r->answer.unsupported = STR("path");
-	return next;
 }
 
 /*
@@ -208,7 +207,9 @@ decide_bindings(struct registration *r, const struct record *record)
 	r->strict_would_refuse = false;
 	bool raised = marks_raise(&r->after, record, &r->nonce, marks_count(&r->credentials),
 				  r->now_ms, r->policy->nonce_ttl_s, r->arena);
-	if (r->repetition || r->inspection.contacts.values == 0)
+	if (!path_is_agreed(r))
+		refuse_path(r);
+	else if (r->repetition || r->inspection.contacts.values == 0)
 		plan_nothing(r, record); /* 6. a fetch */
 	else
 		plan_bindings(r, record); /* 6, 7. all or nothing */
@@ -278,13 +279,13 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 	if (!record->exists) /* 5. that exists */
 		return reject(r, 404, NULL, REASON_AOR_UNKNOWN);
 
-	if (!path_is_agreed(r))
-		return refuse_path(r);
-
 	enum register_next next = decide_bindings(r, record); /* 6, 7. */
-	if (next == REGISTER_COMMIT && mark == MARK_EQUAL)    /* a repetition: all is stored */
+	if (next != REGISTER_COMMIT || mark != MARK_EQUAL)
+		return next;
+	if (r->sure) /* a repetition: all is stored, and the standby has it */
 		return conclude(r);
-	return next;
+	r->sure = true;
+	return REGISTER_LOOKUP;
 }
 
 /* True when nothing in the record speaks against the request. */
@@ -322,7 +323,7 @@ register_finish(struct registration *r, enum commit_result result)
 	case COMMIT_CONFLICT:
 		return REGISTER_LOOKUP; /* who lost made room for a winner: it ends */
 	case COMMIT_UNKNOWN:
-		r->recheck = true;
+		r->recheck = r->sure = true;
 		r->attempts++;
 		return REGISTER_LOOKUP;
 	case COMMIT_UNAVAILABLE:

@@ -144,13 +144,15 @@ hand_over(struct lane *lane, const struct batch *batch)
 				 p->values, p->lengths, p->formats, 0) == 1;
 }
 
+/* All wait for the standby when one of them has to. */
 static enum statement
-statement_for(const struct store_op *first, bool alone)
+statement_for(const struct batch *batch, bool alone)
 {
-	if (first->kind == OP_COMMIT)
+	if (batch->kind == BATCH_COMMIT)
 		return alone ? STATEMENT_COMMIT_ONE : STATEMENT_COMMIT;
-	if (first->sure)
-		return STATEMENT_LOOKUP_SURE;
+	for (uint32_t i = 0; i < batch->count; i++)
+		if (batch->ops[i]->sure)
+			return STATEMENT_LOOKUP_SURE;
 	return alone ? STATEMENT_LOOKUP_ONE : STATEMENT_LOOKUP;
 }
 
@@ -191,13 +193,14 @@ bool
 batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone)
 {
 	struct store *store = lane->store;
-	const struct store_op *first = container_of(queue->next, struct store_op, link);
-	struct batch *batch = batch_new(lane, kind, statement_for(first, alone));
+	struct batch *batch = batch_new(lane, kind, STATEMENT_COUNT);
 	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
+	batch->statement = statement_for(batch, alone);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);
 	do {
-		put_columns(&store->params, store, batch, alone);
+		put_columns(&store->params, store, batch,
+			    alone && batch->statement != STATEMENT_LOOKUP_SURE);
 	} while (!params_finish(&store->params) && params_grow(&store->params));
 	if (!writer_ok(&store->params.writer)) {
 		batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);

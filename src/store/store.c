@@ -236,7 +236,7 @@ take(struct store *store, struct store_op *op, enum op_kind kind, struct list *q
 {
 	op->kind = (uint8_t)kind;
 	op->tries = 0;
-	op->alone = op->sure;
+	op->alone = false;
 	op->record = NULL;
 	op->started_ms = loop_now_ms(store->loop);
 	bool accepted = store->state == STORE_UP && store->queued < store->settings.queue_limit;
@@ -248,7 +248,7 @@ take(struct store *store, struct store_op *op, enum op_kind kind, struct list *q
 void
 store_lookup(struct store *store, struct store_op *op)
 {
-	take(store, op, OP_LOOKUP, op->sure ? &store->alone : &store->lookups);
+	take(store, op, OP_LOOKUP, &store->lookups);
 }
 
 void

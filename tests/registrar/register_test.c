@@ -510,8 +510,9 @@ START_TEST(deciding_has_no_side_effects)
 }
 END_TEST
 
-/* REG-10.3.7-10: a repetition with the same count is answered without a commit, one with a fresh
- * count stores the count and nothing else */
+/* REG-10.3.7-10: a repetition with the same count is answered without a commit, but not before a
+ * look-up that waits for the standby as one does (REG-DB-7); one with a fresh count stores the
+ * count and nothing else */
 START_TEST(repetitions_store_only_counts)
 {
 	rig_open(&rig);
@@ -521,6 +522,7 @@ START_TEST(repetitions_store_only_counts)
 	REGISTER(FIELDS("Contact: " C1), .nonce = nonce);
 	ck_assert_int_eq(rig.answer.status, 200);
 	ck_assert_uint_eq(rig.committed, 0);
+	ck_assert(rig.registration.sure);
 	REGISTER(FIELDS("Contact: " C1), .nonce = nonce, .nc = 2);
 	ck_assert_int_eq(rig.answer.status, 200);
 	ck_assert_uint_eq(rig.committed, 1);

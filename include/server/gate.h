@@ -1,7 +1,8 @@
 /*
  * One request an address-of-record at a time, in order of arrival (REG-10.3-6). Entered before the
  * password is proved, so what one source may queue is bounded, and sources take turns: whoever
- * holds a nonce can make alice wait for one request of his at a time, not for all of them.
+ * holds a nonce can make alice wait for one request of his at a time, not for all of them. Sources
+ * that anybody can forge have places of their own, and those that a connection proved others.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 #include "base/str.h"
 
 #define GATE_WAITING_PER_SOURCE 8
-#define GATE_SOURCES_WAITING 64 /* for one address: forged sources cost no more than that */
+#define GATE_SOURCES_WAITING 64 /* of either sort, for one address */
 
 struct gate;
 
@@ -22,13 +23,19 @@ struct gate_pass {
 	struct str key;
 	struct ip source; /* already masked to limits.ipv6_prefix */
 	bool exempt;	  /* no bounds for this source */
+	bool proved;	  /* nobody can have forged it */
 	void (*enter)(struct gate_pass *
 			      pass); /* called from gate_leave() of the one before, or not at all */
 	struct list link;
 	void *seat;
 };
 
-enum gate_answer { GATE_ENTERED, GATE_WAIT, GATE_FULL };
+enum gate_answer {
+	GATE_ENTERED,
+	GATE_WAIT,
+	GATE_FULL,
+	GATE_CROWD, /* too many sources wait, which may all be forged but this one */
+};
 
 /* capacity: passes inside or waiting at any time; one more is GATE_FULL. NULL when memory is out.
  */

@@ -13,7 +13,8 @@
 #include "net/loop.h"
 #include "sip/message.h"
 
-#define TRANSACTION_KEEP_MS 32000 /* 64*T1 */
+#define TRANSACTION_KEEP_MS 32000  /* 64*T1 */
+#define TRANSACTION_REPEATS_MAX 16 /* a client repeats a request ten times in that (§17.1.2.2) */
 
 struct transactions;
 struct transaction;
@@ -34,7 +35,7 @@ struct transaction_key transaction_key(const struct sip_message *request);
 enum transaction_match {
 	TRANSACTION_NEW, /* no such transaction: go on; transaction_open() when state is needed */
 	TRANSACTION_PENDING,  /* being worked on: absorb */
-	TRANSACTION_ANSWERED, /* *response, provisional or final, is to be sent again */
+	TRANSACTION_ANSWERED, /* *response, provisional or final, may be sent again */
 };
 /*
  * Looks the request up by §17.2.3; for a CANCEL, the transaction that it would cancel. *response is
@@ -45,15 +46,22 @@ enum transaction_match {
 enum transaction_match transaction_find(struct transactions *table, struct transaction_key key,
 					const struct sip_message *request, const struct ip *source,
 					struct transaction **found, struct str *response);
+/* Counts what was found as a retransmission of so many octets. False when it is none that deserves
+ * an answer: from another source, or shorter than the request, so that a short datagram with a
+ * forged source cannot bring the answer to a long one, or one too many (SEC-26.1.5-1). */
+bool transaction_repeat(struct transaction *transaction, const struct ip *source, size_t octets);
+/* Whether one was counted. NULL: no. */
+bool transaction_repeated(const struct transaction *transaction);
 /* True when From tag, Call-ID and CSeq equal those of a live transaction with another key, and To
  * has no tag (D-21, ORD-25). Ask after transaction_find() found nothing. */
 bool transaction_merged(const struct transactions *table, struct transaction_key key,
 			const struct sip_message *request);
-/* to_tag is the one that the answers will carry, copied as all the rest. NULL when transactions in
+/* octets: the length of the request. to_tag is the one that the answers will carry, copied as all
+ * the rest. NULL when transactions in
  * progress fill the memory: answer 503. */
 struct transaction *transaction_open(struct transactions *table, struct transaction_key key,
-				     const struct sip_message *request, const struct ip *source,
-				     struct str to_tag);
+				     const struct sip_message *request, size_t octets,
+				     const struct ip *source, struct str to_tag);
 /* Keeps a 100 for retransmissions that come before the final answer (§17.2.2, Proceeding). */
 void transaction_proceeding(struct transactions *table, struct transaction *transaction,
 			    struct str response);

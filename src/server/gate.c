@@ -7,13 +7,18 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/table.h"
+
+/* Of a source. What somebody forged must not take the places of whom he names. */
+enum sort { SORT_FORGEABLE, SORT_PROVED, SORT_EXEMPT, SORT_COUNT };
 
 struct line {
 	struct list link; /* in its seat, next turn first; or in the pool */
 	struct ip source;
 	unsigned count;
+	enum sort sort;
 	struct list waiting; /* passes, oldest first */
 };
 
@@ -22,7 +27,7 @@ struct seat {
 	struct str key;	  /* that of the pass inside */
 	struct gate_pass *inside;
 	struct list lines;
-	unsigned line_count;
+	unsigned line_counts[SORT_COUNT];
 	bool letting_in;
 };
 
@@ -100,33 +105,47 @@ sit_down(struct gate *gate, struct gate_pass *pass)
 	seat->key = pass->key;
 	seat->inside = pass;
 	seat->letting_in = false;
-	seat->line_count = 0;
+	memset(seat->line_counts, 0, sizeof(seat->line_counts));
 	list_init(&seat->lines);
 	list_append(chain_of(gate, pass->key), &seat->link);
 	pass->seat = seat;
 	return GATE_ENTERED;
 }
 
-/* The line of the source at this seat, a new one at the end if need be. NULL when there are too
- * many or the pool is empty. */
+static enum sort
+sort_of(const struct gate_pass *pass)
+{
+	if (pass->exempt)
+		return SORT_EXEMPT;
+	return pass->proved ? SORT_PROVED : SORT_FORGEABLE;
+}
+
 static struct line *
-line_of(struct gate *gate, struct seat *seat, const struct gate_pass *pass)
+find_line(struct seat *seat, const struct gate_pass *pass)
 {
 	list_each (node, &seat->lines) {
 		struct line *line = container_of(node, struct line, link);
-		if (ip_equal(&line->source, &pass->source))
+		if (line->sort == sort_of(pass) && ip_equal(&line->source, &pass->source))
 			return line;
 	}
+	return NULL;
+}
+
+/* A new line at the end. NULL when the pool is empty. */
+static struct line *
+begin_line(struct gate *gate, struct seat *seat, const struct gate_pass *pass)
+{
 	struct list *node = list_first(&gate->free_lines);
-	if (node == NULL || (seat->line_count >= GATE_SOURCES_WAITING && !pass->exempt))
+	if (node == NULL)
 		return NULL;
 	list_remove(node);
 	struct line *line = container_of(node, struct line, link);
 	line->source = pass->source;
 	line->count = 0;
+	line->sort = sort_of(pass);
 	list_init(&line->waiting);
 	list_append(&seat->lines, &line->link);
-	seat->line_count++;
+	seat->line_counts[line->sort]++;
 	return line;
 }
 
@@ -136,7 +155,13 @@ gate_enter(struct gate *gate, struct gate_pass *pass)
 	struct seat *seat = find_seat(gate, pass->key);
 	if (seat == NULL)
 		return sit_down(gate, pass);
-	struct line *line = line_of(gate, seat, pass);
+	struct line *line = find_line(seat, pass);
+	if (line == NULL) {
+		enum sort sort = sort_of(pass);
+		if (sort != SORT_EXEMPT && seat->line_counts[sort] >= GATE_SOURCES_WAITING)
+			return sort == SORT_FORGEABLE ? GATE_CROWD : GATE_FULL;
+		line = begin_line(gate, seat, pass);
+	}
 	if (line == NULL || (line->count >= GATE_WAITING_PER_SOURCE && !pass->exempt))
 		return GATE_FULL;
 	line->count++;
@@ -160,7 +185,7 @@ next_pass(struct gate *gate, struct seat *seat)
 		list_append(&seat->lines, &line->link);
 	} else {
 		list_append(&gate->free_lines, &line->link);
-		seat->line_count--;
+		seat->line_counts[line->sort]--;
 	}
 	return container_of(oldest, struct gate_pass, link);
 }

@@ -123,7 +123,12 @@ static void
 trying_due(struct fifo *fifo, struct fifo_entry *entry)
 {
 	(void)fifo;
-	reply_trying(container_of(entry, struct request, trying));
+	struct request *rq = container_of(entry, struct request, trying);
+	/* Who may be forged gets one datagram for one, and the final answer is still to come; a
+	 * client has repeated its request by now (SEC-26.1.5-1). */
+	if (rq->peer.transport != TRANSPORT_UDP || rq->recognized ||
+	    transaction_repeated(rq->transaction))
+		reply_trying(rq);
 }
 
 /* 503 with Retry-After, spread so that clients do not come back as one wave (D-27). */
@@ -142,6 +147,15 @@ drop(struct request *rq, enum reason reason)
 {
 	report_silence(&rq->peer, reason);
 	finish(rq);
+}
+
+/* As if it had never come: the phone that repeats it in half a second may find a place, and would
+ * stay away for longer than an attack wants if it were told to (D-27). */
+static void
+forget(struct request *rq, enum reason reason)
+{
+	transaction_answered(rq->all->transactions, rq->transaction, STR(""), false);
+	drop(rq, reason);
 }
 
 /* --- waiting ----------------------------------------------------------------------------- */
@@ -240,7 +254,7 @@ static void
 look_up(struct request *rq)
 {
 	prepare(rq, on_lookup);
-	rq->op.sure = rq->registration.recheck;
+	rq->op.sure = rq->registration.sure;
 	rq->op.domain = rq->registration.aor.domain;
 	rq->op.login = rq->registration.credentials.username;
 	store_lookup(rq->all->store, &rq->op);
@@ -305,8 +319,8 @@ admit(struct request *rq)
 		refuse_for_now(rq, REASON_RATE_LIMITED);
 		return;
 	}
-	rq->transaction = transaction_open(all->transactions, rq->key, &rq->message, source,
-					   str_of(rq->to_tag));
+	rq->transaction = transaction_open(all->transactions, rq->key, &rq->message, rq->size_bytes,
+					   source, str_of(rq->to_tag));
 	if (rq->transaction == NULL) {
 		refuse_for_now(rq, REASON_OVERLOADED);
 		return;
@@ -317,6 +331,7 @@ admit(struct request *rq)
 	rq->pass = (struct gate_pass){ .key = rq->registration.aor.key,
 				       .source = limits_source(all->limits, source),
 				       .exempt = limits_exempt(all->limits, source),
+				       .proved = rq->peer.transport != TRANSPORT_UDP,
 				       .enter = on_enter };
 	switch (gate_enter(all->gate, &rq->pass)) {
 	case GATE_ENTERED:
@@ -327,6 +342,10 @@ admit(struct request *rq)
 	case GATE_FULL:
 		stats->rate_limited[SCOPE_QUEUE]++;
 		refuse_for_now(rq, REASON_RATE_LIMITED);
+		return;
+	case GATE_CROWD:
+		stats->rate_limited[SCOPE_QUEUE]++;
+		forget(rq, REASON_RATE_LIMITED);
 		return;
 	}
 }
@@ -454,7 +473,8 @@ absorb(struct request *rq)
 	if (match == TRANSACTION_NEW)
 		return false;
 	stats->retransmissions[rq->peer.transport]++;
-	if (match == TRANSACTION_ANSWERED)
+	if (transaction_repeat(found, &rq->peer.source.ip, rq->size_bytes) &&
+	    match == TRANSACTION_ANSWERED)
 		reply_octets(rq, response);
 	finish(rq);
 	return true;

@@ -42,6 +42,7 @@ struct transaction {
 	struct transaction_key key;
 	struct fifo_entry kept; /* once answered */
 	bool has_cookie;
+	uint8_t repeats; /* of the request */
 	struct ip source;
 	uint32_t cseq;
 	struct str branch;
@@ -54,6 +55,7 @@ struct transaction {
 	struct str request_to_tag;
 	struct str to_tag;
 	struct str response; /* a block of its own */
+	size_t octets;	     /* of the request */
 	size_t size;	     /* of this block */
 	char text[];
 };
@@ -254,6 +256,22 @@ transaction_find(struct transactions *table, struct transaction_key key,
 }
 
 bool
+transaction_repeat(struct transaction *transaction, const struct ip *source, size_t octets)
+{
+	if (octets < transaction->octets || !ip_equal(&transaction->source, source) ||
+	    transaction->repeats >= TRANSACTION_REPEATS_MAX)
+		return false;
+	transaction->repeats++;
+	return true;
+}
+
+bool
+transaction_repeated(const struct transaction *transaction)
+{
+	return transaction != NULL && transaction->repeats > 0;
+}
+
+bool
 transaction_merged(const struct transactions *table, struct transaction_key key,
 		   const struct sip_message *request)
 {
@@ -294,7 +312,8 @@ put(struct transaction *transaction, size_t *filled, struct str *place, struct s
 
 struct transaction *
 transaction_open(struct transactions *table, struct transaction_key key,
-		 const struct sip_message *request, const struct ip *source, struct str to_tag)
+		 const struct sip_message *request, size_t octets, const struct ip *source,
+		 struct str to_tag)
 {
 	bool has_cookie = sip_via_has_cookie(&request->via);
 	size_t text = request->via.branch.len + request->via.sent_by.len +
@@ -323,6 +342,7 @@ transaction_open(struct transactions *table, struct transaction_key key,
 	t->source = *source;
 	t->cseq = request->cseq;
 	t->size = size;
+	t->octets = octets;
 	t->key = key;
 	if (has_cookie)
 		hang(&table->by_branch[key.branch & table->chain_mask], &t->branch_hook);

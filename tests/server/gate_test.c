@@ -48,6 +48,19 @@ come(struct gate *gate, struct guest *guest, char letter, const char *key, const
 	return come_as(gate, guest, letter, key, source, false);
 }
 
+/* Over a connection. */
+static enum gate_answer
+come_proved(struct gate *gate, struct guest *guest, char letter, const char *key,
+	    const char *source)
+{
+	*guest = (struct guest){ .gate = gate, .letter = letter };
+	guest->pass.key = str_of(key);
+	guest->pass.proved = true;
+	guest->pass.enter = on_enter;
+	ck_assert(ip_parse(str_of(source), &guest->pass.source));
+	return gate_enter(gate, &guest->pass);
+}
+
 static struct gate *
 open_gate(size_t capacity)
 {
@@ -82,11 +95,12 @@ START_TEST(one_at_a_time_in_order)
 }
 END_TEST
 
-/* SEC-26.1.5-2: eight may wait for one address and source; the ninth may not, unless exempt */
+/* SEC-26.1.5-2: eight may wait for one address and source; the ninth may not, unless exempt, or
+ * from the same address over a connection, for eight datagrams may be forged */
 START_TEST(a_source_may_queue_eight)
 {
 	struct gate *gate = open_gate(64);
-	struct guest inside, guests[GATE_WAITING_PER_SOURCE], ninth, elsewhere, exempt;
+	struct guest inside, guests[GATE_WAITING_PER_SOURCE], ninth, elsewhere, exempt, proved;
 	come(gate, &inside, 'i', "alice@x", "192.0.2.1");
 	for (int i = 0; i < GATE_WAITING_PER_SOURCE; i++)
 		ck_assert_int_eq(come(gate, &guests[i], (char)('0' + i), "alice@x", "192.0.2.1"),
@@ -94,13 +108,15 @@ START_TEST(a_source_may_queue_eight)
 	ck_assert_int_eq(come(gate, &ninth, 'n', "alice@x", "192.0.2.1"), GATE_FULL);
 	ck_assert_int_eq(come(gate, &elsewhere, 'e', "alice@x", "192.0.2.2"), GATE_WAIT);
 	ck_assert_int_eq(come_as(gate, &exempt, 'x', "alice@x", "192.0.2.1", true), GATE_WAIT);
+	ck_assert_int_eq(come_proved(gate, &proved, 'p', "alice@x", "192.0.2.1"), GATE_WAIT);
 	gate_leave(gate, &inside.pass);
 	gate_leave(gate, &guests[0].pass);
 	gate_leave(gate, &elsewhere.pass);
+	gate_leave(gate, &exempt.pass);
+	gate_leave(gate, &proved.pass);
 	for (int i = 1; i < GATE_WAITING_PER_SOURCE; i++)
 		gate_leave(gate, &guests[i].pass);
-	gate_leave(gate, &exempt.pass);
-	ck_assert_str_eq(entered, "0e1234567x");
+	ck_assert_str_eq(entered, "0exp1234567");
 	gate_close(gate);
 }
 END_TEST
@@ -110,23 +126,25 @@ END_TEST
 START_TEST(sources_that_wait_are_bounded)
 {
 	struct gate *gate = open_gate(256);
-	static struct guest inside, guests[GATE_SOURCES_WAITING], more, exempt;
+	static struct guest inside, guests[GATE_SOURCES_WAITING], more, exempt, proved;
 	come(gate, &inside, 'i', "alice@x", "192.0.2.1");
 	for (int i = 0; i < GATE_SOURCES_WAITING; i++) {
 		char source[32];
 		snprintf(source, sizeof(source), "198.51.100.%d", i);
 		ck_assert_int_eq(come(gate, &guests[i], 'g', "alice@x", source), GATE_WAIT);
 	}
-	ck_assert_int_eq(come(gate, &more, 'm', "alice@x", "203.0.113.1"), GATE_FULL);
+	ck_assert_int_eq(come(gate, &more, 'm', "alice@x", "203.0.113.1"), GATE_CROWD);
 	ck_assert_int_eq(come_as(gate, &exempt, 'x', "alice@x", "203.0.113.2", true), GATE_WAIT);
+	ck_assert_int_eq(come_proved(gate, &proved, 'p', "alice@x", "203.0.113.3"), GATE_WAIT);
 	gate_leave(gate, &inside.pass);
 	gate_leave(gate, &guests[0].pass);
 	ck_assert_int_eq(come(gate, &more, 'm', "alice@x", "203.0.113.1"), GATE_WAIT);
 	for (int i = 1; i < GATE_SOURCES_WAITING; i++)
 		gate_leave(gate, &guests[i].pass);
 	gate_leave(gate, &exempt.pass);
+	gate_leave(gate, &proved.pass);
 	gate_leave(gate, &more.pass);
-	ck_assert_uint_eq(entered_count, GATE_SOURCES_WAITING + 2);
+	ck_assert_uint_eq(entered_count, GATE_SOURCES_WAITING + 3);
 	gate_close(gate);
 }
 END_TEST

@@ -27,6 +27,8 @@ open_table(uint64_t memory)
 	ck_assert(ip_parse(STR("192.0.2.4"), &source));
 }
 
+#define OCTETS 400u /* of each request */
+
 static void
 close_table(void)
 {
@@ -40,7 +42,7 @@ begin(const char *via, const char *from_tag, const char *call_id, unsigned cseq)
 	struct parsed parsed;
 	parse_register(&parsed, "REGISTER", via, from_tag, call_id, cseq);
 	struct transaction *t = transaction_open(table, transaction_key(&parsed.message),
-						 &parsed.message, &source, STR("tag1"));
+						 &parsed.message, OCTETS, &source, STR("tag1"));
 	parsed_free(&parsed); /* the table keeps copies */
 	return t;
 }
@@ -311,6 +313,27 @@ START_TEST(proceeding_then_completed)
 }
 END_TEST
 
+/* SEC-26.1.5-1: what is shorter than the request is no retransmission of it, and who goes on asking
+ * for the answer is no client */
+START_TEST(an_answer_is_not_sent_again_for_anything)
+{
+	open_table(1 << 20);
+	struct transaction *t = begin(COOKIE_VIA, "f", "a", 1);
+	transaction_answered(table, t, STR("SIP/2.0 200 OK"), false);
+	struct ip other;
+	ck_assert(ip_parse(STR("203.0.113.9"), &other));
+	ck_assert(!transaction_repeat(t, &source, OCTETS - 1));
+	ck_assert(!transaction_repeat(t, &other, OCTETS));
+	ck_assert(!transaction_repeated(t));
+	for (unsigned i = 0; i < TRANSACTION_REPEATS_MAX; i++)
+		ck_assert(transaction_repeat(t, &source, OCTETS + i % 2));
+	ck_assert(!transaction_repeat(t, &source, OCTETS));
+	ck_assert(transaction_repeated(t));
+	close_table();
+}
+END_TEST
+
 SUITE(transaction, life_of_a_transaction, nothing_is_kept_for_streams, matching_by_branch,
       cancel_finds_its_request, matching_as_rfc2543, merged_requests, no_answer_for_another_source,
-      memory_is_bounded, pending_ones_fill_the_memory, proceeding_then_completed)
+      memory_is_bounded, pending_ones_fill_the_memory, proceeding_then_completed,
+      an_answer_is_not_sent_again_for_anything)

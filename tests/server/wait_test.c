@@ -2,6 +2,7 @@
  * go well. */
 #include <stdio.h>
 
+#include "server/gate.h"
 #include "server/site.h"
 
 #define RECHECK_EVERY_MS 101 /* a look-up takes one */
@@ -18,6 +19,15 @@ send_many(struct site *site, unsigned n, const char *prefix)
 		site_send(site, (struct site_request){
 					.login = "bob", .password = "bob's", .call_id = call_id });
 	}
+}
+
+/* And its first retransmission. */
+static void
+send_twice(struct site *site, struct site_request request)
+{
+	struct str text = site_text(site, request);
+	fake_datagram(site->net, &site->host, text);
+	fake_datagram(site->net, &site->host, text);
 }
 
 /* --- 100 Trying ---------------------------------------------------------------------------- */
@@ -47,6 +57,7 @@ START_TEST(trying_at_3500_ms)
 	fake_store_set_delay(site.store, 4500);
 	struct str text = site_text(&site, (struct site_request){ .fields = "Timestamp: 54\r\n" });
 	fake_datagram(site.net, &site.host, text);
+	fake_datagram(site.net, &site.host, text); /* Timer E */
 	site_pass(&site, 3499);
 	ck_assert_uint_eq(fake_sent_count(site.net), 0);
 	site_pass(&site, 1);
@@ -63,13 +74,34 @@ START_TEST(trying_at_3500_ms)
 }
 END_TEST
 
+/* SEC-26.1.5-1: whoever forges a source gets one datagram for one, so no 100 before the 503; a
+ * password that was right makes it two */
+START_TEST(no_100_for_one_datagram_of_a_stranger)
+{
+	struct site site;
+	site_open(&site);
+	fake_store_set_delay(site.store, 5000);
+	fake_store_next_lookup(site.store, LOOKUP_TIMEOUT);
+	site_send(&site, (struct site_request){ .contact = C1 });
+	site_pass(&site, 5000);
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
+	ck_assert_int_eq(sent_status(&site, 0), 503);
+	fake_sent_forget(site.net);
+	fake_store_set_delay(site.store, 2000); /* for the look-up, and for the commit */
+	site_send(&site, (struct site_request){ .contact = C1, .call_id = "b" });
+	site_pass(&site, 3500);
+	ck_assert_int_eq(sent_status(&site, 0), 100);
+	site_close(&site);
+}
+END_TEST
+
 static void
 check_timestamp(const char *field, struct str expected)
 {
 	struct site site;
 	site_open(&site);
 	fake_store_freeze(site.store, true);
-	site_send(&site, (struct site_request){ .fields = field });
+	send_twice(&site, (struct site_request){ .fields = field });
 	site_pass(&site, 3500);
 	ck_assert(str_eq(sent_field(&site, 0, "Timestamp"), expected));
 	site_close(&site);
@@ -92,9 +124,9 @@ START_TEST(deadline)
 	site_open(&site);
 	fake_store_set_delay(site.store, 5000);
 	fake_store_next_lookup(site.store, LOOKUP_TIMEOUT);
-	site_send(&site, (struct site_request){ .contact = C1 });
-	site_send(&site, (struct site_request){ .contact = C2, .call_id = "b" });
-	site_send(&site, (struct site_request){ .contact = C2, .call_id = "c" });
+	send_twice(&site, (struct site_request){ .contact = C1 });
+	send_twice(&site, (struct site_request){ .contact = C2, .call_id = "b" });
+	send_twice(&site, (struct site_request){ .contact = C2, .call_id = "c" });
 	site_pass(&site, 4999);
 	ck_assert_uint_eq(sent_with_status(&site, 100), 3);
 	fake_sent_forget(site.net);
@@ -312,6 +344,39 @@ START_TEST(queue_of_an_exempt_source)
 }
 END_TEST
 
+/* SEC-26.3.2.4-1: when forged sources have all places before an address, its owner hears nothing
+ * rather than that he should stay away, and finds a place when his phone repeats the request */
+START_TEST(one_source_too_many)
+{
+	struct site site;
+	site_init(&site);
+	site.limits_settings.exempt_count = 0;
+	site_start(&site);
+	fake_store_freeze(site.store, true);
+	struct peer forged = site.host;
+	for (unsigned i = 0; i <= GATE_SOURCES_WAITING; i++) {
+		char address[32], call_id[32];
+		snprintf(address, sizeof(address), "198.51.100.%u", i);
+		snprintf(call_id, sizeof(call_id), "forged%u", i);
+		ck_assert(ip_parse(str_of(address), &forged.source.ip));
+		fake_datagram(site.net, &forged,
+			      site_text(&site, (struct site_request){ .password = "guess",
+								      .call_id = call_id }));
+	}
+	struct str mine = site_text(&site, (struct site_request){ .contact = C1 });
+	fake_datagram(site.net, &site.host, mine);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_RATE_LIMITED][TRANSPORT_UDP], 1);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 500);
+	fake_datagram(site.net, &site.host, mine);
+	site_pass(&site, 500);
+	ck_assert_uint_eq(sent_with_status(&site, 200), 1);
+	ck_assert_uint_eq(sent_with_status(&site, 401), GATE_SOURCES_WAITING + 1);
+	site_close(&site);
+}
+END_TEST
+
 /* --- bounds -------------------------------------------------------------------------------- */
 
 /* ORD-31: the limit of requests in flight and one more; what needs no waiting is still answered */
@@ -453,8 +518,9 @@ START_TEST(store_closes_first)
 }
 END_TEST
 
-SUITE(wait, no_100_before_3500_ms, trying_at_3500_ms, timestamps, deadline, commits_that_go_wrong,
-      lost_answer_after_the_deadline, lost_answer_and_no_database, lookup_unavailable,
-      order_of_arrival, addresses_run_in_parallel, queue_of_one_source, queue_of_an_exempt_source,
+SUITE(wait, no_100_before_3500_ms, trying_at_3500_ms, no_100_for_one_datagram_of_a_stranger,
+      timestamps, deadline, commits_that_go_wrong, lost_answer_after_the_deadline,
+      lost_answer_and_no_database, lookup_unavailable, order_of_arrival, addresses_run_in_parallel,
+      queue_of_one_source, queue_of_an_exempt_source, one_source_too_many,
       requests_in_flight_are_bounded, request_memory_is_bounded, transaction_memory_is_bounded,
       rate_of_an_address, policy_is_replaced, store_closes_first)

@@ -103,8 +103,10 @@ main(int argc, char **argv)
 		options.transport == UDP ? udp_open(&options) : stream_open(&options, all.domain);
 	if (options.transport != UDP && options.idle == 0)
 		stream_open_all(run.wire);
-	if (options.mode != MODE_FIRST)
-		run_warm_up(&run);
+	if (options.mode != MODE_FIRST && !run_warm_up(&run)) {
+		fputs("load: the registrar does not answer any more\n", stderr);
+		return 1;
+	}
 	bool good = measure_all(&run);
 	if (options.transport != UDP)
 		stream_end_all(run.wire);

@@ -8,6 +8,7 @@
 #define RETRANSMIT_US 500000u /* RFC 3261 §17.1.2.2, timer E */
 /* Instead of timer F's 32 s, so that slots come back in an overload. */
 #define GIVE_UP_US 8000000u
+#define DEAF_US 20000000u
 #define LOOK_US 20000u	 /* how often silence is looked for */
 #define CHALLENGES_MAX 2 /* in one registration; then the password is wrong */
 #define WARM_UP_OUTSTANDING 128
@@ -128,6 +129,7 @@ answered(struct wire_user *user, const char *octets, size_t len)
 	if (answer.status < 200 || slot == NULL || !slot->busy || slot->serial != answer.serial)
 		return; /* the answer to a retransmission */
 	struct client *client = &run->clients[slot->user];
+	run->answered_us = now_us();
 	if (answer.status == 401 && slot->challenges < CHALLENGES_MAX &&
 	    client_challenged(run->all, client, octets, len)) {
 		slot->challenges++;
@@ -138,7 +140,7 @@ answered(struct wire_user *user, const char *octets, size_t len)
 	}
 	if (answer.status < 300) {
 		client->registered = slot->kind != KIND_REMOVAL;
-		tally_registered(run->tally, now_us() - slot->due_us);
+		tally_registered(run->tally, run->answered_us - slot->due_us);
 		if (run->options->idle > 0)
 			run->wire->rest(run->wire, slot->user % run->wire->paths);
 	} else {
@@ -230,17 +232,22 @@ turn(struct run *run, struct pace *pace, bool more)
 	run->wire->wait(run->wire, until > after ? until - after : 0, &run->answers);
 }
 
-void
+bool
 run_warm_up(struct run *run)
 {
 	struct pace pace = { .mode = MODE_REFRESH, .once = true, .most = WARM_UP_OUTSTANDING };
-	while (run->spent < run->options->slots)
+	run->answered_us = now_us();
+	while (run->spent < run->options->slots) {
 		turn(run, &pace, true);
+		if (now_us() - run->answered_us > DEAF_US)
+			return false;
+	}
 	for (uint32_t i = 0; i < run->options->slots; i++)
 		put_free(run, i);
 	run->spent = 0;
 	for (uint32_t i = 0; i < run->options->users; i++)
 		run->tally->unprepared += !run->clients[i].registered;
+	return true;
 }
 
 void

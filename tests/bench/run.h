@@ -33,13 +33,15 @@ struct run {
 	uint32_t free_first, free_count;
 	uint32_t spent; /* slots that have no client left */
 	uint32_t seed;
-	uint64_t looked_us; /* when silence was looked for */
+	uint64_t looked_us;   /* when silence was looked for */
+	uint64_t answered_us; /* when the last answer came */
 	struct wire_user answers;
 };
 
 void run_init(struct run *run);
-/* Everybody registers once and has a nonce, which nobody counts. */
-void run_warm_up(struct run *run);
+/* Everybody registers once and has a nonce, which nobody counts. False when nobody has been
+ * answered for 20 s: the registrar is gone. */
+bool run_warm_up(struct run *run);
 /* The window, then waits for what is still outstanding. */
 void run_measure(struct run *run);
 /* Does nothing for --hold seconds but notice what is disconnected. */

@@ -360,7 +360,6 @@ def full(pid):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
-@covers("TRN-18-6", "SEC-26.1.5-4")
 def test_out_of_descriptors(env):
     """Who is connected is served, who comes waits without costing anything, and is served when there is room again."""
     server = env.start()
@@ -384,4 +383,4 @@ def test_out_of_descriptors(env):
         phone.receive().expect(200)
     equal(workers(server), [pid], "workers")
     equal(len(re.findall(r"accept\.paused", server.log)), 1, "times that the log tells of it")
-    true(used < 150, "the server used %d ticks of the processor in 2 s" % used)
+    true(used < 100, "the server used %d ticks of the processor in 2 s" % used)

@@ -1,6 +1,8 @@
 """Each allocation and each system call that can fail does fail, one after the other, in a server that runs: no process dies,
 clients hear something sensible or nothing, and the next one is served as if nothing had been."""
+import os
 import random
+import signal
 import time
 from http.client import HTTPException
 
@@ -204,6 +206,38 @@ def test_system_calls_of_the_admin_process(env):
             for after in range(6 if long_run() else 1):
                 victim.fail(lambda: operator_asks(victim), call, error, after)
         victim.judge()
+
+
+def test_system_calls_of_a_connection_to_the_database(env):
+    """The new connection does not come about, and the next one does; behind a send that failed libpq waits until we give up."""
+    victim, never = Victim(env), []
+
+    def cut():
+        cut_lanes(victim)
+        try:
+            victim.server.wait(lambda: victim.failing.count() > 0, "a call that failed", 15)
+        except Failure:
+            pass
+    for call, errors in (("socket", ("EMFILE", "ENOMEM")), ("connect", ("ECONNREFUSED", "EAGAIN", "ETIMEDOUT")),
+                         ("send", ("ECONNRESET", "EPIPE")), ("epoll_ctl", ("ENOMEM",))):
+        for error in errors:
+            if not victim.fail(cut, call, error, 0):
+                never.append("%s %s" % (call, error))
+    victim.judge()
+    equal(never, [], "calls that were never made")
+
+
+def test_the_master_cannot_fork(env):
+    """A worker has died and no other can be made; a little later one can."""
+    victim = Victim(env, "master")
+    worker = victim.pids.pop("worker")
+
+    def die():
+        os.kill(worker, signal.SIGKILL)
+        victim.server.wait(lambda: victim.failing.count() >= 2, "two forks that failed", 20)
+    true(victim.fail(die, "fork", "EAGAIN", 0, 2), "nobody forked")
+    victim.server.wait(lambda: workers(victim.server), "a new worker", 20)
+    victim.judge()
 
 
 def test_memory_out_for_a_while(env):

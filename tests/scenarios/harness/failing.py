@@ -28,6 +28,10 @@ class Failing:
         self.plan[24:] = PLAN.pack(b"", pid, getattr(errno, error), after, times, 0, 0, b"")[24:]
         self.plan[:24] = call.encode().ljust(24, b"\0")
 
+    def count(self):
+        """How many failed so far."""
+        return PLAN.unpack(self.plan[:])[5]
+
     def disarm(self):
         """How many failed, and where the last one was called from."""
         self.plan[:24] = bytes(24)

@@ -202,7 +202,7 @@ enum stats_label {
 	X(COUNTER, parse_errors, "sip_parse_errors_total",                                         \
 	  "messages refused or dropped by the parser", TRANSPORT)                                  \
 	X(COUNTER, retransmissions, "sip_retransmissions_total",                                   \
-	  "requests answered from a transaction", TRANSPORT)                                       \
+	  "requests that came again while their transaction lives", TRANSPORT)                     \
 	X(COUNTER, binding_changes, "binding_changes_total", "bindings changed, once committed",   \
 	  CHANGE)                                                                                  \
 	X(COUNTER, received_bytes, "received_bytes_total", "octets received", TRANSPORT)           \

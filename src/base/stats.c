@@ -144,7 +144,7 @@ stats_each(const struct stats *page, void (*each)(const char *, const char *, ui
 		{ "responses", "SIP responses sent", STATS_SUM(page->sip_responses) },
 		{ "parse_errors", "messages refused or dropped by the parser",
 		  STATS_SUM(page->parse_errors) },
-		{ "retransmissions", "requests answered from a transaction",
+		{ "retransmissions", "requests that came again while their transaction lives",
 		  STATS_SUM(page->retransmissions) },
 		{ "connections_opened", "stream connections accepted",
 		  STATS_SUM(page->connections_opened) },

@@ -13,7 +13,7 @@ from harness import Skip, covers, equal, true
 from harness.attack import TRANSPORTS, plain_phone
 from harness.database import DAEMON_PASSWORD as DATABASE_PASSWORD, ROOT
 from harness.digest import h
-from harness.faults import admin, children, wait_workers, workers
+from harness.faults import admin, alive, children, wait_workers, workers
 from harness.http import Http, ask
 from harness.phone import ALICE_PASSWORD
 from test_admin import API, api, bearer, with_tcp
@@ -52,8 +52,11 @@ def test_a_death_tells_no_secret(env):
     server = env.start()
     phone = plain_phone(server, "udp")
     phone.reg(C1).expect(200)
-    for number, victim in ((signal.SIGABRT, workers(server)[0]), (signal.SIGQUIT, admin(server))):
+    for number, find in ((signal.SIGABRT, lambda: workers(server)[0]), (signal.SIGQUIT, lambda: admin(server))):
+        wait_workers(server, 1)
+        victim = server.wait(find, "a process to kill")
         os.kill(victim, number)
+        server.wait(lambda: not alive(victim), "%d has ended by signal %d" % (victim, number), 30)
         server.wait_log(r"process\.died .*signal=%d" % number, 30)
     wait_workers(server, 1)
     equal(glob.glob(os.path.join(os.getcwd(), "core*")) + glob.glob(server.directory + "/core*"), [], "core files")

@@ -34,7 +34,7 @@ enum gate_answer {
 	GATE_ENTERED,
 	GATE_WAIT,
 	GATE_FULL,
-	GATE_CROWD, /* too many sources wait, which may all be forged but this one */
+	GATE_CROWD, /* too many sources wait that may be forged, as this one may */
 };
 
 /* capacity: passes inside or waiting at any time; one more is GATE_FULL. NULL when memory is out.

@@ -57,8 +57,7 @@ bool transaction_repeated(const struct transaction *transaction);
 bool transaction_merged(const struct transactions *table, struct transaction_key key,
 			const struct sip_message *request);
 /* octets: the length of the request. to_tag is the one that the answers will carry, copied as all
- * the rest. NULL when transactions in
- * progress fill the memory: answer 503. */
+ * the rest. NULL when transactions in progress fill the memory: answer 503. */
 struct transaction *transaction_open(struct transactions *table, struct transaction_key key,
 				     const struct sip_message *request, size_t octets,
 				     const struct ip *source, struct str to_tag);

@@ -19,7 +19,7 @@ from harness.attack import TRANSPORTS, plain_phone
 from harness.check import long_run
 from harness.digest import authorization, challenges
 from harness.message import parse_response
-from harness.statistics import mann_whitney, resolution
+from harness.statistics import least_squares, mann_whitney, resolution
 
 USERS = ("present", "another", "blocked", "missing")  # registered here; exists; disabled; unknown
 PASSWORD, ATTEMPTS, ALARM, CHUNK = "e-very-0ne", 20000 if long_run() else 2000, 1e-4, 250
@@ -235,6 +235,9 @@ def test_the_test_finds_what_is_there(env):
     auc, p = mann_whitney([1, 2, 2, 3], [2, 2, 4, 4])
     true(abs(auc - 0.25) < 1e-9 and abs(p - 0.2147) < 0.005, "ties: %s" % ((auc, p),))
     equal(mann_whitney([5] * 9, [5] * 9), (0.5, 1.0), "all the same")
+    equal(least_squares([(0, 1), (1, 3), (2, 5)]), (2.0, 0.0), "a straight line")
+    slope, error = least_squares([(0, 0), (1, 1), (2, 0), (3, 1)])
+    true(abs(slope - 0.2) < 1e-9 and abs(error - 0.2828) < 0.0005, "a zigzag: %s" % ((slope, error),))
     chance, alarms = random.Random(11), 0
     for _ in range(40):
         alarms += mann_whitney(drawn(chance, 2000), drawn(chance, 2000))[1] < ALARM

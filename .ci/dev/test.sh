@@ -1,4 +1,5 @@
-# test and lint: every check leaves lines "pass|fail|skip<TAB>where<TAB>test" in .dev/test/results, and the last line counts them.
+# test and lint: every check leaves lines "pass|fail|skip<TAB>where<TAB>test" in .dev/test/results, what failed also lines
+# "why<TAB>where<TAB>test<TAB>text"; the last line counts them.
 
 T=${ROLLCALL_TEST_STATE:-$DEV/test}
 RESULTS=$T/results
@@ -76,6 +77,7 @@ check() {
 	else
 		record fail "$where" "$test"
 		sed 's/^/  | /' "$output"
+		tail -n 12 "$output" | cut -c 1-400 | sed "s|^|why\t$where\t\t|" >>"$RESULTS"
 	fi
 	rm -f "$output"
 }
@@ -151,12 +153,21 @@ test_units() {
 	# shellcheck disable=SC2086
 	[ -z "$modules" ] || printf '%s\n' $modules | xargs -P 2 -n 1 "$ROOT/dev" in_step test_unit
 }
-# Check prints "file:line:P:case:test:0: Passed" for each test; a binary that dies names no test, so it fails as a whole.
+# All tests of a module in one process, for with sanitizers a process for each takes ten times as long; what fails so is run
+# again one by one, and that counts: then the death of one does not hide the others. Check prints
+# "file:line:P:case:test:0: Passed" for each test; a binary that dies names no test, so it fails as a whole.
 test_unit() {
 	module=$1 status=0
-	(cd "$ROOT" && "$TEST_BUILD/tests/${module}_test") >"$T/$module.log" 2>&1 </dev/null || status=$?
+	case $module in
+	store) test_unit_run CK_FORK=yes || status=$? ;; # check's own message ends it in one process
+	*) test_unit_run CK_FORK=no || {
+		echo "unit $module: once more, each test in a process of its own"
+		test_unit_run CK_FORK=yes || status=$?
+	} ;;
+	esac
 	test_unit_results "$module" >"$T/$module.results"
 	cat "$T/$module.results" >>"$RESULTS"
+	sed -nE "s|^[^ ]*:[0-9]+:[FE]:|why\ttests/$module\t\t&|p" "$T/$module.log" | cut -c 1-400 >>"$RESULTS"
 	if [ $status -ne 0 ] && ! grep -q '^fail' "$T/$module.results"; then
 		record fail "tests/$module" "ended with status $status"
 	elif grep -Eq 'AddressSanitizer|LeakSanitizer|runtime error:' "$T/$module.log"; then
@@ -167,20 +178,20 @@ test_unit() {
 	echo "unit $module: $passed passed, $failed failed"
 	[ "$status$failed" = 00 ] || grep -vE ':P:' "$T/$module.log" | tail -n 60 | sed 's/^/  | /'
 }
+test_unit_run() {
+	(cd "$ROOT" && timeout 300 env "$1" "$TEST_BUILD/tests/${module}_test") >"$T/$module.log" 2>&1 </dev/null
+}
 # The line names the place of the last assertion, which may be a helper; the file of the suite is the one that we want.
 test_unit_results() {
-	sed -nE 's/^[^ ]*:[0-9]+:([PFE]):([^:]*):([^:]*(: [^:]*)*):[0-9]+: .*/\1 \2 \3/p' "$T/$1.log" |
-		while read -r letter suite test; do
-			verdict=fail
-			[ "$letter" != P ] || verdict=pass
-			printf '%s\t%s\t%s\n' "$verdict" "$(test_unit_file "$1" "$suite")" "$test"
-		done
-}
-test_unit_file() {
-	case $2 in
-	*.case) echo "tests/cases/$2" ;;
-	*) (cd "$ROOT" && grep -lE "^SUITE\($2," "tests/$1"/*_test.c || echo "tests/$1") | head -n 1 ;;
-	esac
+	(cd "$ROOT" && grep -E '^SUITE\(' "tests/$1"/*_test.c) | sed -nE 's/^([^:]*):SUITE\(([^,]*),.*/suite:\2:\1/p' |
+		awk -F : -v where="tests/$1" '
+			$1 == "suite" { file[$2] = $3; next }
+			$3 !~ /^[PFE]$/ { next }
+			{
+				test = substr($0, length($1 $2 $3 $4) + 5)
+				test = substr(test, 1, match(test, /:[0-9]+: /) - 1)
+				print $3 == "P" ? "pass" : "fail", $4 ~ /[.]case$/ ? "tests/cases/" $4 : ($4 in file ? file[$4] : where), test
+			}' OFS='\t' - "$T/$1.log"
 }
 
 # The corpus and two seconds of seeded mutations of it; with --long thirty seconds of libFuzzer besides.
@@ -231,12 +242,18 @@ test_rows() {
 		"$ROOT/tests/rfc/check" "$RESULTS"
 }
 
+# Once more at the end, for who sees the last lines of a log.
+test_failures() {
+	echo "failed:"
+	sed -nE 's/^fail\t([^\t]*)\t/  \1: /p; s/^why\t[^\t]*\t[^\t]*\t/    | /p' "$RESULTS"
+}
+
 test_summary() {
 	passed=$(grep -c '^pass' "$RESULTS" || true)
 	failed=$(grep -c '^fail' "$RESULTS" || true)
 	skipped=$(grep -c '^skip' "$RESULTS" || true)
 	echo
-	[ "$failed" -eq 0 ] || { echo "failed:"; sed -n 's/^fail\t\([^\t]*\)\t/  \1: /p' "$RESULTS"; }
+	[ "$failed" -eq 0 ] || test_failures
 	[ "$skipped" -eq 0 ] && skipped= || skipped=", $skipped skipped"
 	[ "$((passed + failed))" -gt 0 ] || { echo "no test has such a name" >&2; exit 2; }
 	echo "$passed passed, $failed failed$skipped"

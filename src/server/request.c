@@ -607,7 +607,7 @@ requests_open(struct loop *loop, struct store *store, struct limits *limits,
 	all->pool = calloc(all->pool_size, sizeof(*all->pool));
 	all->gate = gate_open(all->pool_size);
 	all->remembered = remembered_open(settings->remembered_records);
-	all->seen = seen_open();
+	all->seen = seen_open(settings->datagrams_known);
 	all->transactions = transactions_open(loop, settings->transaction_memory);
 	if (all->pool == NULL || all->gate == NULL || all->remembered == NULL ||
 	    all->seen == NULL || all->transactions == NULL || !streams_open(all)) {

@@ -10,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAKEN_BITS 17u
-#define SILENCED_BITS 18u
 #define PLACES 16u /* of a set */
-#define ERA_BITS 17u
+#define ERA_BITS 17u /* a hash is told by the others, and by those that find its set */
 #define ERA_MASK ((1u << ERA_BITS) - 1)
 #define NOTES_PER_ERA (1u << 16)
 
@@ -30,23 +28,23 @@ struct seen {
 };
 
 static bool
-notes_open(struct notes *notes, unsigned set_bits)
+notes_open(struct notes *notes, uint32_t count)
 {
-	uint32_t *places = calloc((size_t)PLACES << set_bits, sizeof(*places));
+	uint32_t *places = calloc(count, sizeof(*places));
 	*notes = (struct notes){
-		.first = 1, .era = 1, .set_mask = (1u << set_bits) - 1, .places = places
+		.first = 1, .era = 1, .set_mask = count / PLACES - 1, .places = places
 	};
 	return places != NULL;
 }
 
 struct seen *
-seen_open(void)
+seen_open(uint32_t taken)
 {
 	struct seen *seen = calloc(1, sizeof(*seen));
 	if (seen == NULL)
 		return NULL;
-	bool opened = notes_open(&seen->taken, TAKEN_BITS);
-	opened = notes_open(&seen->silenced, SILENCED_BITS) && opened;
+	bool opened = notes_open(&seen->taken, taken);
+	opened = notes_open(&seen->silenced, 2 * taken) && opened;
 	if (opened)
 		return seen;
 	seen_close(seen);

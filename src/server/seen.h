@@ -8,16 +8,21 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct seen;
 
-/* 8 MB, touched as datagrams come, and 16 MB in storms. NULL when memory is out. */
-struct seen *seen_open(void);
+/*
+ * About the last `taken` of those taken on are known and twice as many of the silenced: 4 octets for
+ * each, touched as datagrams come. taken is a power of two from 16 on; below SEEN_TAKEN others are
+ * mistaken for known ones more often. NULL when memory is out.
+ */
+#define SEEN_TAKEN (2u << 20)
+struct seen *seen_open(uint32_t taken);
 /* NULL is allowed. */
 void seen_close(struct seen *seen);
 /*
- * hash is always the table_hash() of the octets. One in thousands is taken for another. Of those
- * taken on about the last two million are known, of the silenced ones twice as many.
+ * hash is always the table_hash() of the octets. One in thousands is taken for another.
  */
 /* It may be noted as taken soon: fetches its place meanwhile. */
 void seen_expect(const struct seen *seen, unsigned hash);

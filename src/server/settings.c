@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/table.h"
+#include "seen.h"
 
 #define MESSAGE_BYTES_MAX 65535u
 #define REQUEST_ARENA_BYTES (96u * 1024)
@@ -246,6 +247,7 @@ settings_requests(const struct config *config, const struct policy *policy)
 		.request_memory = (uint64_t)REQUESTS_MAX * REQUEST_ARENA_BYTES / 8,
 		.max_requests = REQUESTS_MAX,
 		.max_per_stream = REQUESTS_PER_STREAM,
+		.datagrams_known = SEEN_TAKEN,
 		.failure_delay_ms = config->auth.failure_delay,
 		.remembered_records = config->auth.remembered_records,
 		.overload_delay_ms = config->limits.overload_delay,

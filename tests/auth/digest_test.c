@@ -9,7 +9,7 @@
 #define SHA256_HA1 "a4c1c931d86ef0626b7ade820ba3faae00c4a2e5bd6694dd947ddbcdfb99ae4c"
 #define SHA512_256_HA1 "6d2f91875628cade7d0002081fc75b843caba4a1ef9d884b51b990f4c46bfaf5"
 
-/* Once for the whole binary: each test runs in a fork of it. */
+/* Once for the whole binary. */
 __attribute__((constructor)) static void
 open_libcrypto(void)
 {

@@ -93,6 +93,7 @@ START_TEST(command_line_over_environment_over_file)
 	ck_assert_uint_eq(loaded.config->registration.expires_max, 6 * 3600000);
 	ck_assert_str_eq(loaded.messages, "");
 	unload(&loaded);
+	unsetenv("ROLLCALL_REGISTRATION_EXPIRES_MAX");
 	remove_folder();
 }
 END_TEST
@@ -128,6 +129,8 @@ START_TEST(overrides_are_explained)
 		"from 1h on are granted all the same (RFC 3261 section 10.3)\n");
 	ck_assert_ptr_null(loaded.config);
 	unload(&loaded);
+	unsetenv("ROLLCALL_DATABASE_RETRY");
+	unsetenv("ROLLCALL_DATABASE_RETRIES");
 	remove_folder();
 }
 END_TEST

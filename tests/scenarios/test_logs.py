@@ -203,6 +203,7 @@ def test_a_child_that_is_born_later_writes_to_the_new_file(env):
     server.wait(lambda: os.path.exists(path), "a new file")
     os.kill(victim, signal.SIGKILL)
     server.wait(lambda: len(set(workers(server)) - {victim}) == 2, "two workers", 20)
+    server.wait(lambda: " db.up " in read(path), "the new worker serves", 20)
     server.wait(lambda: events_of_all(server, path), "events in the new file")
 
 

@@ -40,6 +40,7 @@ site_init(struct site *site)
 		.request_memory = 16 << 20,
 		.max_requests = 100,
 		.max_per_stream = 8,
+		.datagrams_known = 1 << 17,
 		.overload_delay_ms = 0,
 		.db_grace_ms = 30000,
 		.fail_on_database = true,

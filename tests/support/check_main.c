@@ -3,6 +3,9 @@
 #include "support/check_main.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/stats.h"
 
 static struct suite_entry *entries;
 
@@ -13,9 +16,24 @@ suite_register(struct suite_entry *entry)
 	entries = entry;
 }
 
+/* Weak, for the tests of the load generator have nothing of the product in them. */
+extern __typeof__(stats_use) stats_use __attribute__((weak));
+
+/* What other tests of the same process counted is nobody's business. */
+static void
+count_anew(void)
+{
+	static struct stats counters;
+	if (stats_use == NULL)
+		return;
+	memset(&counters, 0, sizeof(counters));
+	stats_use(&counters);
+}
+
 void
 suite_fill(TCase *tcase, const TTest *const *tests)
 {
+	tcase_add_checked_fixture(tcase, count_anew, NULL);
 	for (; *tests != NULL; tests++)
 		tcase_add_test(tcase, *tests);
 }

@@ -159,7 +159,7 @@ test_units() {
 test_unit() {
 	module=$1 status=0
 	case $module in
-	store) test_unit_run CK_FORK=yes || status=$? ;; # check's own message ends it in one process
+	store) test_unit_run CK_FORK=yes || status=$? ;; # in one process check ends with "Message string too long"
 	*) test_unit_run CK_FORK=no || {
 		echo "unit $module: once more, each test in a process of its own"
 		test_unit_run CK_FORK=yes || status=$?

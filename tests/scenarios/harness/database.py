@@ -12,6 +12,7 @@ from harness.digest import h
 from harness.faults import alive
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+PSQL = "/usr/lib/postgresql/15/bin/psql"  # that of the PATH is a script around it
 DAEMON_PASSWORD = "rollcall-of-the-tests"
 
 
@@ -23,7 +24,7 @@ class Cluster:
 
     def psql(self, database, sql, *options):
         done = subprocess.run(
-            ["psql", "-X", "-q", "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-U", "postgres",
+            [PSQL, "-X", "-q", "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-U", "postgres",
              "-d", database, *options],
             input=sql, capture_output=True, text=True, timeout=60, env={**os.environ, "PGPASSWORD": self.password})
         if done.returncode != 0:
@@ -32,8 +33,8 @@ class Cluster:
 
     def database(self, name):
         """A fresh copy of the migrated template."""
-        self.psql("postgres", 'drop database if exists "%s" with (force)' % name)
-        self.psql("postgres", 'create database "%s" template rollcall_template' % name)
+        self.psql("postgres", """drop database if exists "%s" with (force);
+                                 create database "%s" template rollcall_template;""" % (name, name))
         return Database(self, name)
 
 
@@ -127,6 +128,19 @@ class OwnCluster(Cluster):
         shutil.rmtree(self.sockets)  # one that was killed leaves its socket
 
 
+def account(user, domain, password=None, login=None, may_register=None, algorithms=("MD5", "SHA-256", "SHA-512-256")):
+    """The statement that makes an account. user is in canonical escaped form."""
+    login = login or user
+    columns = {"MD5": "ha1_md5", "SHA-256": "ha1_sha256", "SHA-512-256": "ha1_sha512_256"}
+    hashes = {columns[a]: h(a, "%s:%s:%s" % (login, domain, password)) for a in algorithms} if password else {}
+    values = {"aor": "%s@%s" % (user, domain), "domain": domain, "username": user, "login": login, **hashes}
+    names, literals = list(values), ["'%s'" % v.replace("'", "''") for v in values.values()]
+    if may_register:
+        names.append("may_register")
+        literals.append("'%s'" % may_register)
+    return "insert into account (%s) values (%s)" % (", ".join(names), ", ".join(literals))
+
+
 class Database:
     def __init__(self, cluster, name):
         self.cluster, self.name = cluster, name
@@ -143,24 +157,15 @@ class Database:
         rows = self.query(sql)
         return rows[0][0] if rows else None
 
-    def add_user(self, user, domain, password=None, login=None, may_register=None,
-                 algorithms=("MD5", "SHA-256", "SHA-512-256")):
-        """An account as `rollcallctl user add` makes it. user is in canonical escaped form."""
-        login = login or user
-        columns = {"MD5": "ha1_md5", "SHA-256": "ha1_sha256", "SHA-512-256": "ha1_sha512_256"}
-        hashes = {columns[a]: h(a, "%s:%s:%s" % (login, domain, password)) for a in algorithms} if password else {}
-        values = {"aor": "%s@%s" % (user, domain), "domain": domain, "username": user, "login": login, **hashes}
-        names, literals = list(values), ["'%s'" % v.replace("'", "''") for v in values.values()]
-        if may_register:
-            names.append("may_register")
-            literals.append("'%s'" % may_register)
-        self.query("insert into account (%s) values (%s)" % (", ".join(names), ", ".join(literals)))
+    def add_user(self, user, domain, password=None, **how):
+        """An account as `rollcallctl user add` makes it; see account()."""
+        self.query(account(user, domain, password, **how))
 
     @contextlib.contextmanager
     def locked(self, sql):
         """Runs the statement in a transaction that stays open as long as the with block."""
         psql = subprocess.Popen(
-            ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.sockets, "-U", "postgres",
+            [PSQL, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.sockets, "-U", "postgres",
              "-d", self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             env={**os.environ, "PGPASSWORD": self.cluster.password})
         try:

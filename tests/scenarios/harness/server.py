@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 from harness.check import Failure
-from harness.database import DAEMON_PASSWORD
+from harness.database import DAEMON_PASSWORD, account
 from harness.phone import ALICE_PASSWORD, Phone
 from harness.transport import Stream, Udp
 
@@ -277,7 +277,7 @@ class Server:
 
 
 def add_baseline_users(database):
-    for user in ("alice", "bob"):
-        database.add_user(user, "example.com", ALICE_PASSWORD)
-    database.add_user("gateway", "example.com", ALICE_PASSWORD, may_register="{*}")
-    database.add_user("alice", "other.example", ALICE_PASSWORD)
+    database.query(";".join((
+        account("alice", "example.com", ALICE_PASSWORD), account("bob", "example.com", ALICE_PASSWORD),
+        account("gateway", "example.com", ALICE_PASSWORD, may_register="{*}"),
+        account("alice", "other.example", ALICE_PASSWORD))))

@@ -95,7 +95,7 @@ def honest(server, over, took):
             began = time.monotonic()
             phone = plain_phone(server, transport, user="bob")
             try:
-                phone.opt().expect(200)
+                phone.reg("<sip:bob@192.0.2.20>").expect(200)
                 took.setdefault(transport, []).append(time.monotonic() - began)
             finally:
                 phone.close()

@@ -227,7 +227,7 @@ def is_cut(chunks):
 def test_database_that_fails_cuts_the_stream(env):
     """Silent or gone: no end of the chunked body, so the client knows that it is a part."""
     cluster = env.own_cluster()
-    server = env.start({"admin": {"request_timeout": "1s"}}, cluster=cluster)
+    server = env.start({"admin": {"request_timeout": "4s"}}, cluster=cluster)
     fill(server.database, 40000)
     for fail, mend in ((cluster.freeze, cluster.thaw), (cluster.stop, cluster.start)):
         connection, chunks = begin(server)
@@ -238,7 +238,7 @@ def test_database_that_fails_cuts_the_stream(env):
         finally:
             mend()
         connection.close()
-        server.wait(lambda: get(server, "/users").status == 200, "the API answers again")
+        server.wait(lambda: get(server, "/users").status == 200, "the API answers again", 60)
     equal(len(lines(server, "/bindings")), 40000, "bindings of a whole stream")
 
 

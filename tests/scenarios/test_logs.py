@@ -322,6 +322,20 @@ def test_fail2ban_finds_the_true_sources_alone(env):
         server.stop()
 
 
+def test_fail2ban_forgives_old_nonces(env):
+    """A phone whose nonce is not good any more guesses nothing, and limits.* do not count it either."""
+    for log_format in ("text", "json", "journal"):
+        server = env.start({"log": {"format": log_format}})
+        phone = server.phone("tcp", bind=("127.0.0.3", 0))
+        phone.reg(C1).expect(200)
+        phone.exchange(phone.authorize(phone.register_request(C1), nc="00000001")).expect(401)
+        fail(server, source="127.0.0.4")
+        server.wait(lambda: len(lines_of(server.log, "auth.failed")) == 2, "both in the log")
+        true("nonce_replayed" in server.log, server.log)
+        equal(banned(as_fail2ban_reads_it(server, log_format), server.directory), ["127.0.0.4"], "sources in format " + log_format)
+        server.stop()
+
+
 def test_fail2ban_finds_ipv6(env):
     server = env.start()
     phone = server.phone("tcp", ipv6=True, password=WRONG)

@@ -1,7 +1,8 @@
 /*
  * A seat for each address-of-record that is being worked on, found by its key; behind the one who
  * sits, a line for each source that waits, and the lines take turns. Seats and lines come from
- * pools made at start, one for each possible request, so entering allocates nothing.
+ * pools made at start, one for each possible request, so entering allocates nothing; their memory
+ * is touched as they are used.
  */
 #include "server/gate.h"
 
@@ -23,8 +24,9 @@ struct line {
 };
 
 struct seat {
-	struct list link; /* in its chain; or in the pool */
-	struct str key;	  /* that of the pass inside */
+	struct seat *next; /* in its chain; or in the pool */
+	struct seat **at;  /* what points here in the chain */
+	struct str key;	   /* that of the pass inside */
 	struct gate_pass *inside;
 	struct list lines;
 	unsigned line_counts[SORT_COUNT];
@@ -32,11 +34,14 @@ struct seat {
 };
 
 struct gate {
-	struct list *chains;
+	struct seat **chains;
 	size_t chain_mask;
+	size_t capacity; /* of each pool */
 	struct seat *seats;
 	struct line *lines;
-	struct list free_seats;
+	size_t seats_used; /* from here on nobody has touched them */
+	size_t lines_used;
+	struct seat *free_seats;
 	struct list free_lines;
 };
 
@@ -57,14 +62,8 @@ gate_open(size_t capacity)
 		return NULL;
 	}
 	gate->chain_mask = chains - 1;
-	for (size_t i = 0; i < chains; i++)
-		list_init(&gate->chains[i]);
-	list_init(&gate->free_seats);
+	gate->capacity = capacity;
 	list_init(&gate->free_lines);
-	for (size_t i = 0; i < capacity; i++) {
-		list_append(&gate->free_seats, &gate->seats[i].link);
-		list_append(&gate->free_lines, &gate->lines[i].link);
-	}
 	return gate;
 }
 
@@ -77,7 +76,7 @@ gate_close(struct gate *gate)
 	free(gate);
 }
 
-static struct list *
+static struct seat **
 chain_of(const struct gate *gate, struct str key)
 {
 	return &gate->chains[table_hash(key.p, key.len) & gate->chain_mask];
@@ -86,28 +85,56 @@ chain_of(const struct gate *gate, struct str key)
 static struct seat *
 find_seat(const struct gate *gate, struct str key)
 {
-	list_each (node, chain_of(gate, key)) {
-		struct seat *seat = container_of(node, struct seat, link);
-		if (str_eq(seat->key, key))
-			return seat;
-	}
-	return NULL;
+	struct seat *seat = *chain_of(gate, key);
+	while (seat != NULL && !str_eq(seat->key, key))
+		seat = seat->next;
+	return seat;
+}
+
+static void
+hang_seat(struct seat **chain, struct seat *seat)
+{
+	seat->next = *chain;
+	seat->at = chain;
+	if (seat->next != NULL)
+		seat->next->at = &seat->next;
+	*chain = seat;
+}
+
+static void
+give_seat_back(struct gate *gate, struct seat *seat)
+{
+	*seat->at = seat->next;
+	if (seat->next != NULL)
+		seat->next->at = seat->at;
+	seat->next = gate->free_seats;
+	gate->free_seats = seat;
+}
+
+/* NULL when all are taken. */
+static struct seat *
+free_seat(struct gate *gate)
+{
+	struct seat *seat = gate->free_seats;
+	if (seat != NULL)
+		gate->free_seats = seat->next;
+	else if (gate->seats_used < gate->capacity)
+		seat = &gate->seats[gate->seats_used++];
+	return seat;
 }
 
 static enum gate_answer
 sit_down(struct gate *gate, struct gate_pass *pass)
 {
-	struct list *node = list_first(&gate->free_seats);
-	if (node == NULL)
+	struct seat *seat = free_seat(gate);
+	if (seat == NULL)
 		return GATE_FULL;
-	list_remove(node);
-	struct seat *seat = container_of(node, struct seat, link);
 	seat->key = pass->key;
 	seat->inside = pass;
 	seat->letting_in = false;
 	memset(seat->line_counts, 0, sizeof(seat->line_counts));
 	list_init(&seat->lines);
-	list_append(chain_of(gate, pass->key), &seat->link);
+	hang_seat(chain_of(gate, pass->key), seat);
 	pass->seat = seat;
 	return GATE_ENTERED;
 }
@@ -131,15 +158,24 @@ find_line(struct seat *seat, const struct gate_pass *pass)
 	return NULL;
 }
 
+/* NULL when all are taken. */
+static struct line *
+free_line(struct gate *gate)
+{
+	struct list *node = list_first(&gate->free_lines);
+	if (node == NULL)
+		return gate->lines_used < gate->capacity ? &gate->lines[gate->lines_used++] : NULL;
+	list_remove(node);
+	return container_of(node, struct line, link);
+}
+
 /* A new line at the end. NULL when the pool is empty. */
 static struct line *
 begin_line(struct gate *gate, struct seat *seat, const struct gate_pass *pass)
 {
-	struct list *node = list_first(&gate->free_lines);
-	if (node == NULL)
+	struct line *line = free_line(gate);
+	if (line == NULL)
 		return NULL;
-	list_remove(node);
-	struct line *line = container_of(node, struct line, link);
 	line->source = pass->source;
 	line->count = 0;
 	line->sort = sort_of(pass);
@@ -206,8 +242,6 @@ gate_leave(struct gate *gate, struct gate_pass *pass)
 		next->enter(next);
 	}
 	seat->letting_in = false;
-	if (seat->inside == NULL) {
-		list_remove(&seat->link);
-		list_append(&gate->free_seats, &seat->link);
-	}
+	if (seat->inside == NULL)
+		give_seat_back(gate, seat);
 }

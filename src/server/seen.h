@@ -13,9 +13,9 @@
 struct seen;
 
 /*
- * About the last `taken` of those taken on are known and twice as many of the silenced: 4 octets for
- * each, touched as datagrams come. taken is a power of two from 16 on; below SEEN_TAKEN others are
- * mistaken for known ones more often. NULL when memory is out.
+ * About the last `taken` of those taken on are known and twice as many of the silenced: 4 octets
+ * for each, touched as datagrams come. taken is a power of two from 16 on; below SEEN_TAKEN others
+ * are mistaken for known ones more often. NULL when memory is out.
  */
 #define SEEN_TAKEN (2u << 20)
 struct seen *seen_open(uint32_t taken);

@@ -1,7 +1,8 @@
 /*
  * A tick drains the failures, ends what is over, publishes when something has changed, and talks
  * to the database: unsaved bans are written, and the table is read every two seconds. A read that
- * began before a change of our own is not believed, but repeated.
+ * began before a change of our own is not believed, but repeated; and behind such a change the
+ * table is read whole, for it may be again what it was before, when somebody else has undone it.
  */
 #include "ban_keeper.h"
 
@@ -76,6 +77,14 @@ tell(const struct ban_keeper *keeper, const struct ban *ban, const char *what)
 			   (int64_t)(ban->until_ms - loop_now_ms(keeper->loop)) / 1000);
 	log_text(&line, "cidr", writer_text(&w)); /* may be shortened */
 	log_end(&line);
+}
+
+/* Of the table, by ourselves: it is not the one that was read last. */
+static void
+note_change(struct ban_keeper *keeper)
+{
+	keeper->changes++;
+	keeper->mark[0] = '\0';
 }
 
 /* --- the set ----------------------------------------------------------------------------- */
@@ -238,7 +247,7 @@ written(struct store_query *query, enum query_result result, const struct store_
 	free(keeper->rows);
 	keeper->rows = NULL;
 	keeper->writing = false;
-	keeper->changes++;
+	note_change(keeper);
 	keeper->write_ms = loop_now_ms(keeper->loop) + (result == QUERY_DONE ? 0 : WRITE_AGAIN_MS);
 	for (int row = 0; result == QUERY_DONE && row < store_rows_count(rows); row++) {
 		struct ip_prefix prefix;
@@ -434,7 +443,7 @@ ban_keeper_put(struct ban_keeper *keeper, const struct ip_prefix *prefix, bool m
 			   .reason = known == NULL ? REASON_NONE : known->reason,
 			   .until_ms = loop_now_ms(keeper->loop) + left_ms };
 	stats->bans[BANS_MANUAL]++;
-	keeper->changes++;
+	note_change(keeper);
 	if (put(keeper, &ban))
 		tell(keeper, &ban, known == NULL ? "begun" : "extended");
 	publish(keeper);
@@ -444,7 +453,7 @@ bool
 ban_keeper_remove(struct ban_keeper *keeper, const struct ip_prefix *prefix)
 {
 	struct ban *ban = ban_set_find(keeper->set, prefix);
-	keeper->changes++;
+	note_change(keeper);
 	if (ban == NULL)
 		return false;
 	tell(keeper, ban, "removed");

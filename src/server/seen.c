@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACES 16u /* of a set */
+#define PLACES 16u   /* of a set */
 #define ERA_BITS 17u /* a hash is told by the others, and by those that find its set */
 #define ERA_MASK ((1u << ERA_BITS) - 1)
 #define NOTES_PER_ERA (1u << 16)

@@ -340,6 +340,16 @@ def two(env, **changes):
     return first, second
 
 
+def test_removed_before_it_was_read_again(env):
+    """The table is again what it was when the node read it last, but the node has a ban that is gone."""
+    server = env.start({"limits": LIMITS})
+    for _ in range(3):
+        guess(server, A, 5)
+        server.wait(lambda: bans(server), "the ban in the database")
+        server.database.query("delete from ban")
+        wait_served(server, A)
+
+
 def test_nodes_share_their_bans(env):
     first, second = two(env)
     guess(first, A, 5)

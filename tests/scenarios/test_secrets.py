@@ -9,11 +9,11 @@ import resource
 import secrets
 import signal
 
-from harness import Skip, covers, equal, true
+from harness import Failure, Skip, covers, equal, true
 from harness.attack import TRANSPORTS, plain_phone
 from harness.database import DAEMON_PASSWORD as DATABASE_PASSWORD, ROOT
 from harness.digest import h
-from harness.faults import admin, alive, children, wait_workers, workers
+from harness.faults import admin, alive, children, state_of, wait_workers, workers
 from harness.http import Http, ask
 from harness.phone import ALICE_PASSWORD
 from test_admin import API, api, bearer, with_tcp
@@ -56,7 +56,10 @@ def test_a_death_tells_no_secret(env):
         wait_workers(server, 1)
         victim = server.wait(find, "a process to kill")
         os.kill(victim, number)
-        server.wait(lambda: not alive(victim), "%d has ended by signal %d" % (victim, number), 30)
+        try:
+            server.wait(lambda: not alive(victim), "%d has ended by signal %d" % (victim, number), 30)
+        except Failure as failure:
+            raise Failure("%s: %s" % (failure, state_of(victim)))
         server.wait_log(r"process\.died .*signal=%d" % number, 30)
     wait_workers(server, 1)
     equal(glob.glob(os.path.join(os.getcwd(), "core*")) + glob.glob(server.directory + "/core*"), [], "core files")

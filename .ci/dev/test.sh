@@ -102,7 +102,7 @@ test_database_place() {
 test_database_up() {
 	mkdir -p "$T"
 	sockets=$(socket_directory "$T/sockets")
-	"$ROOT/.ci/dev/cluster" remove "$T/database"
+	test_database_stop
 	"$ROOT/.ci/dev/cluster" create "$T/database"
 	"$ROOT/.ci/dev/cluster" start "$T/database" "$sockets/pg"
 	test_environment
@@ -129,7 +129,11 @@ test_database_step() {
 	test_environment
 	step_done
 }
-test_database_stop() { "$ROOT/.ci/dev/cluster" remove "$T/database" >/dev/null 2>&1 || true; }
+test_database_stop() {
+	for cluster in "$T/database" "$T/prepared"; do # the second: what clusters of a test's own are copies of
+		"$ROOT/.ci/dev/cluster" remove "$cluster" >/dev/null 2>&1 || true
+	done
+}
 
 # --- the checks ---
 

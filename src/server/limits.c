@@ -3,6 +3,7 @@
  * request is within the rate when that time is less than a burst ahead. Entries lie in tables of
  * fixed size; when one is full, the entry that was seen longest ago is used again, which forgets a
  * source that was idle, or, in a flood from more sources than entries, makes the limit milder.
+ * Their memory is touched as sources come.
  */
 #include "server/limits.h"
 
@@ -18,16 +19,18 @@ struct entry_key {
 
 struct entry {
 	struct list chain; /* of equal hash */
-	struct list seen;  /* least recently seen first; or free */
+	struct list seen;  /* least recently seen first */
 	struct entry_key key;
 	double full_ms; /* when the bucket is full again */
 	uint32_t connections;
 };
 
 struct table {
-	struct list *chains;
+	struct list *chains; /* zeroes until used */
 	size_t chain_mask;
 	struct entry *entries;
+	size_t entry_count;
+	size_t used; /* from here on nobody has touched them */
 	struct list seen;
 };
 
@@ -53,12 +56,7 @@ table_open(struct table *table, size_t entries)
 	if (table->chains == NULL || table->entries == NULL)
 		return false;
 	table->chain_mask = chains - 1;
-	for (size_t i = 0; i < chains; i++)
-		list_init(&table->chains[i]);
-	for (size_t i = 0; i < entries; i++) {
-		list_init(&table->entries[i].chain);
-		list_append(&table->seen, &table->entries[i].seen);
-	}
+	table->entry_count = entries;
 	return true;
 }
 
@@ -78,7 +76,11 @@ chain_of(const struct table *table, const struct entry_key *key)
 		uint8_t octets[16];
 	} hashed = { .aor = key->aor };
 	memcpy(hashed.octets, key->source.octets, key->source.family == 4 ? 4 : 16);
-	return &table->chains[table_hash(&hashed, sizeof(hashed)) & table->chain_mask];
+	struct list *chain =
+		&table->chains[table_hash(&hashed, sizeof(hashed)) & table->chain_mask];
+	if (chain->next == NULL)
+		list_init(chain);
+	return chain;
 }
 
 static struct entry *
@@ -92,13 +94,25 @@ table_find(const struct table *table, const struct entry_key *key)
 	return NULL;
 }
 
+/* One that was never used, or the one that was seen longest ago. */
+static struct entry *
+spare_entry(struct table *table)
+{
+	if (table->used == table->entry_count)
+		return container_of(list_first(&table->seen), struct entry, seen);
+	struct entry *entry = &table->entries[table->used++];
+	list_init(&entry->chain);
+	list_init(&entry->seen);
+	return entry;
+}
+
 /* The entry of the key, that of another one emptied for it if need be. */
 static struct entry *
 table_get(struct table *table, const struct entry_key *key)
 {
 	struct entry *entry = table_find(table, key);
 	if (entry == NULL) {
-		entry = container_of(list_first(&table->seen), struct entry, seen);
+		entry = spare_entry(table);
 		list_remove(&entry->chain);
 		entry->key = *key;
 		entry->full_ms = 0;

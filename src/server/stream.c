@@ -24,11 +24,7 @@ streams_open(struct requests *all)
 	list_init(&all->free_flows);
 	all->flow_chains = calloc(chains, sizeof(*all->flow_chains));
 	all->flows = calloc(all->pool_size, sizeof(*all->flows));
-	if (all->flow_chains == NULL || all->flows == NULL)
-		return false;
-	for (uint32_t i = 0; i < chains; i++)
-		list_init(&all->flow_chains[i]);
-	return true;
+	return all->flow_chains != NULL && all->flows != NULL;
 }
 
 void
@@ -36,6 +32,16 @@ streams_close(struct requests *all)
 {
 	free(all->flows);
 	free(all->flow_chains);
+}
+
+/* Made when it is looked at first, so that memory is touched as connections come. */
+static struct list *
+chain_of(const struct requests *all, const struct peer *peer)
+{
+	struct list *chain = &all->flow_chains[peer->slot & all->flow_mask];
+	if (chain->next == NULL)
+		list_init(chain);
+	return chain;
 }
 
 static struct flow *
@@ -53,7 +59,7 @@ unused_flow(struct requests *all)
 static struct flow *
 find_flow(const struct requests *all, const struct peer *peer)
 {
-	list_each (node, &all->flow_chains[peer->slot & all->flow_mask]) {
+	list_each (node, chain_of(all, peer)) {
 		struct flow *flow = container_of(node, struct flow, link);
 		if (flow->slot == peer->slot && flow->generation == peer->generation)
 			return flow;
@@ -70,7 +76,7 @@ stream_enter(struct requests *all, const struct peer *peer)
 	if (flow == NULL) {
 		flow = unused_flow(all);
 		*flow = (struct flow){ .slot = peer->slot, .generation = peer->generation };
-		list_append(&all->flow_chains[peer->slot & all->flow_mask], &flow->link);
+		list_append(chain_of(all, peer), &flow->link);
 	}
 	peer_owes(all->net, peer, 1);
 	if (++flow->in_flight >= all->settings.max_per_stream && !flow->paused) {

@@ -1,5 +1,6 @@
 """PostgreSQL through psql: the cluster of this test run, or one of a test's own that it may stop and freeze."""
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -49,14 +50,30 @@ class OwnCluster(Cluster):
             self.create(migrate)
 
     def create(self, migrate):
-        self.run("create")
+        """A copy of a cluster that is made once in a run, with the template and the daemon's log-in."""
+        prepared = os.path.join(os.environ["ROLLCALL_TEST_STATE"], "prepared")
+        with open(prepared + ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(prepared):
+                self.prepare(migrate)
+                os.rename(self.home, prepared)
+        self.run("copy", prepared)
+        self.read_password()
+        self.start()
+
+    def read_password(self):
         with open(os.path.join(self.home, "superuser.password")) as file:
             self.password = file.read()
+
+    def prepare(self, migrate):
+        self.run("create")
+        self.read_password()
         self.start()
         self.psql("postgres", "create database rollcall_template")
         self.psql("postgres", "create role rollcall login password '%s'" % DAEMON_PASSWORD)
         migrate("postgresql://postgres:%s@/rollcall_template?host=%s" % (self.password, self.sockets))
         self.psql("postgres", "grant rollcall_daemon to rollcall")
+        self.stop()
 
     def follow(self, primary):
         """Becomes a standby of that cluster, which from then on commits nothing that is not on this one's disk as well."""

@@ -28,17 +28,6 @@ def alive(pid):
         return False
 
 
-def state_of(pid):
-    """What the kernel says of a process, for a failure that is to be understood later."""
-    try:
-        with open("/proc/%d/status" % pid) as file:
-            lines = [line for line in file.read().splitlines() if line.startswith(("Name", "State", "Threads", "Sig", "Shd"))]
-        with open("/proc/%d/wchan" % pid) as file:
-            return "; ".join(lines + [file.read()]).replace("\t", " ")
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
-
-
 def socket_inodes(pid):
     found = set()
     try:

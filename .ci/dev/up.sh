@@ -271,8 +271,9 @@ verb_down() {
 
 verb_reset() {
 	verb_down >/dev/null
-	[ ! -d "$DEV/test/database" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/test/database" >/dev/null
-	[ ! -d "$DEV/database" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/database" >/dev/null
+	for cluster in database test/database test/prepared; do
+		[ ! -d "$DEV/$cluster" ] || "$ROOT/.ci/dev/cluster" remove "$DEV/$cluster" >/dev/null
+	done
 	for file in "$DEV/sockets" "$DEV/test/sockets"; do
 		directory=$(cat "$file" 2>/dev/null || true)
 		case $directory in /tmp/rollcall.*) rm -rf "$directory" ;; esac

@@ -31,7 +31,7 @@ struct requests_settings {
 	uint32_t max_per_stream; /* in flight on one connection before reading pauses */
 	uint64_t failure_delay_ms;
 	uint32_t remembered_records; /* fixed at start */
-	uint32_t datagrams_known;    /* of those taken on, a power of two; fixed at start */
+	uint32_t datagrams_known;    /* SEEN_TAKEN, or less in tests; fixed at start */
 	uint64_t overload_delay_ms;  /* the longest wait of a look-up before new work is shed */
 	uint64_t deadline_ms; /* database.query_timeout: nothing new is asked of the store for
 				 a request that is older (TXN-4321-1); 0: no deadline */

@@ -79,7 +79,7 @@ tell(const struct ban_keeper *keeper, const struct ban *ban, const char *what)
 	log_end(&line);
 }
 
-/* Of the table, by ourselves: it is not the one that was read last. */
+/* The table was changed by ourselves: what was read last is not what it is now. */
 static void
 note_change(struct ban_keeper *keeper)
 {
@@ -262,7 +262,7 @@ written(struct store_query *query, enum query_result result, const struct store_
 static void
 write_unsaved(struct ban_keeper *keeper)
 {
-	if (keeper->writing || loop_now_ms(keeper->loop) < keeper->write_ms ||
+	if (keeper->writing || keeper->reading || loop_now_ms(keeper->loop) < keeper->write_ms ||
 	    store_state(keeper->store) != STORE_UP)
 		return;
 	keeper->write_ms = UINT64_MAX; /* until there is another one, or this one failed */
@@ -376,8 +376,9 @@ tick(struct timer *timer)
 	drain(keeper);
 	end_over(keeper);
 	publish(keeper);
+	read_table(keeper); /* first, or it never had its turn while there are new bans with each
+			       tick */
 	write_unsaved(keeper);
-	read_table(keeper);
 }
 
 struct ban_keeper *

@@ -75,7 +75,7 @@ struct requests {
 	uint32_t shed;		    /* datagrams that got silence instead */
 	struct storm storm;
 	struct seen *seen;	  /* datagrams */
-	struct list *flow_chains; /* by slot */
+	struct list *flow_chains; /* by slot; zeroes until looked at */
 	struct flow *flows;
 	uint32_t flow_mask;
 	uint32_t flows_used;

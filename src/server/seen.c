@@ -6,6 +6,7 @@
  */
 #include "seen.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ notes_open(struct notes *notes, uint32_t count)
 struct seen *
 seen_open(uint32_t taken)
 {
+	assert(taken >= PLACES && taken <= 1u << 30 && (taken & (taken - 1)) == 0);
 	struct seen *seen = calloc(1, sizeof(*seen));
 	if (seen == NULL)
 		return NULL;

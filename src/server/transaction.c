@@ -132,6 +132,7 @@ transactions_configure(struct transactions *table, uint64_t memory_bytes)
 void
 transactions_close(struct transactions *table)
 {
+	/* what nobody used stays untouched */
 	for (unsigned i = 0; i <= table->chain_mask && table->count > 0; i++)
 		while (table->by_identity[i] != NULL)
 			forget(table, container_of(table->by_identity[i], struct transaction,

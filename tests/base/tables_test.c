@@ -204,7 +204,7 @@ END_TEST
 
 START_TEST(pages_are_shared_with_children)
 {
-	stats->keepalives++; /* the private page, before any was given */
+	stats->keepalives++; /* of the page that is left */
 	struct stats *pages = stats_map(2);
 	ck_assert_ptr_nonnull(pages);
 	ck_assert_uint_eq(pages[1].keepalives, 0);

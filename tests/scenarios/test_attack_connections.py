@@ -89,8 +89,9 @@ def quantile(values, share):
 
 
 def honest(server, over, took):
-    """Registers over UDP and new TCP and TLS connections, and asks probes, until it is over."""
-    while not over.wait(0.02):
+    """Registers over UDP and new TCP and TLS connections, and asks probes, until it is over: no more log-ins a second than the
+    nonces that an address may have."""
+    while not over.wait(0.2):
         for transport in ("udp", "tcp", "tls"):
             began = time.monotonic()
             phone = plain_phone(server, transport, user="bob")

@@ -6,6 +6,7 @@ that nobody reaches keep the clock and the rates out of it.
 import os
 import signal
 import socket
+import threading
 import urllib.parse
 
 from harness import Stream, Udp, covers, equal, own_address, true
@@ -348,6 +349,31 @@ def test_removed_before_it_was_read_again(env):
         server.wait(lambda: bans(server), "the ban in the database")
         server.database.query("delete from ban")
         wait_served(server, A)
+
+
+def test_many_new_bans_hide_no_removal(env):
+    """The table is read also while there is something to be written to it all the time."""
+    server = env.start({"limits": {**LIMITS, "ban_after": 1}})
+    guess(server, A, 1)
+    server.wait(lambda: bans(server), "the ban in the database")
+    over = threading.Event()
+
+    def guess_on(network):
+        host = 1
+        while not over.is_set() and host < 60000:
+            guess(server, "127.%d.%d.%d" % (network, host // 250, 1 + host % 250), 1).close()
+            host += 1
+    guessers = [threading.Thread(target=guess_on, args=(network,)) for network in (30, 31, 32, 33)]
+    for guesser in guessers:
+        guesser.start()
+    try:
+        server.wait(lambda: len(bans(server)) >= 40, "a tick without a new ban is rare")
+        server.database.query("delete from ban where cidr = '%s/32'" % A)
+        wait_served(server, A)
+    finally:
+        over.set()
+        for guesser in guessers:
+            guesser.join()
 
 
 def test_nodes_share_their_bans(env):

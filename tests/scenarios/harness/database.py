@@ -40,14 +40,12 @@ class Cluster:
 
 
 class OwnCluster(Cluster):
-    """A cluster that a test may stop, start and freeze; without `migrate` only the place for one, see follow()."""
+    """A cluster that a test may stop, start and freeze; at first only the place for one, see create() and follow()."""
 
-    def __init__(self, directory, migrate=None):
+    def __init__(self, directory):
         self.home, self.tool = os.path.join(directory, "cluster"), os.path.join(ROOT, ".ci", "dev", "cluster")
         self.sockets = tempfile.mkdtemp(prefix="rollcall-own.", dir="/tmp")
         os.chmod(self.sockets, 0o755)
-        if migrate is not None:
-            self.create(migrate)
 
     def create(self, migrate):
         """A copy of a cluster that is made once in a run, with the template and the daemon's log-in."""

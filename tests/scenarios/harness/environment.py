@@ -90,8 +90,10 @@ class Environment:
 
     def _cluster(self, migrate):
         self.count += 1
-        cluster = OwnCluster(os.path.join(self.directory, "own%d" % self.count), migrate)
+        cluster = OwnCluster(os.path.join(self.directory, "own%d" % self.count))
         self.cleanups.append(cluster.remove)
+        if migrate is not None:
+            cluster.create(migrate)
         return cluster
 
     # --- between tests ---

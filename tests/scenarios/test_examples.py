@@ -292,8 +292,12 @@ def test_verbose_check_names_the_silent_database(env):
 $ curl -s 'http://127.0.0.1:%d/readyz?verbose' | grep listeners
 [+]listeners ok
 """ % server.health_port)
+    phone = server.phone()
+    phone.prepare()
     cluster.freeze()
     try:
+        # who is asked nothing asks the database nothing, and does not notice
+        phone.send(phone.authorize(phone.register_request("<sip:alice@192.0.2.10:5062>")))
         server.wait(lambda: re.search(r"^\[-\]database: no answer for \d+s", server.health("/readyz?verbose")[1], re.M),
                     "[-]database: no answer for 41s", 30)
         true(server.health("/readyz")[1].startswith("database: no answer for ") or

@@ -376,8 +376,8 @@ tick(struct timer *timer)
 	drain(keeper);
 	end_over(keeper);
 	publish(keeper);
-	read_table(keeper); /* first, or it never had its turn while there are new bans with each
-			       tick */
+	/* Reading goes first, or it never had its turn while there are new bans with each tick. */
+	read_table(keeper);
 	write_unsaved(keeper);
 }
 

@@ -113,8 +113,8 @@ joined_room(const struct sip_message *request, enum sip_header_id id)
 	return len;
 }
 
-/* An extension that is not implemented, or switched off, is an unknown option tag (REG-10.3.2-2).
- */
+/* Path is the one extension that a client can ask for here; any other tag is unknown, and so is
+ * that of Path when it is switched off (REG-10.3.2-2). */
 static bool
 supports(const struct policy *policy, struct str tag)
 {

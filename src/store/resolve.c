@@ -176,7 +176,7 @@ ask(struct resolve *resolve)
 						   .ai_socktype = SOCK_STREAM };
 	for (uint32_t i = 0; i < resolve->host_count; i++) {
 		struct resolve_host *host = &resolve->hosts[i];
-		if (host->pending)
+		if (host->pending) /* returns at once: c-ares asks through our loop */
 			ares_getaddrinfo(resolve->channel, host->name, NULL, &hints, host_answered,
 					 host);
 	}

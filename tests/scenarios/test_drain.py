@@ -9,7 +9,7 @@ from harness.http import ask
 from test_reload import closed
 
 S1 = "<sips:alice@192.0.2.10:5062>"
-SLOW = {"health": {"drain_delay": "2s", "drain_spread": "2s", "drain_timeout": "20s"}}
+SLOW = {"health": {"drain_delay": "6s", "drain_spread": "2s", "drain_timeout": "40s"}}
 C1 = "<sip:alice@192.0.2.10:5062>"
 
 
@@ -25,17 +25,17 @@ def test_drain_keeps_serving_then_closes_evenly(env):
     late = server.phone("tcp")
     server.wait(lambda: late.opt().status == 503, "OPTIONS gives the verdict of /readyz")
     late.reg(C1).expect(200)
-    true(time.monotonic() - began < 2.0, "the phone was served within drain_delay")
+    true(time.monotonic() - began < 6.0, "the phone was served within drain_delay")
     waiting, closed = list(phones), []
     while waiting:
         for phone in list(waiting):
             if phone.wire.closed(0.02):
                 waiting.remove(phone)
                 closed.append(time.monotonic() - began)
-        true(time.monotonic() - began < 20.0, "%d connections never closed" % len(waiting))
-    true(closed[0] >= 1.9, "the first connection was closed %.1f s after TERM, before drain_delay" % closed[0])
+        true(time.monotonic() - began < 40.0, "%d connections never closed" % len(waiting))
+    true(closed[0] >= 5.9, "the first connection was closed %.1f s after TERM, before drain_delay" % closed[0])
     true(closed[-1] - closed[0] >= 0.8, "all were closed within %.2f s" % (closed[-1] - closed[0]))
-    equal(server.process.wait(20), 0, "exit status")
+    equal(server.process.wait(40), 0, "exit status")
 
 
 def test_second_term_stops_at_once(env):
@@ -45,8 +45,8 @@ def test_second_term_stops_at_once(env):
     server.wait(lambda: server.health("/readyz")[0] == 503, "/readyz says 503")
     began = time.monotonic()
     os.kill(server.process.pid, signal.SIGTERM)
-    equal(server.process.wait(20), 0, "exit status")
-    true(time.monotonic() - began < 1.5, "it took %.1f s" % (time.monotonic() - began))
+    equal(server.process.wait(40), 0, "exit status")
+    true(time.monotonic() - began < 5.5, "it took %.1f s" % (time.monotonic() - began))
 
 
 def test_first_term_after_a_drain_by_command_changes_nothing(env):
@@ -56,13 +56,13 @@ def test_first_term_after_a_drain_by_command_changes_nothing(env):
     began = time.monotonic()
     os.kill(server.process.pid, signal.SIGTERM)
     phone.reg(C1).expect(200)
-    true(time.monotonic() - began < 2.0, "the phone was served within drain_delay")
+    true(time.monotonic() - began < 6.0, "the phone was served within drain_delay")
     ask(server.socket, "DELETE", "/api/v1/drain").expect(200)
     server.wait(lambda: server.health("/readyz")[0] == 200, "the drain is called off")
     os.kill(server.process.pid, signal.SIGTERM)
     server.wait(lambda: server.health("/readyz")[0] == 503, "/readyz says 503")
     phone.reg(C1).expect(200)
-    equal(server.process.wait(20), 0, "exit status")
+    equal(server.process.wait(40), 0, "exit status")
     true(time.monotonic() - began >= 4.0, "the second drain took its time: %.1f s" % (time.monotonic() - began))
     equal(server.log.count("a second signal"), 0, "signals that stop at once")
 

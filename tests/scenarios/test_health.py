@@ -312,7 +312,7 @@ def test_liveness_is_the_loop(env):
 def test_draining_is_told_at_once(env):
     server = env.start({"health": {"drain_delay": "3s", "drain_timeout": "20s"}})
     server.process.send_signal(signal.SIGTERM)
-    server.wait(lambda: probe(server, "/readyz").status == 503, "not ready", 2)
+    server.wait(lambda: probe(server, "/readyz").status == 503, "not ready")
     equal(states(server), (200, 200, 503), "livez, startupz, readyz")
     equal(probe(server, "/readyz", fields=JSON).json["state"], "draining", "state")
     equal(probe(server, "/readyz").body.decode(), "draining: the node is going to stop\n", "body")

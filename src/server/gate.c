@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/chain.h"
 #include "base/table.h"
 
 /* Of a source. What somebody forged must not take the places of whom he names. */
@@ -24,9 +25,9 @@ struct line {
 };
 
 struct seat {
-	struct seat *next; /* in its chain; or in the pool */
-	struct seat **at;  /* what points here in the chain */
-	struct str key;	   /* that of the pass inside */
+	struct chain_link chain; /* by key */
+	struct seat *next;	 /* in the pool */
+	struct str key;		 /* that of the pass inside */
 	struct gate_pass *inside;
 	struct list lines;
 	unsigned line_counts[SORT_COUNT];
@@ -34,8 +35,7 @@ struct seat {
 };
 
 struct gate {
-	struct seat **chains;
-	size_t chain_mask;
+	struct chains chains;
 	size_t capacity; /* of each pool */
 	struct seat *seats;
 	struct line *lines;
@@ -51,17 +51,13 @@ gate_open(size_t capacity)
 	struct gate *gate = calloc(1, sizeof(*gate));
 	if (gate == NULL)
 		return NULL;
-	size_t chains = 16;
-	while (chains < capacity)
-		chains *= 2;
-	gate->chains = calloc(chains, sizeof(*gate->chains));
+	bool made = chains_open(&gate->chains, capacity);
 	gate->seats = calloc(capacity, sizeof(*gate->seats));
 	gate->lines = calloc(capacity, sizeof(*gate->lines));
-	if (gate->chains == NULL || gate->seats == NULL || gate->lines == NULL) {
+	if (!made || gate->seats == NULL || gate->lines == NULL) {
 		gate_close(gate);
 		return NULL;
 	}
-	gate->chain_mask = chains - 1;
 	gate->capacity = capacity;
 	list_init(&gate->free_lines);
 	return gate;
@@ -72,41 +68,25 @@ gate_close(struct gate *gate)
 {
 	free(gate->lines);
 	free(gate->seats);
-	free(gate->chains);
+	chains_close(&gate->chains);
 	free(gate);
-}
-
-static struct seat **
-chain_of(const struct gate *gate, struct str key)
-{
-	return &gate->chains[table_hash(key.p, key.len) & gate->chain_mask];
 }
 
 static struct seat *
 find_seat(const struct gate *gate, struct str key)
 {
-	struct seat *seat = *chain_of(gate, key);
-	while (seat != NULL && !str_eq(seat->key, key))
-		seat = seat->next;
-	return seat;
-}
-
-static void
-hang_seat(struct seat **chain, struct seat *seat)
-{
-	seat->next = *chain;
-	seat->at = chain;
-	if (seat->next != NULL)
-		seat->next->at = &seat->next;
-	*chain = seat;
+	chain_each (link, &gate->chains, table_hash(key.p, key.len)) {
+		struct seat *seat = container_of(link, struct seat, chain);
+		if (str_eq(seat->key, key))
+			return seat;
+	}
+	return NULL;
 }
 
 static void
 give_seat_back(struct gate *gate, struct seat *seat)
 {
-	*seat->at = seat->next;
-	if (seat->next != NULL)
-		seat->next->at = seat->at;
+	chain_remove(&seat->chain);
 	seat->next = gate->free_seats;
 	gate->free_seats = seat;
 }
@@ -134,7 +114,7 @@ sit_down(struct gate *gate, struct gate_pass *pass)
 	seat->letting_in = false;
 	memset(seat->line_counts, 0, sizeof(seat->line_counts));
 	list_init(&seat->lines);
-	hang_seat(chain_of(gate, pass->key), seat);
+	chain_add(&gate->chains, table_hash(pass->key.p, pass->key.len), &seat->chain);
 	pass->seat = seat;
 	return GATE_ENTERED;
 }

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/chain.h"
 #include "base/list.h"
 #include "base/table.h"
 
@@ -18,16 +19,15 @@ struct entry_key {
 };
 
 struct entry {
-	struct list chain; /* of equal hash */
-	struct list seen;  /* least recently seen first */
+	struct chain_link chain;
+	struct list seen; /* least recently seen first */
 	struct entry_key key;
 	double full_ms; /* when the bucket is full again */
 	uint32_t connections;
 };
 
 struct table {
-	struct list *chains; /* zeroes until used */
-	size_t chain_mask;
+	struct chains chains;
 	struct entry *entries;
 	size_t entry_count;
 	size_t used; /* from here on nobody has touched them */
@@ -47,47 +47,36 @@ struct limits {
 static bool
 table_open(struct table *table, size_t entries)
 {
-	size_t chains = 16;
-	while (chains < entries)
-		chains *= 2;
 	list_init(&table->seen);
-	table->chains = calloc(chains, sizeof(*table->chains));
 	table->entries = calloc(entries, sizeof(*table->entries));
-	if (table->chains == NULL || table->entries == NULL)
-		return false;
-	table->chain_mask = chains - 1;
 	table->entry_count = entries;
-	return true;
+	return chains_open(&table->chains, entries) && table->entries != NULL;
 }
 
 static void
 table_close(struct table *table)
 {
 	free(table->entries);
-	free(table->chains);
+	chains_close(&table->chains);
 }
 
 /* struct ip has octets that mean nothing for IPv4: hash those that do. */
-static struct list *
-chain_of(const struct table *table, const struct entry_key *key)
+static unsigned
+hash_of(const struct entry_key *key)
 {
 	struct {
 		unsigned aor;
 		uint8_t octets[16];
 	} hashed = { .aor = key->aor };
 	memcpy(hashed.octets, key->source.octets, key->source.family == 4 ? 4 : 16);
-	struct list *chain =
-		&table->chains[table_hash(&hashed, sizeof(hashed)) & table->chain_mask];
-	if (chain->next == NULL)
-		list_init(chain);
-	return chain;
+	return table_hash(&hashed, sizeof(hashed));
 }
 
 static struct entry *
 table_find(const struct table *table, const struct entry_key *key)
 {
-	list_each (node, chain_of(table, key)) {
-		struct entry *entry = container_of(node, struct entry, chain);
+	chain_each (link, &table->chains, hash_of(key)) {
+		struct entry *entry = container_of(link, struct entry, chain);
 		if (entry->key.aor == key->aor && ip_equal(&entry->key.source, &key->source))
 			return entry;
 	}
@@ -101,7 +90,6 @@ spare_entry(struct table *table)
 	if (table->used == table->entry_count)
 		return container_of(list_first(&table->seen), struct entry, seen);
 	struct entry *entry = &table->entries[table->used++];
-	list_init(&entry->chain);
 	list_init(&entry->seen);
 	return entry;
 }
@@ -113,11 +101,11 @@ table_get(struct table *table, const struct entry_key *key)
 	struct entry *entry = table_find(table, key);
 	if (entry == NULL) {
 		entry = spare_entry(table);
-		list_remove(&entry->chain);
+		chain_remove(&entry->chain);
 		entry->key = *key;
 		entry->full_ms = 0;
 		entry->connections = 0;
-		list_append(chain_of(table, key), &entry->chain);
+		chain_add(&table->chains, hash_of(key), &entry->chain);
 	}
 	list_remove(&entry->seen);
 	list_append(&table->seen, &entry->seen);
@@ -129,7 +117,7 @@ table_empty(struct table *table)
 {
 	list_each (node, &table->seen) {
 		struct entry *entry = container_of(node, struct entry, seen);
-		list_remove(&entry->chain);
+		chain_remove(&entry->chain);
 		entry->connections = 0;
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "admission.h"
 #include "base/arena.h"
+#include "base/chain.h"
 #include "base/list.h"
 #include "base/quiet.h"
 #include "net/loop.h"
@@ -32,7 +33,8 @@
 
 /* Requests in flight on one connection; a connection without any has none. */
 struct flow {
-	struct list link; /* in its chain; or free */
+	struct chain_link chain; /* by slot */
+	struct list link;	 /* free */
 	uint32_t slot;
 	uint32_t generation;
 	uint32_t in_flight;
@@ -74,10 +76,9 @@ struct requests {
 	struct admission admission; /* to them */
 	uint32_t shed;		    /* datagrams that got silence instead */
 	struct storm storm;
-	struct seen *seen;	  /* datagrams */
-	struct list *flow_chains; /* by slot; zeroes until looked at */
+	struct seen *seen; /* datagrams */
+	struct chains flow_chains;
 	struct flow *flows;
-	uint32_t flow_mask;
 	uint32_t flows_used;
 	struct list free_flows;
 

@@ -17,31 +17,16 @@
 bool
 streams_open(struct requests *all)
 {
-	uint32_t chains = 16;
-	while (chains < all->pool_size)
-		chains *= 2;
-	all->flow_mask = chains - 1;
 	list_init(&all->free_flows);
-	all->flow_chains = calloc(chains, sizeof(*all->flow_chains));
 	all->flows = calloc(all->pool_size, sizeof(*all->flows));
-	return all->flow_chains != NULL && all->flows != NULL;
+	return chains_open(&all->flow_chains, all->pool_size) && all->flows != NULL;
 }
 
 void
 streams_close(struct requests *all)
 {
 	free(all->flows);
-	free(all->flow_chains);
-}
-
-/* Made when it is looked at first, so that memory is touched as connections come. */
-static struct list *
-chain_of(const struct requests *all, const struct peer *peer)
-{
-	struct list *chain = &all->flow_chains[peer->slot & all->flow_mask];
-	if (chain->next == NULL)
-		list_init(chain);
-	return chain;
+	chains_close(&all->flow_chains);
 }
 
 static struct flow *
@@ -59,8 +44,8 @@ unused_flow(struct requests *all)
 static struct flow *
 find_flow(const struct requests *all, const struct peer *peer)
 {
-	list_each (node, chain_of(all, peer)) {
-		struct flow *flow = container_of(node, struct flow, link);
+	chain_each (link, &all->flow_chains, peer->slot) {
+		struct flow *flow = container_of(link, struct flow, chain);
 		if (flow->slot == peer->slot && flow->generation == peer->generation)
 			return flow;
 	}
@@ -76,7 +61,7 @@ stream_enter(struct requests *all, const struct peer *peer)
 	if (flow == NULL) {
 		flow = unused_flow(all);
 		*flow = (struct flow){ .slot = peer->slot, .generation = peer->generation };
-		list_append(chain_of(all, peer), &flow->link);
+		chain_add(&all->flow_chains, peer->slot, &flow->chain);
 	}
 	peer_owes(all->net, peer, 1);
 	if (++flow->in_flight >= all->settings.max_per_stream && !flow->paused) {
@@ -100,7 +85,7 @@ stream_leave(struct requests *all, const struct peer *peer)
 	if (flow->in_flight < all->settings.max_per_stream)
 		flow->paused = false;
 	if (flow->in_flight == 0) {
-		list_remove(&flow->link);
+		chain_remove(&flow->chain);
 		list_prepend(&all->free_flows, &flow->link);
 	}
 }

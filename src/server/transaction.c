@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/chain.h"
 #include "base/list.h"
 #include "base/stats.h"
 #include "base/table.h"
@@ -17,28 +18,20 @@
  * transaction takes, keeps most chains empty. A million transactions are in no cache, so each one
  * that a search looks at costs more than the rest of it. */
 #define BYTES_PER_CHAIN 512u
-#define CHAINS_MIN 64u
 #define CHAINS_MAX (1u << 20)
-
-/* Where a transaction hangs in a chain. */
-struct hook {
-	struct hook *next;
-	struct hook **at; /* what points here; NULL: in no chain */
-};
 
 struct transactions {
 	struct fifo completed;
-	struct hook **by_branch;
-	struct hook **by_identity;
-	unsigned chain_mask;
+	struct chains by_branch;
+	struct chains by_identity;
 	uint64_t count;
 	uint64_t used_bytes;
 	uint64_t limit_bytes;
 };
 
 struct transaction {
-	struct hook branch_hook; /* first what a search that finds nothing reads */
-	struct hook identity_hook;
+	struct chain_link branch_link; /* first what a search that finds nothing reads */
+	struct chain_link identity_link;
 	struct transaction_key key;
 	struct fifo_entry kept; /* once answered */
 	bool has_cookie;
@@ -61,29 +54,10 @@ struct transaction {
 };
 
 static void
-hang(struct hook **chain, struct hook *hook)
-{
-	*hook = (struct hook){ .next = *chain, .at = chain };
-	if (*chain != NULL)
-		(*chain)->at = &hook->next;
-	*chain = hook;
-}
-
-static void
-unhang(const struct hook *hook)
-{
-	if (hook->at == NULL)
-		return;
-	*hook->at = hook->next;
-	if (hook->next != NULL)
-		hook->next->at = hook->at;
-}
-
-static void
 forget(struct transactions *table, struct transaction *transaction)
 {
-	unhang(&transaction->branch_hook);
-	unhang(&transaction->identity_hook);
+	chain_remove(&transaction->branch_link);
+	chain_remove(&transaction->identity_link);
 	fifo_stop(&transaction->kept);
 	table->used_bytes -= transaction->size + transaction->response.len;
 	table->count--;
@@ -103,19 +77,16 @@ keep_over(struct fifo *fifo, struct fifo_entry *entry)
 struct transactions *
 transactions_open(struct loop *loop, uint64_t memory_bytes)
 {
-	unsigned chains = CHAINS_MIN;
-	while (chains < CHAINS_MAX && chains < memory_bytes / BYTES_PER_CHAIN)
-		chains *= 2;
+	uint64_t chains = memory_bytes / BYTES_PER_CHAIN;
+	if (chains > CHAINS_MAX)
+		chains = CHAINS_MAX;
 	struct transactions *table = calloc(1, sizeof(*table));
 	if (table == NULL)
 		return NULL;
 	table->limit_bytes = memory_bytes;
-	table->chain_mask = chains - 1;
-	table->by_branch = calloc(chains, sizeof(*table->by_branch)); /* untouched until used */
-	table->by_identity = calloc(chains, sizeof(*table->by_identity));
-	if (table->by_branch == NULL || table->by_identity == NULL) {
-		free(table->by_identity);
-		free(table->by_branch);
+	if (!chains_open(&table->by_branch, chains) || !chains_open(&table->by_identity, chains)) {
+		chains_close(&table->by_identity);
+		chains_close(&table->by_branch);
 		free(table);
 		return NULL;
 	}
@@ -133,13 +104,13 @@ void
 transactions_close(struct transactions *table)
 {
 	/* what nobody used stays untouched */
-	for (unsigned i = 0; i <= table->chain_mask && table->count > 0; i++)
-		while (table->by_identity[i] != NULL)
-			forget(table, container_of(table->by_identity[i], struct transaction,
-						   identity_hook));
+	struct chain_link *link;
+	for (size_t i = 0; i <= table->by_identity.mask && table->count > 0; i++)
+		while ((link = chain_first(&table->by_identity, i)) != NULL)
+			forget(table, container_of(link, struct transaction, identity_link));
 	fifo_close(&table->completed);
-	free(table->by_identity);
-	free(table->by_branch);
+	chains_close(&table->by_identity);
+	chains_close(&table->by_branch);
 	free(table);
 }
 
@@ -212,9 +183,8 @@ find_by_branch(const struct transactions *table, struct transaction_key key,
 	       const struct sip_message *request)
 {
 	const struct sip_via *via = &request->via;
-	for (struct hook *hook = table->by_branch[key.branch & table->chain_mask]; hook != NULL;
-	     hook = hook->next) {
-		struct transaction *t = container_of(hook, struct transaction, branch_hook);
+	chain_each (link, &table->by_branch, key.branch) {
+		struct transaction *t = container_of(link, struct transaction, branch_link);
 		if (t->key.branch == key.branch && str_ieq(t->branch, via->branch) &&
 		    str_ieq(t->sent_by, via->sent_by) && same_method(t, request))
 			return t;
@@ -227,9 +197,8 @@ static struct transaction *
 find_as_rfc2543(const struct transactions *table, struct transaction_key key,
 		const struct sip_message *request)
 {
-	for (struct hook *hook = table->by_identity[key.identity & table->chain_mask]; hook != NULL;
-	     hook = hook->next) {
-		struct transaction *t = container_of(hook, struct transaction, identity_hook);
+	chain_each (link, &table->by_identity, key.identity) {
+		struct transaction *t = container_of(link, struct transaction, identity_link);
 		if (!t->has_cookie && same_identity(t, key, request) &&
 		    str_ieq(t->via, request->via.text) &&
 		    str_ieq(t->request_to_tag, request->to_tag) &&
@@ -278,9 +247,8 @@ transaction_merged(const struct transactions *table, struct transaction_key key,
 {
 	if (!str_empty(request->to_tag))
 		return false;
-	for (struct hook *hook = table->by_identity[key.identity & table->chain_mask]; hook != NULL;
-	     hook = hook->next)
-		if (same_identity(container_of(hook, struct transaction, identity_hook), key,
+	chain_each (link, &table->by_identity, key.identity)
+		if (same_identity(container_of(link, struct transaction, identity_link), key,
 				  request))
 			return true;
 	return false;
@@ -346,8 +314,8 @@ transaction_open(struct transactions *table, struct transaction_key key,
 	t->octets = octets;
 	t->key = key;
 	if (has_cookie)
-		hang(&table->by_branch[key.branch & table->chain_mask], &t->branch_hook);
-	hang(&table->by_identity[key.identity & table->chain_mask], &t->identity_hook);
+		chain_add(&table->by_branch, key.branch, &t->branch_link);
+	chain_add(&table->by_identity, key.identity, &t->identity_link);
 	table->used_bytes += size;
 	table->count++;
 	stats->transactions_live = table->count;

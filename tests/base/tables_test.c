@@ -18,6 +18,8 @@ counted_malloc(size_t size)
 }
 #define uthash_malloc(size) counted_malloc(size)
 
+#include "base/chain.h"
+#include "base/list.h"
 #include "base/node.h"
 #include "base/reason.h"
 #include "base/stats.h"
@@ -288,8 +290,67 @@ START_TEST(no_memory_leaves_the_element_out)
 }
 END_TEST
 
+struct chained {
+	struct chain_link link;
+	size_t hash;
+};
+
+/* "2 0" for the elements of that hash, newest first. */
+static const char *
+in_chain(const struct chains *chains, size_t hash, const struct chained *elements)
+{
+	static char text[64];
+	text[0] = '\0';
+	chain_each (link, chains, hash) {
+		const struct chained *c = container_of(link, struct chained, link);
+		if (c->hash == hash)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%td",
+				 text[0] == '\0' ? "" : " ", c - elements);
+	}
+	return text;
+}
+
+START_TEST(chains_hold_what_was_added)
+{
+	struct chains chains;
+	struct chained elements[5] = {
+		{ .hash = 3 }, { .hash = 19 }, { .hash = 3 }, { .hash = 4 }, { .hash = 0 }
+	};
+	ck_assert(chains_open(&chains, 5));
+	ck_assert_uint_eq(chains.mask, 15); /* so that 3 and 19 share a chain */
+	for (size_t i = 0; i < 4; i++)
+		chain_add(&chains, elements[i].hash, &elements[i].link);
+	ck_assert_str_eq(in_chain(&chains, 3, elements), "2 0");
+	ck_assert_str_eq(in_chain(&chains, 19, elements), "1");
+	ck_assert_str_eq(in_chain(&chains, 5, elements), "");
+	chain_remove(&elements[1].link); /* between two */
+	ck_assert_str_eq(in_chain(&chains, 3, elements), "2 0");
+	chain_remove(&elements[2].link); /* first */
+	chain_remove(&elements[2].link); /* in none */
+	chain_remove(&elements[4].link); /* never in one */
+	ck_assert_str_eq(in_chain(&chains, 3, elements), "0");
+	chain_add(&chains, 3, &elements[2].link);
+	chain_remove(&elements[0].link); /* last */
+	ck_assert_str_eq(in_chain(&chains, 3, elements), "2");
+	chain_remove(&elements[2].link);
+	ck_assert_ptr_null(chain_first(&chains, 3));
+	ck_assert_str_eq(in_chain(&chains, 4, elements), "3");
+	chains_close(&chains);
+}
+END_TEST
+
+START_TEST(there_are_chains_for_all)
+{
+	struct chains chains;
+	ck_assert(chains_open(&chains, 1025));
+	ck_assert_uint_eq(chains.mask, 2047);
+	chains_close(&chains);
+	chains_close(&chains);
+}
+END_TEST
+
 SUITE(tables, reasons_have_words_and_texts, counters_add_up, a_dead_process_has_nothing_live,
       histograms_find_their_bucket, quantiles_are_estimated, families_have_names_labels_and_room,
       statuses_and_sqlstates_have_places, domains_keep_their_numbers,
       pages_are_shared_with_children, tables_find_what_they_hold, the_secret_decides_the_hash,
-      no_memory_leaves_the_element_out)
+      no_memory_leaves_the_element_out, chains_hold_what_was_added, there_are_chains_for_all)

@@ -6,7 +6,7 @@
  *   run       slots, pace, retransmission   client   one phone: writes REGISTERs, reads answers
  *   wire      how messages travel: udp,     tally    what is counted, and the report
  *             stream (with channel)
- *   charge    CPU and memory of processes   histogram
+ *   charge    CPU and memory of processes   latencies
  */
 #include <errno.h>
 #include <stdio.h>

@@ -40,8 +40,8 @@ static void
 end_interval(struct tally *tally)
 {
 	tally->now.t_ms = (tally->interval_end_us - tally->start_us) / 1000;
-	tally->now.p50_us = histogram_quantile(&tally->now_latency, 0.5);
-	tally->now.p99_us = histogram_quantile(&tally->now_latency, 0.99);
+	tally->now.p50_us = latencies_quantile(&tally->now_latency, 0.5);
+	tally->now.p99_us = latencies_quantile(&tally->now_latency, 0.99);
 	if (tally->moment_count < tally->moment_room)
 		tally->moments[tally->moment_count++] = tally->now;
 	tally->now = (struct moment){ 0 };
@@ -73,11 +73,11 @@ tally_registered(struct tally *tally, uint64_t latency_us)
 	if (tally->phase != TALLY_WINDOW)
 		return;
 	tally->registered++;
-	histogram_add(&tally->latency, latency_us);
+	latencies_add(&tally->latency, latency_us);
 	if (tally->moments == NULL)
 		return;
 	tally->now.registered++;
-	histogram_add(&tally->now_latency, latency_us);
+	latencies_add(&tally->now_latency, latency_us);
 }
 
 void
@@ -171,8 +171,8 @@ tally_print(const struct tally *tally, const struct options *options)
 	       ",\"disconnected\":%" PRIu64 ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64
 	       ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 ",",
 	       tally->late, tally->lost, tally->retransmitted, tally->disconnected,
-	       histogram_quantile(&tally->latency, 0.5), histogram_quantile(&tally->latency, 0.9),
-	       histogram_quantile(&tally->latency, 0.99), tally->latency.max_us);
+	       latencies_quantile(&tally->latency, 0.5), latencies_quantile(&tally->latency, 0.9),
+	       latencies_quantile(&tally->latency, 0.99), tally->latency.max_us);
 	print_cpu(tally, options);
 	if (tally->moments != NULL)
 		print_series(tally);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "histogram.h"
+#include "latencies.h"
 #include "options.h"
 
 #define TALLY_STATUSES 700
@@ -28,7 +28,7 @@ struct tally {
 	uint64_t unprepared; /* clients that could not register before the window */
 	uint64_t begun, registered, challenged, lost, late, retransmitted, disconnected;
 	uint64_t refused[TALLY_STATUSES];
-	struct histogram latency;
+	struct latencies latency;
 	/* CPU at the start, then what was used in the window */
 	uint64_t cpu_ns[CHARGES_MAX], own_cpu_ns;
 	/* of --idle: before, and when all connections are there */
@@ -36,7 +36,7 @@ struct tally {
 	/* series */
 	uint64_t interval_us, interval_end_us;
 	struct moment now; /* the counts of the interval that runs */
-	struct histogram now_latency;
+	struct latencies now_latency;
 	struct moment *moments;
 	uint32_t moment_count, moment_room;
 };

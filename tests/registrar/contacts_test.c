@@ -135,6 +135,8 @@ START_TEST(control_octets)
 	ck_assert(!parse("Contact: \"\\\x1b[2J\" <sip:a@h>\r\n"));
 	ck_assert(!parse("Contact: <sip:a@h>;x=\"\\\x7f\"\r\n"));
 	ck_assert_str_eq(answer.phrase, "Control Character in Contact");
+	ck_assert(!parse("Contact: \x1b<sip:a@h>\r\n"));
+	ck_assert_str_eq(answer.phrase, "Control Character in Contact");
 	ck_assert(parse("Contact: \"a\tb\xff\" <sip:a@h>\t;x\r\n"));
 	rig_close(&rig);
 }

@@ -212,7 +212,8 @@ START_TEST(ids_are_distinct)
 }
 END_TEST
 
-/* RFC 9562 §5.7: what is neither time, version nor variant is random, bit by bit. */
+/* RFC 9562 §5.7: what is neither time, version nor variant is random, bit by bit; the bindings of a
+ * request are counted on from there. */
 START_TEST(ids_keep_their_random_bits)
 {
 	rig_open(&rig);
@@ -224,6 +225,14 @@ START_TEST(ids_keep_their_random_bits)
 		ck_assert_int_eq(ascii_hex(id.p[15]), random[0] & 15);
 		ck_assert_int_eq(ascii_hex(id.p[19]) << 4 | ascii_hex(id.p[20]),
 				 0x80 | (random[2] & 0x3F));
+		uint8_t last[4];
+		for (size_t j = 0; j < 4; j++)
+			last[j] = (uint8_t)(ascii_hex(id.p[28 + 2 * j]) << 4 |
+					    ascii_hex(id.p[29 + 2 * j]));
+		uint32_t drawn, counted;
+		memcpy(&drawn, random + 6, sizeof(drawn));
+		memcpy(&counted, last, sizeof(counted));
+		ck_assert_uint_eq(counted - drawn, 1); /* the first binding of its request */
 	}
 	rig_close(&rig);
 }

@@ -262,9 +262,23 @@ test_rows() {
 }
 
 # Once more at the end, for who sees the last lines of a log.
+# Modules that run at the same time fail at the same time: each reason goes to its test.
 test_failures() {
 	echo "failed:"
-	sed -nE 's/^fail\t([^\t]*)\t/  \1: /p; s/^why\t[^\t]*\t[^\t]*\t/    | /p' "$RESULTS"
+	awk -F '\t' '
+		$1 == "fail" { failed[++count] = $2 FS $3 }
+		$1 == "why" {
+			key = $2 FS $3
+			sub(/^why\t[^\t]*\t[^\t]*\t/, "")
+			why[key] = why[key] "    | " $0 "\n"
+		}
+		END {
+			for (i = 1; i <= count; i++) {
+				split(failed[i], part, FS)
+				printf "  %s: %s\n%s%s", part[1], part[2], why[failed[i]], why[part[1] FS]
+				delete why[part[1] FS]
+			}
+		}' "$RESULTS"
 }
 
 test_summary() {

@@ -56,7 +56,7 @@ url_readable(const char *url)
 }
 
 static PGconn *
-connect_url(const char *url, const char *password)
+connect_url(const char *url, const char *password, enum ctl_exit *code)
 {
 	const char *keys[] = { "dbname", "password", "application_name", "connect_timeout", NULL };
 	const char *values[] = { url, *password == '\0' ? NULL : password, "rollcallctl", "10",
@@ -70,19 +70,28 @@ connect_url(const char *url, const char *password)
 	}
 	ctl_error("%s", PQerrorMessage(connection));
 	PQfinish(connection);
+	*code = CTL_UNREACHABLE;
 	return NULL;
 }
 
 PGconn *
-database_connect(const struct ctl_options *options)
+database_connect(const struct ctl_options *options, enum ctl_exit *code)
 {
+	bool named = options->config != NULL;
 	char password[256] = "";
 	const char *environment = getenv("ROLLCALL_DATABASE_URL");
+	*code = CTL_FAILED;
 	if (options->url != NULL)
-		return connect_url(options->url, password);
+		return connect_url(options->url, password, code);
 	/* a configuration takes the environment in, as rollcalld does */
-	if (options->config == NULL && environment != NULL && access(CTL_CONFIG_DEFAULT, R_OK) != 0)
-		return connect_url(environment, password);
+	if (!named && environment != NULL && access(CTL_CONFIG_DEFAULT, R_OK) != 0)
+		return connect_url(environment, password, code);
+	if (!named && access(CTL_CONFIG_DEFAULT, F_OK) != 0) {
+		ctl_error("there is no %s; name the database with --url "
+			  "postgresql://USER@HOST/DATABASE, or a configuration with -c FILE",
+			  CTL_CONFIG_DEFAULT);
+		return NULL;
+	}
 	struct config *config = config_load(
 		options->config == NULL ? CTL_CONFIG_DEFAULT : options->config, NULL, 0, stderr);
 	if (config == NULL)
@@ -90,7 +99,7 @@ database_connect(const struct ctl_options *options)
 	const char *file = config->database.password_file;
 	PGconn *connection = NULL;
 	if (file[0] == '\0' || read_password(file, password, sizeof(password)))
-		connection = connect_url(config->database.url, password);
+		connection = connect_url(config->database.url, password, code);
 	explicit_bzero(password, sizeof(password));
 	config_free(config);
 	return connection;
@@ -178,10 +187,11 @@ migrate(PGconn *connection, const struct ctl_options *options)
 enum ctl_exit
 ctl_db_migrate(const struct ctl_options *options)
 {
-	PGconn *connection = database_connect(options);
+	enum ctl_exit code;
+	PGconn *connection = database_connect(options, &code);
 	if (connection == NULL)
-		return CTL_UNREACHABLE;
-	enum ctl_exit code = migrate(connection, options);
+		return code;
+	code = migrate(connection, options);
 	PQfinish(connection);
 	return code;
 }
@@ -204,9 +214,10 @@ print_database(const struct ctl_options *options, const PGconn *connection, int 
 enum ctl_exit
 ctl_db_status(const struct ctl_options *options)
 {
-	PGconn *connection = database_connect(options);
+	enum ctl_exit code;
+	PGconn *connection = database_connect(options, &code);
 	if (connection == NULL)
-		return CTL_UNREACHABLE;
+		return code;
 	int have = database_version(connection), want = database_newest();
 	if (have >= 0)
 		print_database(options, connection, have, want);

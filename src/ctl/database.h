@@ -6,8 +6,9 @@
 #include "ctl.h"
 
 /* --url, or what the configuration says; the password may come from its password_file. NULL with an
- * error printed. */
-PGconn *database_connect(const struct ctl_options *options);
+ * error printed, and in *code what to exit with: CTL_UNREACHABLE when the database did not answer.
+ */
+PGconn *database_connect(const struct ctl_options *options, enum ctl_exit *code);
 /* The highest version applied, 0 for a database without schema, -1 with an error printed. */
 int database_version(PGconn *connection);
 /* The version that this program knows. */

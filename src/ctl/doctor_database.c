@@ -134,7 +134,8 @@ doctor_database(struct doctor *doctor)
 {
 	struct ctl_options direct = *doctor->options;
 	direct.url = NULL; /* that is the daemon's */
-	PGconn *connection = database_connect(&direct);
+	enum ctl_exit code;
+	PGconn *connection = database_connect(&direct, &code);
 	if (connection == NULL) {
 		doctor_note(doctor, "database", CTL_BAD, "the error above says why",
 			    "database cannot be reached");

@@ -224,11 +224,12 @@ enum config_type {
 	  "required | ignore : ignore = ready although fsync or synchronous_commit is off; 200 "   \
 	  "may then be forgotten")                                                                 \
 	X(limits, per_ip_rate, config, limits.per_ip_rate, RATE, "50/s", 1, 1000000, NULL, RELOAD, \
-	  "requests and TLS handshakes of one source, counted by each worker; /s, /m or /h")       \
+	  "requests and TLS handshakes of one source, datagrams by themselves, counted by each "   \
+	  "worker; /s, /m or /h")                                                                  \
 	X(limits, per_ip_burst, config, limits.per_ip_burst, COUNT, "200", 1, 1000000, NULL,       \
 	  RELOAD, "")                                                                              \
 	X(limits, per_aor_rate, config, limits.per_aor_rate, RATE, "2/s", 1, 1000000, NULL,        \
-	  RELOAD, "requests for one address-of-record")                                            \
+	  RELOAD, "registrations and fetches of one address-of-record, with the right password")   \
 	X(limits, ipv6_prefix, config, limits.ipv6_prefix, COUNT, "64", 1, 128, NULL, RELOAD,      \
 	  "IPv6 sources count by prefixes of so many bits")                                        \
 	X(limits, ban_after, config, limits.ban_after, COUNT, "20", 0, 1000000, NULL, RELOAD,      \

@@ -1,7 +1,8 @@
 /*
  * Rates a source (by prefix for IPv6) and an address-of-record, connections a source; bounded
  * tables, exempt prefixes; bans. Over a limit the source is slowed, after many failures banned; no
- * user is ever locked (SEC-26.3.2.4-1).
+ * user is ever locked (SEC-26.3.2.4-1): what anybody can forge takes nothing from whom he names
+ * (decision 0032).
  */
 #pragma once
 
@@ -43,13 +44,19 @@ void limits_use_bans(struct limits *limits, const struct bans *bans, struct fail
 bool limits_exempt(const struct limits *limits, const struct ip *source);
 /* The address that counts for a source: masked for IPv6. */
 struct ip limits_source(const struct limits *limits, const struct ip *source);
-/* False: over the rate, drop or close. */
-bool limits_request(struct limits *limits, const struct ip *source, uint64_t now_ms);
+/* False: over the rate, drop or close. Datagrams have an allowance of their own, for anybody can
+ * write them: they use up nothing of what the same source may do over a stream. */
+bool limits_request(struct limits *limits, enum transport transport, const struct ip *source,
+		    uint64_t now_ms);
 /*
- * False: 503. Counted for each pair of address-of-record and source, and asked only for requests
- * with a genuine nonce: a stranger who floods alice's address uses up his own allowance, not hers.
+ * False: 503. Counted for each pair of address-of-record and source. Whether there is any left is
+ * asked before the database is; taken is it when the password was right, so guesses use up nothing
+ * of the owner's, wherever they say that they come from.
  */
-bool limits_aor(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms);
+bool limits_aor_left(const struct limits *limits, struct str aor, const struct ip *source,
+		     uint64_t now_ms);
+void limits_aor_take(struct limits *limits, struct str aor, const struct ip *source,
+		     uint64_t now_ms);
 /* False: the source has its connections already. limits_connection_closed() for each that was
  * allowed. */
 bool limits_connection(struct limits *limits, const struct ip *source);

@@ -15,7 +15,8 @@
 
 struct entry_key {
 	struct ip source;
-	unsigned aor; /* keyed hash; two addresses that share one share an allowance, no more */
+	bool forgeable; /* of datagrams */
+	unsigned aor;	/* keyed hash; two addresses that share one share an allowance, no more */
 };
 
 struct entry {
@@ -66,8 +67,9 @@ hash_of(const struct entry_key *key)
 {
 	struct {
 		unsigned aor;
+		unsigned forgeable;
 		uint8_t octets[16];
-	} hashed = { .aor = key->aor };
+	} hashed = { .aor = key->aor, .forgeable = key->forgeable };
 	memcpy(hashed.octets, key->source.octets, key->source.family == 4 ? 4 : 16);
 	return table_hash(&hashed, sizeof(hashed));
 }
@@ -77,7 +79,8 @@ table_find(const struct table *table, const struct entry_key *key)
 {
 	chain_each (link, &table->chains, hash_of(key)) {
 		struct entry *entry = container_of(link, struct entry, chain);
-		if (entry->key.aor == key->aor && ip_equal(&entry->key.source, &key->source))
+		if (entry->key.aor == key->aor && entry->key.forgeable == key->forgeable &&
+		    ip_equal(&entry->key.source, &key->source))
 			return entry;
 	}
 	return NULL;
@@ -195,41 +198,69 @@ limits_source(const struct limits *limits, const struct ip *source)
 	return ip.family == 6 ? ip_masked(ip, limits->settings.ipv6_prefix) : ip;
 }
 
-/* Takes one token: the bucket will be full one interval later. */
+/* One token: the bucket will be full one interval later. */
+static void
+take(struct entry *entry, double per_second, double now_ms)
+{
+	double full_ms = entry->full_ms > now_ms ? entry->full_ms : now_ms;
+	entry->full_ms = full_ms + 1000 / per_second;
+}
+
 static bool
-take(struct entry *entry, double per_second, double burst, double now_ms)
+any_left(const struct entry *entry, double per_second, double burst, double now_ms)
 {
 	double interval_ms = 1000 / per_second;
 	double full_ms = entry->full_ms > now_ms ? entry->full_ms : now_ms;
-	if (full_ms + interval_ms > now_ms + burst * interval_ms)
-		return false;
-	entry->full_ms = full_ms + interval_ms;
-	return true;
+	return full_ms + interval_ms <= now_ms + burst * interval_ms;
 }
 
 bool
-limits_request(struct limits *limits, const struct ip *source, uint64_t now_ms)
+limits_request(struct limits *limits, enum transport transport, const struct ip *source,
+	       uint64_t now_ms)
 {
 	double rate = limits->settings.ip_per_second;
 	if (rate <= 0 || limits_exempt(limits, source))
 		return true;
-	struct entry_key key = { .source = limits_source(limits, source) };
+	struct entry_key key = { .source = limits_source(limits, source),
+				 .forgeable = transport == TRANSPORT_UDP };
 	double burst = limits->settings.ip_burst < 1 ? 1 : limits->settings.ip_burst;
-	return take(table_get(&limits->sources, &key), rate, burst, (double)now_ms);
+	struct entry *entry = table_get(&limits->sources, &key);
+	if (!any_left(entry, rate, burst, (double)now_ms))
+		return false;
+	take(entry, rate, (double)now_ms);
+	return true;
+}
+
+static struct entry_key
+key_of_aor(const struct limits *limits, struct str aor, const struct ip *source)
+{
+	return (struct entry_key){ .source = limits_source(limits, source),
+				   .aor = table_hash(aor.p, aor.len) };
 }
 
 bool
-limits_aor(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms)
+limits_aor_left(const struct limits *limits, struct str aor, const struct ip *source,
+		uint64_t now_ms)
 {
 	double rate = limits->settings.aor_per_second;
 	if (rate <= 0 || limits_exempt(limits, source))
 		return true;
-	struct entry_key key = { .source = limits_source(limits, source),
-				 .aor = table_hash(aor.p, aor.len) };
 	double burst = rate * LIMITS_AOR_BURST_S;
 	if (burst < LIMITS_AOR_BURST_MIN)
 		burst = LIMITS_AOR_BURST_MIN;
-	return take(table_get(&limits->aors, &key), rate, burst, (double)now_ms);
+	struct entry_key key = key_of_aor(limits, aor, source);
+	const struct entry *entry = table_find(&limits->aors, &key);
+	return entry == NULL || any_left(entry, rate, burst, (double)now_ms);
+}
+
+void
+limits_aor_take(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms)
+{
+	double rate = limits->settings.aor_per_second;
+	if (rate <= 0 || limits_exempt(limits, source))
+		return;
+	struct entry_key key = key_of_aor(limits, aor, source);
+	take(table_get(&limits->aors, &key), rate, (double)now_ms);
 }
 
 bool

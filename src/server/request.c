@@ -180,6 +180,19 @@ leave_store(struct request *rq, bool served)
 		admission_learn(&all->admission, rq->before, loop_now_ms(all->loop) - rq->asked_ms);
 }
 
+/* Once a request, and only when it is going to change or to show what is the user's. */
+static void
+count_for_rate(struct request *rq, enum register_next next)
+{
+	struct requests *all = rq->all;
+	bool fetched = next == REGISTER_REPLY && rq->registration.answer.status == 200;
+	if (rq->counted || (next != REGISTER_COMMIT && !fetched))
+		return;
+	rq->counted = true;
+	limits_aor_take(all->limits, rq->registration.aor.key, &rq->peer.source.ip,
+			loop_now_ms(all->loop));
+}
+
 static void
 on_lookup(struct store_op *op)
 {
@@ -193,6 +206,7 @@ on_lookup(struct store_op *op)
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
 	rq->recognized = op->looked_up == LOOKUP_FOUND && !rq->registration.answer.failed_login;
+	count_for_rate(rq, next);
 	advance(rq, next);
 }
 
@@ -300,12 +314,29 @@ recall(struct request *rq)
 	return next;
 }
 
+static bool
+over_aor_rate(struct request *rq)
+{
+	struct requests *all = rq->all;
+	if (limits_aor_left(all->limits, rq->registration.aor.key, &rq->peer.source.ip,
+			    loop_now_ms(all->loop)))
+		return false;
+	stats->rate_limited[SCOPE_AOR]++;
+	refuse_for_now(rq, REASON_RATE_LIMITED);
+	return true;
+}
+
+/* Those who were in front of it may have taken what was left of the rate. */
 static void
 on_enter(struct gate_pass *pass)
 {
 	struct request *rq = container_of(pass, struct request, pass);
 	rq->inside = true;
-	advance(rq, recall(rq));
+	if (over_aor_rate(rq))
+		return;
+	enum register_next next = recall(rq);
+	count_for_rate(rq, next);
+	advance(rq, next);
 }
 
 /* The first look-up: from here on the request has state (ORD-35). */
@@ -314,11 +345,8 @@ admit(struct request *rq)
 {
 	struct requests *all = rq->all;
 	const struct ip *source = &rq->peer.source.ip;
-	if (!limits_aor(all->limits, rq->registration.aor.key, source, rq->arrived_ms)) {
-		stats->rate_limited[SCOPE_AOR]++;
-		refuse_for_now(rq, REASON_RATE_LIMITED);
+	if (over_aor_rate(rq))
 		return;
-	}
 	rq->transaction = transaction_open(all->transactions, rq->key, &rq->message, rq->size_bytes,
 					   source, str_of(rq->to_tag));
 	if (rq->transaction == NULL) {

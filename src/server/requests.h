@@ -114,6 +114,7 @@ struct request {
 	bool delay_over;
 	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
 	bool recognized; /* a record was read and the digest was right */
+	bool counted;	 /* by limits.per_aor_rate */
 	struct transaction_key key;
 	struct transaction *transaction;
 	struct gate_pass pass;

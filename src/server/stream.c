@@ -120,9 +120,9 @@ banned(struct requests *all, enum transport transport, const struct ip *source)
 }
 
 static bool
-source_over_rate(struct requests *all, const struct ip *source)
+source_over_rate(struct requests *all, enum transport transport, const struct ip *source)
 {
-	if (limits_request(all->limits, source, loop_now_ms(all->loop)))
+	if (limits_request(all->limits, transport, source, loop_now_ms(all->loop)))
 		return false;
 	stats->rate_limited[SCOPE_SOURCE]++;
 	return true;
@@ -132,7 +132,7 @@ source_over_rate(struct requests *all, const struct ip *source)
 static bool
 over_rate(struct requests *all, const struct peer *peer)
 {
-	if (!source_over_rate(all, &peer->source.ip))
+	if (!source_over_rate(all, peer->transport, &peer->source.ip))
 		return false;
 	report_silence(peer, REASON_RATE_LIMITED);
 	return true;
@@ -240,7 +240,7 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 static bool
 handshakes_too_fast(struct requests *all, enum transport transport, const struct endpoint *source)
 {
-	if (transport != TRANSPORT_TLS || !source_over_rate(all, &source->ip))
+	if (transport != TRANSPORT_TLS || !source_over_rate(all, transport, &source->ip))
 		return false;
 	stats_outcome(REASON_RATE_LIMITED, transport, DOMAIN_OTHER);
 	return true;

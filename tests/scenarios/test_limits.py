@@ -11,6 +11,7 @@ from harness.message import parse_response
 from harness.phone import Phone
 
 C1 = "<sip:alice@192.0.2.10:5062>"
+S1 = "<sips:alice@192.0.2.10:5062>"
 FLOODER, OTHER = own_address(), own_address(1)
 NOBODY_EXEMPT = {"exempt": []}
 
@@ -193,13 +194,28 @@ def test_one_datagram_one_answer(env):
 
 @covers("SEC-26.3.2.4-1", "AUT-22.1-4")
 def test_a_hundred_failures_lock_nobody_out(env):
-    server = env.start({"limits": {**NOBODY_EXEMPT, "per_ip_rate": "1000/s", "per_ip_burst": 1000, "per_aor_rate": "1000/s"}})
+    """Guesses with the source of the owner, forged or not, cost him nothing of per_aor_rate."""
+    server = env.start({"limits": {**NOBODY_EXEMPT, "per_ip_rate": "1000/s", "per_ip_burst": 1000}})
     guesser = phone_from(env, server, FLOODER, password="guess")
     for _ in range(100):
         guesser.reg(C1).expect(401)
     phone_from(env, server, OTHER).reg(C1).expect(200)
-    phone_from(env, server, FLOODER).reg(C1).expect(200)
+    for transport in ("udp", "tcp", "tls"):
+        phone_from(env, server, FLOODER, transport).reg(C1 if transport != "tls" else S1).expect(200)
     true(server.outcomes("bad_password") >= 100, "failures are not counted")
+
+
+@covers("SEC-26.3.2.4-1")
+def test_forged_datagrams_take_nothing_from_connections(env):
+    """Anybody can write any source on a datagram: what is left of its rate for TCP and TLS stays."""
+    server = env.start({"limits": {**NOBODY_EXEMPT, "per_ip_rate": "1/s", "per_ip_burst": 10}})
+    forger = phone_from(env, server, FLOODER)
+    for _ in range(100):
+        forger.send(forger.request("OPTIONS", "sip:example.com"))
+    server.wait(lambda: server.outcomes("rate_limited", transport="udp") >= 80, "the rate of datagrams is used up")
+    phone_from(env, server, FLOODER, "tcp").opt().expect(200)
+    phone_from(env, server, FLOODER, "tls").opt().expect(200)
+    equal(server.outcomes("rate_limited", transport="tls"), 0, "handshakes refused")
 
 
 @covers("SEC-26.1.5-2")

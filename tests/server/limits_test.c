@@ -28,13 +28,30 @@ usual(void)
 }
 
 static unsigned
-passed(struct limits *limits, const char *source, unsigned tries, uint64_t now_ms)
+passed_over(enum transport transport, struct limits *limits, const char *source, unsigned tries,
+	    uint64_t now_ms)
 {
 	struct ip address = ip(source);
 	unsigned count = 0;
 	for (unsigned i = 0; i < tries; i++)
-		count += limits_request(limits, &address, now_ms);
+		count += limits_request(limits, transport, &address, now_ms);
 	return count;
+}
+
+static unsigned
+passed(struct limits *limits, const char *source, unsigned tries, uint64_t now_ms)
+{
+	return passed_over(TRANSPORT_UDP, limits, source, tries, now_ms);
+}
+
+/* As a right password does, when it may. */
+static bool
+registers(struct limits *limits, const char *aor, const struct ip *source, uint64_t now_ms)
+{
+	if (!limits_aor_left(limits, str_of(aor), source, now_ms))
+		return false;
+	limits_aor_take(limits, str_of(aor), source, now_ms);
+	return true;
 }
 
 /* SEC-26.1.5-2: a burst, then the rate; others do not notice */
@@ -66,6 +83,45 @@ START_TEST(sources_by_prefix)
 }
 END_TEST
 
+/* SEC-26.3.2.4-1: forged datagrams take nothing from the connections of whom they name */
+START_TEST(datagrams_and_streams_by_themselves)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	ck_assert_uint_eq(passed_over(TRANSPORT_UDP, limits, "192.0.2.1", 20, 1000), 5);
+	ck_assert_uint_eq(passed_over(TRANSPORT_TCP, limits, "192.0.2.1", 3, 1000), 3);
+	ck_assert_uint_eq(passed_over(TRANSPORT_TLS, limits, "192.0.2.1", 20, 1000), 2);
+	ck_assert_uint_eq(passed_over(TRANSPORT_UDP, limits, "192.0.2.1", 20, 1100), 1);
+	ck_assert_uint_eq(passed_over(TRANSPORT_TLS, limits, "192.0.2.1", 20, 1100), 1);
+	limits_close(limits);
+}
+END_TEST
+
+/* SEC-26.3.2.4-1: whoever only asks takes nothing */
+START_TEST(asking_takes_nothing)
+{
+	struct limits_settings settings = usual();
+	settings.table_entries = 2;
+	struct limits *limits = limits_open(&settings);
+	struct ip alice = ip("192.0.2.1");
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert(registers(limits, "alice@example.com", &alice, 1000));
+	ck_assert(!registers(limits, "alice@example.com", &alice, 1000));
+	for (unsigned i = 0; i < 100; i++) {
+		char stranger[32];
+		snprintf(stranger, sizeof(stranger), "198.51.100.%u", i);
+		struct ip source = ip(stranger);
+		ck_assert(limits_aor_left(limits, STR("alice@example.com"), &source, 1000));
+	}
+	ck_assert(
+		!limits_aor_left(limits, STR("alice@example.com"), &alice, 1000)); /* known still */
+	ck_assert(!limits_aor_left(limits, STR("alice@example.com"), &alice, 1499));
+	ck_assert(limits_aor_left(limits, STR("alice@example.com"), &alice, 1500));
+	ck_assert(limits_aor_left(limits, STR("alice@example.com"), &alice, 1500));
+	limits_close(limits);
+}
+END_TEST
+
 /* SEC-26.3.2.4-1: what one source does to an address-of-record is not held against another */
 START_TEST(aor_by_source)
 {
@@ -74,12 +130,12 @@ START_TEST(aor_by_source)
 	struct ip mallory = ip("198.51.100.1"), alice = ip("192.0.2.1");
 	unsigned count = 0;
 	for (unsigned i = 0; i < 100; i++)
-		count += limits_aor(limits, STR("alice@example.com"), &mallory, 1000);
+		count += registers(limits, "alice@example.com", &mallory, 1000);
 	ck_assert_uint_eq(count, 20); /* ten seconds' worth */
-	ck_assert(limits_aor(limits, STR("alice@example.com"), &alice, 1000));
-	ck_assert(limits_aor(limits, STR("bob@example.com"), &mallory, 1000));
-	ck_assert(!limits_aor(limits, STR("alice@example.com"), &mallory, 1499));
-	ck_assert(limits_aor(limits, STR("alice@example.com"), &mallory, 1500));
+	ck_assert(registers(limits, "alice@example.com", &alice, 1000));
+	ck_assert(registers(limits, "bob@example.com", &mallory, 1000));
+	ck_assert(!registers(limits, "alice@example.com", &mallory, 1499));
+	ck_assert(registers(limits, "alice@example.com", &mallory, 1500));
 	limits_close(limits);
 }
 END_TEST
@@ -117,7 +173,7 @@ START_TEST(exempt_sources_have_no_limit)
 	ck_assert(!limits_exempt(limits, &other));
 	ck_assert_uint_eq(passed(limits, "127.0.0.5", 100, 1000), 100);
 	for (int i = 0; i < 100; i++) {
-		ck_assert(limits_aor(limits, STR("a"), &local, 1000));
+		ck_assert(registers(limits, "a", &local, 1000));
 		ck_assert(limits_connection(limits, &local6));
 	}
 	limits_close(limits);
@@ -239,5 +295,5 @@ START_TEST(bans_and_exemptions)
 END_TEST
 
 SUITE(limits, failures_that_count, bans_and_exemptions, burst_then_rate, sources_by_prefix,
-      aor_by_source, connections_are_counted, exempt_sources_have_no_limit, tables_are_bounded,
-      settings_change)
+      datagrams_and_streams_by_themselves, asking_takes_nothing, aor_by_source,
+      connections_are_counted, exempt_sources_have_no_limit, tables_are_bounded, settings_change)

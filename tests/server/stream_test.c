@@ -352,6 +352,10 @@ START_TEST(rate_of_a_source)
 	ck_assert_uint_eq(site.stats.outcomes[REASON_RATE_LIMITED][TRANSPORT_UDP], 7);
 	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
 	fake_write(site.net, c, STR("\r\n\r\n")); /* keep-alives are no requests */
+	for (int i = 0; i < 3; i++) {		  /* datagrams have used up nothing of it */
+		ck_assert(!c->closing);
+		fake_write(site.net, c, site_text(&site, options));
+	}
 	ck_assert(!c->closing);
 	fake_write(site.net, c, site_text(&site, options));
 	ck_assert(c->closing);

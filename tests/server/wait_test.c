@@ -451,7 +451,7 @@ START_TEST(transaction_memory_is_bounded)
 END_TEST
 
 /* SEC-26.3.2.4-1, SEC-26.1.5-2: over the rate of its address a source gets 503, others of the same
- * address do not, and requests without a genuine nonce do not count */
+ * address do not, and requests without the right password do not count */
 START_TEST(rate_of_an_address)
 {
 	struct site site;
@@ -461,6 +461,13 @@ START_TEST(rate_of_an_address)
 	for (int i = 0; i < 30; i++)
 		site_send(&site, (struct site_request){
 					 .no_credentials = true, .login = "bob", .size = 400 });
+	for (unsigned i = 1; i <= 30; i++) { /* nor do wrong ones: their source may be forged */
+		site_send(&site,
+			  (struct site_request){ .login = "bob", .password = "wrong", .cseq = i });
+		site_pass(&site, 5);
+	}
+	site_pass(&site, 1000);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_BAD_PASSWORD][TRANSPORT_UDP], 30);
 	fake_sent_forget(site.net);
 	for (int i = 0; i < 12; i++) {
 		char prefix[8];

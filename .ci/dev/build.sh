@@ -103,10 +103,15 @@ verb_cover() {
 	export TEST_BUILD="$DEV/build-cover"
 	test_database_step 3/3
 	trap test_database_stop EXIT
+	cover_status=0
 	for binary in "$TEST_BUILD"/tests/*_test; do
-		(cd "$ROOT" && "$binary") >"$step_log" 2>&1 || echo "some tests of $(basename "$binary") failed" >&2
+		(cd "$ROOT" && "$binary") >"$step_log" 2>&1 || {
+			echo "some tests of $(basename "$binary") failed" >&2
+			cover_status=1
+		}
 	done
-	"$ROOT/tests/cover" "$TEST_BUILD" "$@"
+	"$ROOT/tests/cover" "$TEST_BUILD" "$@" || cover_status=1
+	return $cover_status
 }
 build_cover() {
 	build_configure "$DEV/build-cover" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage &&

@@ -28,6 +28,7 @@ verb_test() {
 	test_openapi
 	test_units
 	test_fuzz_corpora
+	test_cover
 	test_scenarios
 	test_besides
 	test_rows
@@ -223,6 +224,11 @@ test_fuzz_one() {
 	mkdir -p "$T/fuzz"
 	(cd "$T/fuzz" && "$TEST_BUILD/tests/$1_fuzz" --seconds 2 --seed "${ROLLCALL_FUZZ_SEED:-1}" "$ROOT/tests/fuzz/corpus/$1") &&
 		{ [ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30; }
+}
+
+test_cover() {
+	[ -n "$long" ] && wanted cover || return 0
+	check tests/cover "lines and branches that unit tests execute" env ROLLCALL_TEST_STATE="$T/cover" "$ROOT/dev" cover
 }
 
 test_lint() {

@@ -16,14 +16,27 @@
 
 #define ACCEPTS_PER_TURN 16 /* less than a millisecond; more wait in the kernel */
 #define REST_MS 100
+/* A connection that carries a binding may be silent for as long as that lives, so one whose peer is
+ * gone without a word would be held for hours. Phones that ping are never probed. */
+#define PROBE_AFTER_S 600
+#define PROBE_EVERY_S 30
+#define PROBES 4
+
+static void
+set_option(const struct served *served, int level, int option, int value)
+{
+	setsockopt(served->watch.fd, level, option, &value, sizeof(value));
+}
 
 /* Connections inherit the options of their listener. */
 void
 listener_prepare(const struct served *served)
 {
-	int on = 1;
-	setsockopt(served->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(served->watch.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	set_option(served, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(served, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(served, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_AFTER_S);
+	set_option(served, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S);
+	set_option(served, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 }
 
 static void

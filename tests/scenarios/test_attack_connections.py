@@ -207,6 +207,26 @@ def peers_that_vanish(env, transport):
     equal(workers(server), pids, "workers")
 
 
+def timer_of(server, wire):
+    """(kind, seconds) of what the kernel waits for on the server's side of this connection; kind 2 is the keep-alive."""
+    ends = (":%04X" % server.port, ":%04X" % wire.getsockname()[1])
+    with open("/proc/net/tcp") as file:
+        for row in (line.split() for line in file):
+            if row[1].endswith(ends[0]) and row[2].endswith(ends[1]):
+                kind, ticks = row[5].split(":")
+                return int(kind, 16), int(ticks, 16) / os.sysconf("SC_CLK_TCK")
+    raise Failure("no such connection")
+
+
+def test_peers_that_are_gone_are_probed(env):
+    """A connection that carries a binding has no idle limit: whoever left without a word is found out by TCP."""
+    phone = plain_phone(env.server, "tcp")
+    phone.reg(C1).expect(200)
+    env.server.wait(lambda: timer_of(env.server, phone.wire.socket)[0] == 2, "a keep-alive is due")
+    seconds = timer_of(env.server, phone.wire.socket)[1]
+    true(500 < seconds <= 600, "the first probe comes in %.0f s" % seconds)
+
+
 @streams
 @covers("TRN-18-6")
 def half_closed_in_the_middle(env, transport):

@@ -303,12 +303,17 @@ children_kill(struct children *children)
 
 /* --- words ------------------------------------------------------------------------------- */
 
+/* Who was not told would go on as before for ever, so another one takes its place, who learns it at
+ * birth. */
 static void
 tell(const struct child *child, const struct control_message *message, int fd)
 {
-	if (child->pid != 0 && !control_send(child->control, message, fd) && errno != EPIPE)
-		log_message(LOG_LEVEL_ERROR, "process.control", "process %d does not listen: %s",
-			    (int)child->pid, strerror(errno));
+	if (child->pid == 0 || control_send(child->control, message, fd) || errno == EPIPE)
+		return;
+	log_message(LOG_LEVEL_ERROR, "process.control",
+		    "process %d does not listen and is ended: %s", (int)child->pid,
+		    strerror(errno));
+	kill(child->pid, SIGKILL);
 }
 
 void

@@ -1,5 +1,7 @@
 """Each allocation and each system call that can fail does fail, one after the other, in a server that runs: no process dies,
-clients hear something sensible or nothing, and the next one is served as if nothing had been."""
+clients hear something sensible or nothing, and the next one is served as if nothing had been. How many points failed is told in
+failing_calls.report in the state of the tests."""
+import collections
 import os
 import random
 import signal
@@ -12,6 +14,7 @@ from harness.digest import challenges
 from harness.failing import Failing
 from harness.faults import admin, children, resident_kb, workers
 from harness.phone import Phone
+from harness.server import free_ports
 from harness.transport import Stream, Udp
 
 SEED, SHORT = 20261129, 0.15
@@ -19,20 +22,33 @@ CONTACT = "<%s:alice@192.0.2.10:5062>"
 SENSIBLE = (200, 401, 500, 503)
 TRANSPORTS = ("udp", "tcp", "tls")
 # What a call may say on a healthy machine, on one that is short of something, and when the other side has gone.
-SYSTEM_CALLS = {
+STREAM_CALLS = {
     "accept4": ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "EPROTO", "EPERM", "EINTR"),
-    "recvmmsg": ("EINTR", "EAGAIN", "ENOMEM", "ECONNREFUSED"),
-    "sendmmsg": ("EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EPERM", "ENETUNREACH", "EHOSTUNREACH", "EMSGSIZE"),
     "recv": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM"),
-    "read": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EIO"),
     "send": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOBUFS", "ENOMEM"),
-    "write": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOSPC", "EIO"),
-    "writev": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOBUFS"),
     "epoll_wait": ("EINTR",),
     "epoll_ctl": ("ENOMEM", "ENOSPC"),
+}
+WORKER_CALLS = {
+    **STREAM_CALLS,
+    "recvmmsg": ("EINTR", "EAGAIN", "ENOMEM", "ECONNREFUSED"),
+    "sendmmsg": ("EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EPERM", "ENETUNREACH", "EHOSTUNREACH", "EMSGSIZE"),
+    "read": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EIO"),
+    "write": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOSPC", "EIO"),
+}
+ADMIN_CALLS = {
+    **STREAM_CALLS,
+    "sendmsg": ("EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOBUFS", "ENOMEM"),
     "setsockopt": ("ENOMEM", "ENOBUFS"),
-    "getsockname": ("ENOBUFS", "ENOTCONN"),
-    "socket": ("EMFILE", "ENFILE", "ENOMEM"),
+}
+RELOAD_CALLS = {
+    "fopen": ("EMFILE", "ENFILE", "ENOMEM", "EACCES"),
+    "memfd_create": ("EMFILE", "ENFILE", "ENOMEM"),
+    "socket": ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"),
+    "setsockopt": ("ENOMEM",),
+    "bind": ("EADDRINUSE", "EACCES", "ENOMEM"),
+    "listen": ("EADDRINUSE",),
+    "sendmsg": ("ENOBUFS", "EPIPE", "EAGAIN"),
 }
 
 
@@ -89,15 +105,23 @@ def served(server, transport, within=20):
 class Victim:
     """A server of one worker, of which one process is to suffer."""
 
-    def __init__(self, env, role="worker"):
+    def __init__(self, env, role="worker", level="warning"):
         self.failing = Failing(env, {"server": {"workers": "1"}, "limits": {"per_aor_rate": "100000/s"},
-                                     "log": {"level": "warning"}})
+                                     "log": {"level": level}})
         self.server = self.failing.server
         self.pids = {"worker": workers(self.server)[0], "admin": admin(self.server), "master": self.server.process.pid}
         self.pid = self.pids[role]
-        self.points = {}
+        self.role, self.points, self.failed = role, {}, collections.Counter()
         for transport in TRANSPORTS:
             served(self.server, transport)
+        self.wait_alone()
+        self.descriptors = self.open_descriptors()
+
+    def wait_alone(self):
+        self.server.wait(lambda: self.server.counter("connections_live") == 0, "no connection is left", 20)
+
+    def open_descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
 
     def fail(self, exercise, call, error, after, times=1):
         """True when the call was made so often that it failed."""
@@ -108,6 +132,7 @@ class Victim:
             failed, where = self.failing.disarm()
         if failed:
             self.points[where] = self.points.get(where, 0) + 1
+            self.failed[call, error] += failed
         self.still_there("%s %s after %d calls, at %s" % (call, error, after, where))
         return failed > 0
 
@@ -120,6 +145,19 @@ class Victim:
             served(self.server, transport)
         equal(self.server.health()[0], 200, "/readyz afterwards")
         equal(self.server.api("/stats")[0], 200, "status afterwards")
+        self.wait_alone()
+        self.server.wait(lambda: self.open_descriptors() <= self.descriptors,
+                         "no more than %d descriptors, as before" % self.descriptors)
+
+    def report(self, exercise):
+        calls = {call for call, _ in self.failed}
+        with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "failing_calls.report"), "a") as file:
+            file.write("%s, %s: %d failures of %d calls with %d errnos, from %d places\n" % (
+                self.role, exercise, sum(self.failed.values()), len(calls), len(self.failed), len(self.points)))
+
+    def expect_made(self, calls):
+        made = {call for call, _ in self.failed}
+        equal([call for call in calls if call not in made], [], "calls that were never made")
 
 
 def each_point(victim, exercise, call, error, most, sample, dense, ends):
@@ -144,6 +182,7 @@ def allocations(env, role, exercise, most, sample, dense=40, ends=True):
     before = resident_kb(victim.pid)
     each_point(victim, lambda: exercise(victim), "malloc", "ENOMEM", most, sample, dense, ends)
     victim.judge()
+    victim.report("allocations")
     grown = resident_kb(victim.pid) - before
     true(grown < 8192, "%d KB are lost" % grown)
     true(len(victim.points) > 2, "only %s" % victim.points)
@@ -190,22 +229,25 @@ add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(
 
 def test_system_calls_of_the_worker(env):
     victim = Victim(env)
-    for call, errors in SYSTEM_CALLS.items():
+    for call, errors in WORKER_CALLS.items():
         for error in errors:
             for after in range(6 if long_run() else 1):
                 for transport in TRANSPORTS:
                     victim.fail(lambda t=transport: hostile_moment(victim.server, t), call, error, after)
         victim.judge()
-    true(len(victim.points) > 10, "only %s" % victim.points)
+    victim.report("system calls")
+    victim.expect_made(WORKER_CALLS)
 
 
 def test_system_calls_of_the_admin_process(env):
     victim = Victim(env, "admin")
-    for call, errors in SYSTEM_CALLS.items():
+    for call, errors in ADMIN_CALLS.items():
         for error in errors:
             for after in range(6 if long_run() else 1):
                 victim.fail(lambda: operator_asks(victim), call, error, after)
         victim.judge()
+    victim.report("system calls")
+    victim.expect_made(ADMIN_CALLS)
 
 
 def test_system_calls_of_a_connection_to_the_database(env):
@@ -224,7 +266,45 @@ def test_system_calls_of_a_connection_to_the_database(env):
             if not victim.fail(cut, call, error, 0):
                 never.append("%s %s" % (call, error))
     victim.judge()
+    victim.report("a connection to the database")
     equal(never, [], "calls that were never made")
+
+
+def test_system_calls_of_a_reload(env):
+    """The reload is refused or applied, the log says which, and the next one is applied. A process that cannot be told makes
+    room for one that knows."""
+    victim = Victim(env, "master", "info")
+    server, port = victim.server, free_ports(1)
+    worker = victim.pids.pop("worker")
+    victim.pids.pop("admin")
+    there = {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}}
+    gone = {("listener", "more"): None}
+
+    def verdicts():
+        return server.log.count("configuration applied"), server.log.count("reload refused")
+
+    def reload(changes):
+        before = verdicts()
+        server.configure(changes)
+        server.reload()
+        server.wait(lambda: verdicts() != before, "what became of the reload", 20)
+        return verdicts()[0] > before[0]
+    for call, errors in RELOAD_CALLS.items():
+        for error in errors:
+            for after in range(4 if long_run() else 1):
+                victim.fail(lambda: reload(there), call, error, after)
+                true(reload(gone), "a reload behind %s %s" % (call, error))
+    server.wait(lambda: workers(server) not in ([], [worker]), "another worker")
+    server.wait_ready()
+    true(reload(there), "the last reload")
+    phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp")
+    phone.reg(CONTACT % "sip").expect(200)
+    phone.close()
+    true(reload(gone), "the listener goes")
+    victim.pids.update(worker=workers(server)[0], admin=admin(server))
+    victim.judge()
+    victim.report("reload")
+    victim.expect_made(RELOAD_CALLS)
 
 
 def test_the_master_cannot_fork(env):

@@ -5,8 +5,10 @@ import signal
 import threading
 import time
 
-from harness import Failure, add_test, covers, equal, true
-from harness.faults import Between, add_users, failing_commits, on_commit, without_fault, workers
+from harness import Failure, add_test, covers, equal, long_only, true
+from harness.faults import (Between, add_users, admin, failing_commits, on_commit, resident_kb, without_fault,
+                            workers)
+from harness.failing import PLAIN_BUILD
 from harness.phone import ALICE_PASSWORD
 
 C1, C2, C3 = ("<sip:alice@192.0.2.%d:5062>" % n for n in (10, 11, 12))
@@ -187,6 +189,87 @@ class Load:
         extra = [user for user in stored if user.startswith("u") and stored[user][0] != stored[user][1]]
         equal(extra, [], "half applied")
         equal(self.complaints, [], "unanswered")
+
+
+class Frozen:
+    """What is seen from outside while the database stands still: how long OPTIONS and refusals take, and what the probes say."""
+
+    def __init__(self, server):
+        self.server, self.probe, self.late = server, server.phone("tcp"), server.phone()
+        self.late.prepare()
+        self.options, self.refusals, self.alive, self.ready = [], [], set(), []
+
+    def watch(self, seconds):
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            sent = time.monotonic()
+            self.probe.opt()
+            self.options.append(time.monotonic() - sent)
+            sent = time.monotonic()
+            answer = self.late.exchange(self.late.authorize(self.late.register_request(C1)), timeout=8)
+            if sent - began > 1:
+                equal(answer.status, 503, "%.1f s into the freeze" % (sent - began))
+                self.refusals.append(time.monotonic() - sent)
+            self.alive.add(self.server.health("/livez")[0])
+            self.ready.append((time.monotonic() - began, self.server.health("/readyz")[0]))
+            time.sleep(0.05)
+
+
+def p99(values):
+    return sorted(values)[int(0.99 * len(values))]
+
+
+def memory_and_descriptors(pids):
+    return sum(resident_kb(pid) for pid in pids), [len(os.listdir("/proc/%d/fd" % pid)) for pid in pids]
+
+
+@long_only
+@covers("TXN-4321-1")
+def test_frozen_for_a_minute(env):
+    """Goal G6. The figures are in frozen.report in the state of the tests."""
+    cluster = env.own_cluster()
+    server = env.make({"server": {"workers": "2"}, "database": {"query_timeout": "3s"}, "health": {"db_grace": "10s"},
+                       "log": {"level": "notice"}}, cluster=cluster)
+    server.build = PLAIN_BUILD  # sanitizers keep what was given back
+    server.start()
+    pids, load = workers(server) + [admin(server)], Load(server, 40)
+    with load:
+        load.more()
+        frozen, rate = Frozen(server), served_in(load, 5)
+        kb, descriptors = memory_and_descriptors(pids)
+        connects = server.counter("db_connects")
+        cluster.freeze()
+        env.cleanups.insert(0, cluster.thaw)
+        frozen.watch(60)
+        kb = memory_and_descriptors(pids)[0] - kb
+        thawed = time.monotonic()
+        cluster.thaw()
+        load.more(1)
+        back = time.monotonic() - thawed
+        server.wait_ready()
+        rate_after, connects = served_in(load, 5), server.counter("db_connects") - connects
+    load.judge()
+    with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "frozen.report"), "a") as file:
+        file.write("OPTIONS p99 %.0f ms, longest %.0f ms; 503 p99 %.0f ms, longest %.0f ms; memory %+d KB; first 200 %.2f s after the "
+                   "thaw; %d registrations in 5 s before, %d after; %d connections made\n" % (
+                       1e3 * p99(frozen.options), 1e3 * max(frozen.options), 1e3 * p99(frozen.refusals),
+                       1e3 * max(frozen.refusals), kb, back, rate, rate_after, connects))
+    true(p99(frozen.options) < 0.5, "OPTIONS took %.2f s" % p99(frozen.options))
+    true(p99(frozen.refusals) < 0.5, "503 took %.2f s" % p99(frozen.refusals))
+    equal(frozen.alive, {200}, "/livez")
+    equal({status for when, status in frozen.ready if when < 8}, {200}, "/readyz within db_grace")
+    equal({status for when, status in frozen.ready if when > 15}, {503}, "/readyz behind db_grace")
+    true(kb < 8192, "the processes grew by %d KB" % kb)
+    true(back < 5, "the first 200 came %.1f s after the thaw" % back)
+    true(rate_after > rate / 2, "%d registrations in 5 s before, %d after" % (rate, rate_after))
+    true(connects <= 60, "%d connections were made" % connects)
+    server.wait(lambda: memory_and_descriptors(pids)[1] <= descriptors, "descriptors as before")
+
+
+def served_in(load, seconds):
+    before = load.statuses.get(200, 0)
+    time.sleep(seconds)  # the value measured: what is served meanwhile
+    return load.statuses.get(200, 0) - before
 
 
 @covers("REG-DB-7")

@@ -117,6 +117,19 @@ START_TEST(nonces_are_distinct)
 }
 END_TEST
 
+/* AUT-7616-3.3-2: all of what was drawn is in it */
+START_TEST(each_random_octet_counts)
+{
+	struct nonce_keys keys = one_key();
+	char first[NONCE_TEXT_LEN + 1], other[NONCE_TEXT_LEN + 1];
+	mint(&keys, NOW_MS, 42, first);
+	for (unsigned octet = 0; octet < 8; octet++) {
+		mint(&keys, NOW_MS, 42 ^ UINT64_C(0x80) << 8 * octet, other);
+		ck_assert_msg(strcmp(first, other) != 0, "octet %u", octet);
+	}
+}
+END_TEST
+
 /* AUT-7616-5.5-1: life ends after the last second of its time, and a clock that steps back does not
  * make it longer than that time */
 START_TEST(a_nonce_has_its_time)
@@ -276,5 +289,6 @@ START_TEST(a_new_key_settles_before_it_mints)
 END_TEST
 
 SUITE(nonce, a_minted_nonce_is_good, the_format_is_agreed, nonces_are_distinct,
-      a_nonce_has_its_time, a_nonce_is_for_one_address, a_changed_nonce_is_forged,
-      other_texts_are_forged, keys_rotate, a_new_key_settles_before_it_mints)
+      each_random_octet_counts, a_nonce_has_its_time, a_nonce_is_for_one_address,
+      a_changed_nonce_is_forged, other_texts_are_forged, keys_rotate,
+      a_new_key_settles_before_it_mints)

@@ -302,6 +302,7 @@ START_TEST(bodies_are_refused_unless_optional)
 				cases[i].fields, cases[i].body);
 			ck_assert_msg(s.answer.status == cases[i].status, "case %zu: %d", i,
 				      s.answer.status);
+			ck_assert_msg(s.passed == (cases[i].status == 0), "case %zu", i);
 			ck_assert_msg(s.answer.accept == (cases[i].status == 415), "case %zu", i);
 			ck_assert_msg(s.answer.accept_encoding == cases[i].encoding, "case %zu", i);
 			ck_assert_msg(s.answer.accept_language == cases[i].language, "case %zu", i);

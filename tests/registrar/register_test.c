@@ -44,6 +44,41 @@ START_TEST(failed_logins_are_alike)
 }
 END_TEST
 
+/* AUT-7616-3.3-5: credentials for another realm are answered with a challenge that is not stale */
+START_TEST(another_realm_is_not_stale)
+{
+	rig_open(&rig);
+	REGISTER(.realm = STR("other.example"), FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert_int_eq(rig.answer.reason, REASON_REALM_MISMATCH);
+	ck_assert(!rig.answer.stale);
+	rig_close(&rig);
+}
+END_TEST
+
+/* What became of each binding is counted once, when it is done. */
+START_TEST(changes_are_counted)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig_given(&rig, STR("<sip:alice@192.0.2.11>"));
+	rig_given(&rig, STR("<sip:alice@192.0.2.12>"));
+	rig_given(&rig, STR("<sip:alice@192.0.2.13>"))->expires_ms = rig.now_ms - 1;
+	struct stats before = *stats;
+	REGISTER(FIELDS("Contact: " C1 ";expires=0, <sip:alice@192.0.2.11>, <sip:1@h>, <sip:2@h>, "
+			"<sip:3@h>"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	const uint64_t wanted[CHANGE_COUNT] = { [CHANGE_ADDED] = 3,
+						[CHANGE_REFRESHED] = 1,
+						[CHANGE_REMOVED] = 1,
+						[CHANGE_EXPIRED] = 1 };
+	for (unsigned i = 0; i < CHANGE_COUNT; i++)
+		ck_assert_msg(stats->binding_changes[i] - before.binding_changes[i] == wanted[i],
+			      "change %u", i);
+	rig_close(&rig);
+}
+END_TEST
+
 /* AUT-7616-3.3-5, ORD-34: a stale nonce is no failed log-in */
 START_TEST(a_stale_nonce_is_no_failure)
 {
@@ -571,8 +606,8 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
-SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure,
-      without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
+SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure, another_realm_is_not_stale,
+      changes_are_counted, without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
       the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores,
       a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits,
       the_list_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,

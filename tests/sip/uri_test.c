@@ -324,6 +324,31 @@ START_TEST(equal_but_for_the_scheme)
 }
 END_TEST
 
-SUITE(uri, a_uri_is_split_into_its_parts, the_grammar, parameters_and_headers_are_limited,
-      canonical_escapes, the_27_pairs, more_pairs, equality_is_not_transitive,
-      equal_but_for_the_scheme)
+/* A parameter with a value, one without, and one that is none. */
+START_TEST(parameters_in_a_row)
+{
+	struct str rest = STR(";a=b;c;=d");
+	struct sip_param param;
+	bool bad = true;
+	ck_assert(sip_next_uri_param(&rest, &param, &bad));
+	ck_assert(!bad);
+	ck_assert(param.has_value && str_eq(param.name, STR("a")) && str_eq(param.value, STR("b")));
+	bad = true;
+	ck_assert(sip_next_uri_param(&rest, &param, &bad));
+	ck_assert(!bad);
+	ck_assert(!param.has_value && str_eq(param.name, STR("c")) && str_empty(param.value));
+	ck_assert(!sip_next_uri_param(&rest, &param, &bad));
+	ck_assert(bad);
+	rest = STR("?x=y&z=");
+	ck_assert(sip_next_uri_header(&rest, &param, &bad));
+	ck_assert(!bad && param.has_value && str_eq(param.value, STR("y")));
+	ck_assert(sip_next_uri_header(&rest, &param, &bad));
+	ck_assert(!bad && param.has_value && str_empty(param.value));
+	ck_assert(!sip_next_uri_header(&rest, &param, &bad));
+	ck_assert(!bad);
+}
+END_TEST
+
+SUITE(uri, parameters_in_a_row, a_uri_is_split_into_its_parts, the_grammar,
+      parameters_and_headers_are_limited, canonical_escapes, the_27_pairs, more_pairs,
+      equality_is_not_transitive, equal_but_for_the_scheme)

@@ -79,7 +79,7 @@ check() {
 	else
 		record fail "$where" "$test"
 		sed 's/^/  | /' "$output"
-		tail -n 12 "$output" | cut -c 1-400 | sed "s|^|why\t$where\t\t|" >>"$RESULTS"
+		tail -n 12 "$output" | cut -c 1-400 | sed "s|^|why\t$where\t$test\t|" >>"$RESULTS"
 	fi
 	rm -f "$output"
 }
@@ -180,7 +180,6 @@ test_unit() {
 	test_unit_results "$module" >"$T/$module.results"
 	cat "$T/$module.results" >>"$RESULTS"
 	[ -s "$T/$module.results" ] || record fail "tests/$module" "ended without a word"
-	sed -nE "s|^[^:]*:[0-9]+:[FE]:|why\ttests/$module\t\t&|p" "$T/$module.log" | cut -c 1-400 >>"$RESULTS"
 	if [ $status -ne 0 ] && ! grep -q '^fail' "$T/$module.results"; then
 		record fail "tests/$module" "ended with status $status"
 	elif grep -Eq 'AddressSanitizer|LeakSanitizer|runtime error:' "$T/$module.log"; then
@@ -210,7 +209,10 @@ test_unit_results() {
 			{
 				test = substr($0, length($1 $2 $3 $4) + 5)
 				test = substr(test, 1, match(test, /:[0-9]+: /) - 1)
-				print $3 == "P" ? "pass" : "fail", $4 ~ /[.]case$/ ? "tests/cases/" $4 : ($4 in file ? file[$4] : where), test
+				place = $4 ~ /[.]case$/ ? "tests/cases/" $4 : ($4 in file ? file[$4] : where)
+				print $3 == "P" ? "pass" : "fail", place, test
+				if ($3 != "P")
+					print "why", place, test, substr($0, 1, 400)
 			}' OFS='\t' - "$T/$1.log"
 }
 
@@ -281,8 +283,7 @@ test_failures() {
 		END {
 			for (i = 1; i <= count; i++) {
 				split(failed[i], part, FS)
-				printf "  %s: %s\n%s%s", part[1], part[2], why[failed[i]], why[part[1] FS]
-				delete why[part[1] FS]
+				printf "  %s: %s\n%s", part[1], part[2], why[failed[i]]
 			}
 		}' "$RESULTS"
 }

@@ -49,14 +49,15 @@ struct ip limits_source(const struct limits *limits, const struct ip *source);
 bool limits_request(struct limits *limits, enum transport transport, const struct ip *source,
 		    uint64_t now_ms);
 /*
- * False: 503. Counted for each pair of address-of-record and source. Whether there is any left is
- * asked before the database is; taken is it when the password was right, so guesses use up nothing
- * of the owner's, wherever they say that they come from.
+ * False: 503. Counted for each pair of address-of-record and source, datagrams by themselves.
+ * Whether there is any left is asked before the database is; taken is it when the password was
+ * right and something is changed or shown, so guesses use up nothing of the owner's, wherever they
+ * say that they come from, and copies of his own datagrams nothing of his connections.
  */
-bool limits_aor_left(const struct limits *limits, struct str aor, const struct ip *source,
-		     uint64_t now_ms);
-void limits_aor_take(struct limits *limits, struct str aor, const struct ip *source,
-		     uint64_t now_ms);
+bool limits_aor_left(const struct limits *limits, enum transport transport, struct str aor,
+		     const struct ip *source, uint64_t now_ms);
+void limits_aor_take(struct limits *limits, enum transport transport, struct str aor,
+		     const struct ip *source, uint64_t now_ms);
 /* False: the source has its connections already. limits_connection_closed() for each that was
  * allowed. */
 bool limits_connection(struct limits *limits, const struct ip *source);

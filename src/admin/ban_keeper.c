@@ -44,6 +44,7 @@ struct ban_keeper {
 	uint32_t changes_at_read;
 	bool known; /* the table was read once: its bans are no news before */
 	bool reading, writing;
+	bool taking_back; /* it failed and is to be done again; writing is true */
 	bool full_told;
 	char mark[MARK_BYTES]; /* of the table as it was read last */
 	char *rows;	       /* being written; or what is taken back */
@@ -251,11 +252,41 @@ write_end(struct ban_keeper *keeper, enum query_result result)
 	keeper->write_ms = loop_now_ms(keeper->loop) + (result == QUERY_DONE ? 0 : WRITE_AGAIN_MS);
 }
 
+static void taken_back(struct store_query *query, enum query_result result,
+		       const struct store_rows *rows);
+
+/* One that an operator has made meanwhile, here or elsewhere, stays. */
+static void
+take_back(struct ban_keeper *keeper)
+{
+	keeper->taking_back = false;
+	keeper->write = (struct store_query){ .name = "ban_remove",
+					      .param_count = 2,
+					      .params = { keeper->rows, "automatic" },
+					      .done = taken_back };
+	store_run(keeper->store, &keeper->write);
+}
+
+/* Until it is done nothing is read, or they were in force again. */
 static void
 taken_back(struct store_query *query, enum query_result result, const struct store_rows *rows)
 {
+	struct ban_keeper *keeper = container_of(query, struct ban_keeper, write);
 	(void)rows;
-	write_end(container_of(query, struct ban_keeper, write), result);
+	if (result == QUERY_DONE) {
+		write_end(keeper, result);
+		return;
+	}
+	keeper->taking_back = true;
+	keeper->write_ms = loop_now_ms(keeper->loop) + WRITE_AGAIN_MS;
+}
+
+static void
+take_back_again(struct ban_keeper *keeper)
+{
+	if (keeper->taking_back && loop_now_ms(keeper->loop) >= keeper->write_ms &&
+	    store_state(keeper->store) == STORE_UP)
+		take_back(keeper);
 }
 
 /* The array of those that are in force here no more: whoever removed one meanwhile did not find
@@ -294,11 +325,7 @@ written(struct store_query *query, enum query_result result, const struct store_
 	}
 	free(keeper->rows);
 	keeper->rows = removed;
-	keeper->write = (struct store_query){ .name = "ban_remove",
-					      .param_count = 1,
-					      .params = { keeper->rows },
-					      .done = taken_back };
-	store_run(keeper->store, &keeper->write);
+	take_back(keeper);
 }
 
 static void
@@ -419,6 +446,7 @@ tick(struct timer *timer)
 	end_over(keeper);
 	publish(keeper);
 	/* Reading goes first, or it never had its turn while there are new bans with each tick. */
+	take_back_again(keeper);
 	read_table(keeper);
 	write_unsaved(keeper);
 }

@@ -300,5 +300,5 @@ bans_remove(struct exchange *x)
 	snprintf(list, sizeof(list), "{%s}", work->cidr);
 	x->query.params[0] = arena_text(&x->arena, str_of(list));
 	if (x->query.params[0] != NULL)
-		exchange_query(x, "ban_remove", 1, removed);
+		exchange_query(x, "ban_remove", 2, removed);
 }

@@ -86,7 +86,7 @@ database_connect(const struct ctl_options *options, enum ctl_exit *code)
 	/* a configuration takes the environment in, as rollcalld does */
 	if (!named && environment != NULL && access(CTL_CONFIG_DEFAULT, R_OK) != 0)
 		return connect_url(environment, password, code);
-	if (!named && access(CTL_CONFIG_DEFAULT, F_OK) != 0) {
+	if (!named && access(CTL_CONFIG_DEFAULT, F_OK) != 0 && errno == ENOENT) {
 		ctl_error("there is no %s; name the database with --url "
 			  "postgresql://USER@HOST/DATABASE, or a configuration with -c FILE",
 			  CTL_CONFIG_DEFAULT);

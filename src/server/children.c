@@ -303,17 +303,24 @@ children_kill(struct children *children)
 
 /* --- words ------------------------------------------------------------------------------- */
 
-/* Who was not told would go on as before for ever, so another one takes its place, who learns it at
- * birth. */
+static bool
+is_configuration(enum control_verb verb)
+{
+	return verb == CONTROL_RELOAD || verb == CONTROL_SERVE || verb == CONTROL_UNSERVE;
+}
+
+/* Whom a new configuration does not reach would go on with the old one for ever, so another one
+ * takes its place, who learns it at birth. */
 static void
 tell(const struct child *child, const struct control_message *message, int fd)
 {
 	if (child->pid == 0 || control_send(child->control, message, fd) || errno == EPIPE)
 		return;
-	log_message(LOG_LEVEL_ERROR, "process.control",
-		    "process %d does not listen and is ended: %s", (int)child->pid,
-		    strerror(errno));
-	kill(child->pid, SIGKILL);
+	bool ended = is_configuration(message->verb);
+	log_message(LOG_LEVEL_ERROR, "process.control", "process %d does not listen%s: %s",
+		    (int)child->pid, ended ? " and is ended" : "", strerror(errno));
+	if (ended)
+		kill(child->pid, SIGKILL);
 }
 
 void

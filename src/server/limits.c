@@ -232,15 +232,17 @@ limits_request(struct limits *limits, enum transport transport, const struct ip 
 }
 
 static struct entry_key
-key_of_aor(const struct limits *limits, struct str aor, const struct ip *source)
+key_of_aor(const struct limits *limits, enum transport transport, struct str aor,
+	   const struct ip *source)
 {
 	return (struct entry_key){ .source = limits_source(limits, source),
+				   .forgeable = transport == TRANSPORT_UDP,
 				   .aor = table_hash(aor.p, aor.len) };
 }
 
 bool
-limits_aor_left(const struct limits *limits, struct str aor, const struct ip *source,
-		uint64_t now_ms)
+limits_aor_left(const struct limits *limits, enum transport transport, struct str aor,
+		const struct ip *source, uint64_t now_ms)
 {
 	double rate = limits->settings.aor_per_second;
 	if (rate <= 0 || limits_exempt(limits, source))
@@ -248,18 +250,19 @@ limits_aor_left(const struct limits *limits, struct str aor, const struct ip *so
 	double burst = rate * LIMITS_AOR_BURST_S;
 	if (burst < LIMITS_AOR_BURST_MIN)
 		burst = LIMITS_AOR_BURST_MIN;
-	struct entry_key key = key_of_aor(limits, aor, source);
+	struct entry_key key = key_of_aor(limits, transport, aor, source);
 	const struct entry *entry = table_find(&limits->aors, &key);
 	return entry == NULL || any_left(entry, rate, burst, (double)now_ms);
 }
 
 void
-limits_aor_take(struct limits *limits, struct str aor, const struct ip *source, uint64_t now_ms)
+limits_aor_take(struct limits *limits, enum transport transport, struct str aor,
+		const struct ip *source, uint64_t now_ms)
 {
 	double rate = limits->settings.aor_per_second;
 	if (rate <= 0 || limits_exempt(limits, source))
 		return;
-	struct entry_key key = key_of_aor(limits, aor, source);
+	struct entry_key key = key_of_aor(limits, transport, aor, source);
 	take(table_get(&limits->aors, &key), rate, (double)now_ms);
 }
 

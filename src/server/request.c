@@ -189,8 +189,8 @@ count_for_rate(struct request *rq, enum register_next next)
 	if (rq->counted || (next != REGISTER_COMMIT && !fetched))
 		return;
 	rq->counted = true;
-	limits_aor_take(all->limits, rq->registration.aor.key, &rq->peer.source.ip,
-			loop_now_ms(all->loop));
+	limits_aor_take(all->limits, rq->peer.transport, rq->registration.aor.key,
+			&rq->peer.source.ip, loop_now_ms(all->loop));
 }
 
 static void
@@ -318,8 +318,8 @@ static bool
 over_aor_rate(struct request *rq)
 {
 	struct requests *all = rq->all;
-	if (limits_aor_left(all->limits, rq->registration.aor.key, &rq->peer.source.ip,
-			    loop_now_ms(all->loop)))
+	if (limits_aor_left(all->limits, rq->peer.transport, rq->registration.aor.key,
+			    &rq->peer.source.ip, loop_now_ms(all->loop)))
 		return false;
 	stats->rate_limited[SCOPE_AOR]++;
 	refuse_for_now(rq, REASON_RATE_LIMITED);

@@ -48,9 +48,9 @@ passed(struct limits *limits, const char *source, unsigned tries, uint64_t now_m
 static bool
 registers(struct limits *limits, const char *aor, const struct ip *source, uint64_t now_ms)
 {
-	if (!limits_aor_left(limits, str_of(aor), source, now_ms))
+	if (!limits_aor_left(limits, TRANSPORT_UDP, str_of(aor), source, now_ms))
 		return false;
-	limits_aor_take(limits, str_of(aor), source, now_ms);
+	limits_aor_take(limits, TRANSPORT_UDP, str_of(aor), source, now_ms);
 	return true;
 }
 
@@ -107,17 +107,19 @@ START_TEST(asking_takes_nothing)
 	for (unsigned i = 0; i < 20; i++)
 		ck_assert(registers(limits, "alice@example.com", &alice, 1000));
 	ck_assert(!registers(limits, "alice@example.com", &alice, 1000));
+	ck_assert(limits_aor_left(limits, TRANSPORT_TLS, STR("alice@example.com"), &alice, 1000));
 	for (unsigned i = 0; i < 100; i++) {
 		char stranger[32];
 		snprintf(stranger, sizeof(stranger), "198.51.100.%u", i);
 		struct ip source = ip(stranger);
-		ck_assert(limits_aor_left(limits, STR("alice@example.com"), &source, 1000));
+		ck_assert(limits_aor_left(limits, TRANSPORT_UDP, STR("alice@example.com"), &source,
+					  1000));
 	}
-	ck_assert(
-		!limits_aor_left(limits, STR("alice@example.com"), &alice, 1000)); /* known still */
-	ck_assert(!limits_aor_left(limits, STR("alice@example.com"), &alice, 1499));
-	ck_assert(limits_aor_left(limits, STR("alice@example.com"), &alice, 1500));
-	ck_assert(limits_aor_left(limits, STR("alice@example.com"), &alice, 1500));
+	ck_assert(!limits_aor_left(limits, TRANSPORT_UDP, STR("alice@example.com"), &alice,
+				   1000)); /* known still */
+	ck_assert(!limits_aor_left(limits, TRANSPORT_UDP, STR("alice@example.com"), &alice, 1499));
+	ck_assert(limits_aor_left(limits, TRANSPORT_UDP, STR("alice@example.com"), &alice, 1500));
+	ck_assert(limits_aor_left(limits, TRANSPORT_UDP, STR("alice@example.com"), &alice, 1500));
 	limits_close(limits);
 }
 END_TEST

@@ -487,6 +487,60 @@ START_TEST(rate_of_an_address)
 }
 END_TEST
 
+/* Those who waited for the address together find what the ones before them have left of its rate.
+ */
+START_TEST(rate_holds_behind_the_gate)
+{
+	struct site site;
+	site_init(&site);
+	site.limits_settings.aor_per_second = 1;
+	site_start(&site);
+	for (int i = 0; i < 5; i++) {
+		char prefix[8];
+		snprintf(prefix, sizeof(prefix), "s%d-", i);
+		send_many(&site, 1, prefix);
+		site_pass(&site, 5);
+	}
+	ck_assert_uint_eq(sent_with_status(&site, 200), 5);
+	fake_sent_forget(site.net);
+	fake_store_freeze(site.store, true);
+	send_many(&site, 9, "together");
+	site_pass(&site, 5);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	fake_store_freeze(site.store, false);
+	site_pass(&site, 100);
+	ck_assert_uint_eq(sent_with_status(&site, 200), 5);
+	ck_assert_uint_eq(sent_with_status(&site, 503), 4);
+	ck_assert_uint_eq(site.stats.requests_live, 0);
+	site_pass(&site, 1000);
+	fake_sent_forget(site.net);
+	send_many(&site, 1, "later");
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+	site_close(&site);
+}
+END_TEST
+
+START_TEST(a_lost_race_is_counted_once)
+{
+	struct site site;
+	site_init(&site);
+	site.limits_settings.aor_per_second = 1;
+	site_start(&site);
+	for (unsigned i = 1; i <= 10; i++) {
+		fake_store_next_commit(site.store, FAKE_COMMIT_CONFLICT);
+		site_send(&site, (struct site_request){ .contact = C1, .cseq = i });
+		site_pass(&site, 5);
+	}
+	ck_assert_uint_eq(fake_store_commits(site.store), 20);
+	ck_assert_uint_eq(sent_with_status(&site, 200), 10);
+	site_send(&site, (struct site_request){ .contact = C1, .cseq = 11 });
+	site_pass(&site, 5);
+	ck_assert_uint_eq(sent_with_status(&site, 503), 1);
+	site_close(&site);
+}
+END_TEST
+
 /* --- changes underway ---------------------------------------------------------------------- */
 
 /* A request keeps the policy it began with; the next one has the new one. */
@@ -530,4 +584,5 @@ SUITE(wait, no_100_before_3500_ms, trying_at_3500_ms, no_100_for_one_datagram_of
       lost_answer_and_no_database, lookup_unavailable, order_of_arrival, addresses_run_in_parallel,
       queue_of_one_source, queue_of_an_exempt_source, one_source_too_many,
       requests_in_flight_are_bounded, request_memory_is_bounded, transaction_memory_is_bounded,
-      rate_of_an_address, policy_is_replaced, store_closes_first)
+      rate_of_an_address, rate_holds_behind_the_gate, a_lost_race_is_counted_once,
+      policy_is_replaced, store_closes_first)

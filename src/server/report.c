@@ -169,6 +169,31 @@ report_foreign(struct requests *all, const struct peer *peer, struct str octets)
 	return true;
 }
 
+static enum stats_method
+method_index(enum sip_method method)
+{
+	switch (method) {
+	case SIP_METHOD_REGISTER:
+		return METHOD_REGISTER;
+	case SIP_METHOD_OPTIONS:
+		return METHOD_OPTIONS;
+	case SIP_METHOD_ACK:
+		return METHOD_ACK;
+	case SIP_METHOD_CANCEL:
+		return METHOD_CANCEL;
+	case SIP_METHOD_KNOWN:
+	case SIP_METHOD_UNKNOWN:
+		break;
+	}
+	return METHOD_OTHER;
+}
+
+void
+report_method(const struct request *rq)
+{
+	stats->sip_requests[method_index(rq->message.method)]++;
+}
+
 /* An exempt source is one that the operator knows of. */
 void
 report_traffic(struct requests *all, const struct request *rq)

@@ -528,25 +528,6 @@ from_scanner(const struct request *rq)
 	return false;
 }
 
-static enum stats_method
-method_index(enum sip_method method)
-{
-	switch (method) {
-	case SIP_METHOD_REGISTER:
-		return METHOD_REGISTER;
-	case SIP_METHOD_OPTIONS:
-		return METHOD_OPTIONS;
-	case SIP_METHOD_ACK:
-		return METHOD_ACK;
-	case SIP_METHOD_CANCEL:
-		return METHOD_CANCEL;
-	case SIP_METHOD_KNOWN:
-	case SIP_METHOD_UNKNOWN:
-		break;
-	}
-	return METHOD_OTHER;
-}
-
 /* False when a stream is to be closed behind it (ORD-05 to ORD-08, ORD-12, ORD-13). */
 static bool
 refuse_fault(struct request *rq, enum sip_fault fault)
@@ -595,7 +576,7 @@ request_start(struct requests *all, const struct peer *peer, struct str octets, 
 		report_foreign(all, peer, octets);
 		return refuse_fault(rq, fault);
 	}
-	stats->sip_requests[method_index(rq->message.method)]++;
+	report_method(rq);
 	if (from_scanner(rq)) {
 		drop(rq, REASON_SCANNER);
 		return false;

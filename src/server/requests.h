@@ -157,6 +157,8 @@ bool reply_octets(struct request *rq, struct str octets);
 void report_answer(struct requests *all, const struct request *rq, enum reason reason);
 /* For what is not answered. */
 void report_silence(const struct peer *peer, enum reason reason);
+/* A message that was understood, by its method. */
+void report_method(const struct request *rq);
 /* A REGISTER came in: when nearly all come from one address, the log asks whether that is a load
  * balancer. */
 void report_traffic(struct requests *all, const struct request *rq);

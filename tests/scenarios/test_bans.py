@@ -368,9 +368,18 @@ def test_removed_while_it_is_written(env):
     equal(bans(server), {}, "bans in the table")
     api(server, "DELETE", ban_path(A + "/32")).expect(204)
     wait_served(server, A)
+    server.database.query("""
+        create sequence failures;
+        grant usage on sequence failures to public;
+        create function fail() returns trigger language plpgsql as $$ begin
+            if nextval('failures') <= 2 then raise exception 'made to fail'; end if;
+            return old;
+        end $$;
+        create trigger fail before delete on ban for each row execute function fail()""")
     server.wait(lambda: server.database.value("select count(*) from seen") == "1", "it was written", PATIENCE)
-    server.wait(lambda: bans(server) == {}, "it is gone from the table", PATIENCE)
+    server.wait(lambda: bans(server) == {}, "it is gone from the table, at the third attempt", PATIENCE)
     true(not refused(server, A), "it is in force again")
+    equal(server.database.value("select last_value from failures"), "3", "attempts")
 
 
 def test_many_new_bans_hide_no_removal(env):

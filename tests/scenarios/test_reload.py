@@ -296,7 +296,7 @@ def closed(port):
     except ConnectionRefusedError:
         return True
     except ConnectionResetError:  # it was in the queue of the listener that has just been closed
-        return False
+        pass
     return False
 
 

@@ -10,6 +10,7 @@ from harness.faults import (Between, add_users, admin, failing_commits, on_commi
                             workers)
 from harness.failing import PLAIN_BUILD
 from harness.phone import ALICE_PASSWORD
+from harness.report import quantile, report
 
 C1, C2, C3 = ("<sip:alice@192.0.2.%d:5062>" % n for n in (10, 11, 12))
 
@@ -216,7 +217,7 @@ class Frozen:
 
 
 def p99(values):
-    return sorted(values)[int(0.99 * len(values))]
+    return quantile(values, 0.99)
 
 
 def memory_and_descriptors(pids):
@@ -249,11 +250,10 @@ def test_frozen_for_a_minute(env):
         server.wait_ready()
         rate_after, connects = served_in(load, 5), server.counter("db_connects") - connects
     load.judge()
-    with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "frozen.report"), "a") as file:
-        file.write("OPTIONS p99 %.0f ms, longest %.0f ms; 503 p99 %.0f ms, longest %.0f ms; memory %+d KB; first 200 %.2f s after the "
-                   "thaw; %d registrations in 5 s before, %d after; %d connections made\n" % (
-                       1e3 * p99(frozen.options), 1e3 * max(frozen.options), 1e3 * p99(frozen.refusals),
-                       1e3 * max(frozen.refusals), kb, back, rate, rate_after, connects))
+    report("frozen", "OPTIONS p99 %.0f ms, longest %.0f ms; 503 p99 %.0f ms, longest %.0f ms; memory %+d KB; first 200 %.2f s after "
+           "the thaw; %d registrations in 5 s before, %d after; %d connections made" % (
+               1e3 * p99(frozen.options), 1e3 * max(frozen.options), 1e3 * p99(frozen.refusals), 1e3 * max(frozen.refusals), kb,
+               back, rate, rate_after, connects))
     true(p99(frozen.options) < 0.5, "OPTIONS took %.2f s" % p99(frozen.options))
     true(p99(frozen.refusals) < 0.5, "503 took %.2f s" % p99(frozen.refusals))
     equal(frozen.alive, {200}, "/livez")

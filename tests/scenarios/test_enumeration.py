@@ -7,7 +7,6 @@ wolf, and each sample against itself with a shift, to see what it would have fou
 20,000. The report is enumeration.report in the state of the tests.
 """
 import math
-import os
 import random
 import re
 import selectors
@@ -19,6 +18,7 @@ from harness.attack import TRANSPORTS, plain_phone
 from harness.check import long_run
 from harness.digest import authorization, challenges
 from harness.message import parse_response
+from harness.report import report
 from harness.statistics import least_squares, mann_whitney, resolution
 
 USERS = ("present", "another", "blocked", "missing")  # registered here; exists; disabled; unknown
@@ -27,12 +27,6 @@ CONFIGURATION = {"log": {"level": "notice"}}
 ROWS = ["SEC-26.1.5-5", "AUT-7616-3.4-7", "AUT-22.1-4"]
 AT_ONCE = 12  # requests under way while answers are delayed
 BLIND = 4000000  # ns: a test that finds no smaller shift shows nothing
-
-
-def report(line):
-    print(line)
-    with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "enumeration.report"), "a") as file:
-        file.write(line + "\n")
 
 
 def prepared(server):
@@ -185,7 +179,7 @@ def told_apart(took, title):
         auc, p = mann_whitney(first, second)
         seen = resolution(first, second, ALARM)
         seen = math.inf if seen is None else seen
-        report("%s: %s: n = %d + %d, medians %.1f and %.1f us, AUC %.4f, p = %.2g, a shift of %.0f us would be found" % (
+        report("enumeration", "%s: %s: n = %d + %d, medians %.1f and %.1f us, AUC %.4f, p = %.2g, a shift of %.0f us would be found" % (
             title, name, len(first), len(second), statistics.median(first) / 1000, statistics.median(second) / 1000, auc, p,
             seen / 1000))
         true(seen <= BLIND, "%s: %s: only a shift of %.0f us would be found" % (title, name, seen / 1000))
@@ -248,7 +242,7 @@ def test_the_test_finds_what_is_there(env):
     equal(alarms, 0, "false alarms in 40 comparisons of like with like")
     for shift in (3, 5, 7):
         auc, p = mann_whitney(drawn(chance, 2000, shift), drawn(chance, 2000))
-        report("positive control: %d us more: AUC %.4f, p = %.2g" % (shift, auc, p))
+        report("enumeration", "positive control: %d us more: AUC %.4f, p = %.2g" % (shift, auc, p))
         true(p < ALARM and auc > 0.5, "a shift of %d us was not found: %s" % (shift, (auc, p)))
     one = drawn(chance, 2000)
     true(resolution(one, one, ALARM) <= 8000, "resolution %s ns" % resolution(one, one, ALARM))

@@ -14,6 +14,7 @@ from harness.digest import challenges
 from harness.failing import Failing
 from harness.faults import admin, children, resident_kb, workers
 from harness.phone import Phone
+from harness.report import report
 from harness.server import free_ports
 from harness.transport import Stream, Udp
 
@@ -151,9 +152,8 @@ class Victim:
 
     def report(self, exercise):
         calls = {call for call, _ in self.failed}
-        with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "failing_calls.report"), "a") as file:
-            file.write("%s, %s: %d failures of %d calls with %d errnos, from %d places\n" % (
-                self.role, exercise, sum(self.failed.values()), len(calls), len(self.failed), len(self.points)))
+        report("failing_calls", "%s, %s: %d failures of %d calls with %d errnos, from %d places" % (
+            self.role, exercise, sum(self.failed.values()), len(calls), len(self.failed), len(self.points)))
 
     def expect_made(self, calls):
         made = {call for call, _ in self.failed}

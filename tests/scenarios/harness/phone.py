@@ -10,6 +10,10 @@ from harness.transport import SILENCE
 ALICE_PASSWORD = "s3cret Pa55word!"
 
 
+class Unanswered(Failure):
+    """No final answer came in time, or the connection ended first."""
+
+
 class Phone:
     """One user agent on one socket: fresh branches, rising CSeq, nonces with their counts."""
 
@@ -67,7 +71,14 @@ class Phone:
         """A fresh challenge for this To field, of the wanted algorithm or the first offered."""
         probe = self.register_request()
         probe.set("To", to or "<%s>" % self.aor)
-        offered = challenges(self.exchange(probe).expect(401))
+        return self.choose(self.exchange(probe).expect(401))
+
+    def learn(self, answer):
+        """A nonce for the next request, from a 401."""
+        self.nonces["<%s>" % self.aor] = self.choose(answer)
+
+    def choose(self, answer):
+        offered = challenges(answer)
         for challenge in offered:
             if self.algorithm in (None, challenge.algorithm):
                 return challenge
@@ -95,7 +106,7 @@ class Phone:
         while True:
             response = self.receive(deadline - time.monotonic())
             if response is None:
-                raise Failure("no answer within %g s" % timeout)
+                raise Unanswered("no answer within %g s" % timeout)
             if mark in response.header("via"):
                 return response
 

@@ -1,0 +1,107 @@
+"""Honest phones beside a flood of datagrams from 250 sources, as many a second as one process can send (goal G10).
+
+Nobody is exempt from the limits. The figures are in floods.report in the state of the tests.
+"""
+import json
+import os
+import subprocess
+import sys
+
+from harness import Failure, long_only, own_address, true
+from harness.attack import TRANSPORTS
+from harness.failing import PLAIN_BUILD
+from harness.faults import add_users
+from harness.honest import Crew, Honest
+from harness.phone import ALICE_PASSWORD
+from harness.report import quantile, report
+
+SOURCES = ["%s.%d" % (own_address().rpartition(".")[0], n) for n in range(1, 251)]
+HONEST = {"udp": 6, "tcp": 3, "tls": 3}  # phones of each kind, each with an address-of-record of its own
+SECONDS, PAUSE = 20, 0.7  # less than two registrations a second of one address-of-record
+WANTED_S, FORGIVEN, SHARE, REPEATS = 1.0, 10, 0.99, 2
+GUESS = ('Authorization: Digest username="%s", realm="example.com", nonce="%s", uri="sip:example.com", response="%032x", '
+         'algorithm=%s, qop=auth, nc=%%08d, cnonce="c%%d"')
+
+
+def template(phone, *fields):
+    """A REGISTER of the phone's user; each datagram made of it begins a transaction of its own."""
+    request = phone.register_request("<sip:%s@192.0.2.66:5062>" % phone.user)
+    request.set("Via", "SIP/2.0/UDP 192.0.2.66:5062;branch=z9hG4bKflood%d;rport")
+    request.set("CSeq", "%d REGISTER")
+    return "\r\n".join([bytes(request).decode().rstrip("\r\n"), *fields, "", ""])
+
+
+def served(env, templates, rate=0):
+    """(what the flood says of itself, the registrations beside it)"""
+    server = env.make({"server": {"workers": "2"}, "limits": {"exempt": []}, "log": {"level": "warning"}})
+    server.build = PLAIN_BUILD  # sanitizers make it several times slower than the sender
+    server.start()
+    users = ["%s%d" % (transport, n) for transport, count in HONEST.items() for n in range(count)]
+    for transport, count in HONEST.items():
+        add_users(server.database, count, ALICE_PASSWORD, transport)
+    order = {"port": server.port, "sources": SOURCES, "templates": templates(server, users), "seconds": SECONDS, "rate": rate}
+    phones = [Honest(env, server, user[:3], user, own_address(1)) for user in users]
+    flood = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(__file__), "harness", "flood.py")],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        flood.stdin.write(json.dumps(order))
+        flood.stdin.close()
+        with Crew(phones, PAUSE) as crew:
+            told = flood.stdout.read()
+    finally:
+        flood.kill()
+        flood.wait()
+    crew.check()
+    return json.loads(told or "{}"), crew.done, server
+
+
+def judge(name, env, templates, rate=0):
+    """How many wrong passwords were judged."""
+    told, done, server = served(env, templates, rate)
+    limited, judged = server.outcomes("rate_limited"), server.outcomes("bad_password")
+    report("floods", "%s: %.0f datagrams/s; %d over the rate of their source, %d wrong passwords judged" % (
+        name, told["sent"] / told["seconds"], limited, judged))
+    for transport in TRANSPORTS:
+        mine = [one for one in done if one.transport == transport]
+        true(len(mine) > SECONDS, "%s: only %d registrations" % (transport, len(mine)))
+        took = [one.took for one in mine]
+        report("floods", "%s: %s: %d registrations, %.2f %% within %g s and %d repetitions; p50 %.0f ms, p99 %.0f ms, longest %.0f ms, "
+               "most repetitions %d" % (
+                   name, transport, len(mine),
+                   100 * sum(one.took <= WANTED_S and one.repeats <= REPEATS for one in mine) / len(mine), WANTED_S, REPEATS,
+                   1e3 * quantile(took, 0.5), 1e3 * quantile(took, 0.99), 1e3 * max(took), max(one.repeats for one in mine)))
+        share = sum(one.took <= WANTED_S * FORGIVEN for one in mine) / len(mine)
+        true(share >= SHARE, "%s: %.1f %% of the registrations took less than %g s" % (transport, 100 * share, WANTED_S * FORGIVEN))
+    if server.stats()["worker_deaths"]:
+        raise Failure("a worker died")
+    return judged
+
+
+def strangers(server, users):
+    return [template(server.phone(user=user)) for user in users]
+
+
+def guessers(server, users):
+    """For the addresses of the honest ones, with genuine nonces."""
+    found = []
+    for n, user in enumerate(users):
+        phone = server.phone(user=user, bind=(SOURCES[n], 0))
+        challenge = phone.challenge()
+        found.append(template(phone, GUESS % (user, challenge.nonce, n, challenge.algorithm)))
+    return found
+
+
+@long_only
+def test_registers_without_credentials(env):
+    judge("without credentials", env, strangers)
+
+
+@long_only
+def test_wrong_passwords(env):
+    """10,000 a second, which is less than each source may send: all of them are judged."""
+    true(judge("10,000 wrong passwords a second", env, guessers, rate=10000) > 0, "no guess was judged")
+
+
+@long_only
+def test_wrong_passwords_at_full_speed(env):
+    true(judge("wrong passwords", env, guessers) > 0, "no guess was judged")

@@ -2,6 +2,7 @@
 
 The figures are in restarts.report in the state of the tests.
 """
+import collections
 import os
 import signal
 import ssl
@@ -25,6 +26,7 @@ from ground import DOMAIN, PASSWORD, fill_registered  # noqa: E402
 
 TIMES = 100
 PHONES = 6  # of each transport
+HANDSHAKES = 20  # between two certificates
 READY_S, FORGIVEN = 2.0, 10  # what is wanted, and how many times that a busy machine may take
 CONFIGURED = {"server": {"workers": "2"}, "limits": {"per_aor_rate": "100000/s"}, "log": {"level": "notice"}}
 
@@ -101,7 +103,7 @@ class Visitors(threading.Thread):
 
     def __init__(self, server, authorities):
         super().__init__()
-        self.server, self.over, self.failures, self.seen = server, threading.Event(), [], {}
+        self.server, self.over, self.failures, self.seen = server, threading.Event(), [], collections.Counter()
         self.context = ssl.create_default_context()
         for directory in authorities:
             self.context.load_verify_locations(directory + "/ca.pem")
@@ -111,7 +113,7 @@ class Visitors(threading.Thread):
         try:
             serial = phone.wire.socket.getpeercert()["serialNumber"]
             phone.opt().expect(200)
-            self.seen[serial] = self.seen.get(serial, 0) + 1
+            self.seen[serial] += 1
         finally:
             phone.close()
 
@@ -121,6 +123,11 @@ class Visitors(threading.Thread):
                 self.visit()
             except Exception as failure:  # each of them counts
                 self.failures.append(failure)
+
+
+def visits(visitors):
+    """Handshakes so far."""
+    return sum(sum(visitor.seen.values()) + len(visitor.failures) for visitor in visitors)
 
 
 @long_only
@@ -135,15 +142,16 @@ def test_certificates_renewed_under_handshakes(env):
         visitor.start()
     try:
         for n in range(TIMES):
+            enough = visits(visitors) + HANDSHAKES
             issue(env, server, names[n % 2])
             reload(server)
+            server.wait(lambda: visits(visitors) >= enough, "%d handshakes" % HANDSHAKES, 30)
     finally:
         for visitor in visitors:
             visitor.over.set()
             visitor.join()
     failures = [failure for visitor in visitors for failure in visitor.failures]
-    seen = [sum(visitor.seen.values()) for visitor in visitors]
-    report("restarts", "%d certificates under %d handshakes: %d failed" % (TIMES, sum(seen) + len(failures), len(failures)))
+    report("restarts", "%d certificates under %d handshakes: %d failed" % (TIMES, visits(visitors), len(failures)))
     equal(failures, [], "handshakes that failed")
     equal({len(visitor.seen) for visitor in visitors}, {2}, "certificates that a visitor has seen")
 

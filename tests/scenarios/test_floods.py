@@ -82,7 +82,7 @@ def strangers(server, users):
 
 
 def guessers(server, users):
-    """For the addresses of the honest ones, with genuine nonces."""
+    """Wrong passwords for these addresses-of-record, with genuine nonces."""
     found = []
     for n, user in enumerate(users):
         phone = server.phone(user=user, bind=(SOURCES[n], 0))
@@ -96,12 +96,24 @@ def test_registers_without_credentials(env):
     judge("without credentials", env, strangers)
 
 
+def guessers_of_others(server, users):
+    names = ["victim%d" % n for n in range(len(SOURCES))]
+    add_users(server.database, len(names), ALICE_PASSWORD, "victim")
+    return guessers(server, names)
+
+
 @long_only
 def test_wrong_passwords(env):
-    """10,000 a second, which is less than each source may send: all of them are judged."""
-    true(judge("10,000 wrong passwords a second", env, guessers, rate=10000) > 0, "no guess was judged")
+    """10,000 a second are less than each source may send."""
+    true(judge("10,000 wrong passwords a second", env, guessers_of_others, rate=10000) > 0, "no guess was judged")
 
 
 @long_only
 def test_wrong_passwords_at_full_speed(env):
-    true(judge("wrong passwords", env, guessers) > 0, "no guess was judged")
+    true(judge("wrong passwords", env, guessers_of_others) > 0, "no guess was judged")
+
+
+@long_only
+def test_wrong_passwords_for_their_own_addresses(env):
+    """The owner of an address waits behind some twenty sources that guess at it, by turns."""
+    true(judge("wrong passwords for the honest ones", env, guessers) > 0, "no guess was judged")

@@ -144,7 +144,8 @@ void peer_saw_keepalive(struct net *net, const struct peer *peer);
 void peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms);
 uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was
- * sent; returns how many were found. Called now and then it drains evenly. */
+ * sent, also for what has arrived and was not read yet: never from within a call of the net to its
+ * user. Returns how many were found. Called now and then it drains evenly. */
 uint32_t net_shed(struct net *net, uint32_t count);
 /* Ends at once, with whatever is still owed, the connections for which unwanted() says so. */
 void net_kill_if(struct net *net, bool (*unwanted)(const struct peer *peer, void *arg), void *arg);

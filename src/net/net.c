@@ -164,6 +164,7 @@ net_shed(struct net *net, uint32_t count)
 		struct connection *connection = net->slots[slot].connection;
 		if (connection == NULL || connection->phase > PHASE_OPEN)
 			continue;
+		stream_take_arrived(connection);
 		connection_end(connection, CLOSE_SHUTDOWN);
 		found++;
 	}

@@ -167,6 +167,13 @@ read_some(struct connection *c)
 		stream_read_on(c);
 }
 
+void
+stream_take_arrived(struct connection *c)
+{
+	if (c->phase == PHASE_OPEN)
+		read_some(c);
+}
+
 static void
 discard_some(struct connection *c)
 {

@@ -477,10 +477,28 @@ START_TEST(shutting_down_waits_for_what_is_owed)
 }
 END_TEST
 
+START_TEST(shutting_down_answers_what_has_arrived)
+{
+	struct world world;
+	struct client client;
+	world_open(&world, usual_settings(), TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	UNTIL(&world, net_connections(world.net) == 1);
+	client_write(&client, "just before\n");
+	net_shutdown(world.net); /* no turn of the loop in between */
+	UNTIL(&world, client_ended(&client));
+	ck_assert_uint_eq(world.lines, 1);
+	ck_assert_str_eq(client.got, "re:just before\n");
+	client_close(&client);
+	world_close(&world);
+}
+END_TEST
+
 SUITE(stream, any_number_of_pieces, answers_stay_on_their_connection,
       half_closed_peers_get_their_answers, a_peer_that_is_owed_nothing_goes_at_once,
       a_peer_that_never_reads, the_output_limit_holds_to_the_octet, closing_sends_everything_first,
       an_idle_connection_holds_no_buffer, the_message_limit_holds_to_the_octet, wanted_spares_calls,
       pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped,
       a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe,
-      running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed)
+      running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed,
+      shutting_down_answers_what_has_arrived)

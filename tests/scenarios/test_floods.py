@@ -36,11 +36,12 @@ def served(env, templates, rate=0):
     server = env.make({"server": {"workers": "2"}, "limits": {"exempt": []}, "log": {"level": "warning"}})
     server.build = PLAIN_BUILD  # sanitizers make it several times slower than the sender
     server.start()
-    users = ["%s%d" % (transport, n) for transport, count in HONEST.items() for n in range(count)]
     for transport, count in HONEST.items():
         add_users(server.database, count, ALICE_PASSWORD, transport)
-    order = {"port": server.port, "sources": SOURCES, "templates": templates(server, users), "seconds": SECONDS, "rate": rate}
-    phones = [Honest(env, server, user[:3], user, own_address(1)) for user in users]
+    phones = [Honest(env, server, transport, "%s%d" % (transport, n), own_address(1))
+              for transport, count in HONEST.items() for n in range(count)]
+    order = {"port": server.port, "sources": SOURCES, "seconds": SECONDS, "rate": rate,
+             "templates": templates(server, [phone.user for phone in phones])}
     flood = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(__file__), "harness", "flood.py")],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:

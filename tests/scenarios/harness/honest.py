@@ -30,12 +30,12 @@ class Honest:
 
     def __init__(self, env, server, transport, user, address="127.0.0.1", keeps=False):
         self.env, self.server, self.address, self.keeps, self.wire = env, server, address, keeps, None
-        self.phone = Phone(None, transport, user, scheme="sip")
+        self.phone, self.user = Phone(None, transport, user, scheme="sip"), user
 
     def register(self, *contacts):
         """Until it is registered; Unanswered when a request has no answer in all its time."""
         phone = self.phone
-        one = Registration(phone.user, phone.transport, time.monotonic())
+        one = Registration(self.user, phone.transport, time.monotonic())
         try:
             while 200 not in one.answers:
                 if self.connected(one):
@@ -118,7 +118,7 @@ class Crew:
         self.threads = [threading.Thread(target=self._work, args=(phone,)) for phone in phones]
 
     def _work(self, phone):
-        contact = "<sip:%s@192.0.2.10:5062>" % phone.phone.user
+        contact = "<sip:%s@192.0.2.10:5062>" % phone.user
         try:
             while not self.over.wait(self.pause):
                 self.done.append(phone.register(contact))

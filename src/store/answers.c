@@ -226,10 +226,22 @@ complete_by_kind(struct lane *lane, struct batch *batch)
 	return true;
 }
 
+/* libpq gives the memory of rows back as it is, and there are hashes of passwords and keys among
+ * them. */
+static void
+clear(PGresult *result)
+{
+	for (int row = 0; row < PQntuples(result); row++)
+		for (int column = 0; column < PQnfields(result); column++)
+			explicit_bzero(PQgetvalue(result, row, column),
+				       (size_t)PQgetlength(result, row, column));
+	PQclear(result);
+}
+
 static void
 give_back(struct lane *lane, struct batch *batch)
 {
-	PQclear(batch->rows);
+	clear(batch->rows);
 	PQclear(batch->error);
 	batch->rows = batch->error = NULL;
 	list_append(&lane->spare, &batch->link);
@@ -291,7 +303,7 @@ keep_first(PGresult **kept, PGresult *result)
 	if (*kept == NULL)
 		*kept = result;
 	else
-		PQclear(result);
+		clear(result);
 }
 
 static bool

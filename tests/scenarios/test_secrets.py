@@ -1,5 +1,6 @@
 """Secrets (G21): passwords, hashes, responses, tokens and keys never reach the log at any level, an answer of the API, the
 metrics, the command lines or environments of processes, or a core file; and what was needed for a moment is wiped."""
+import base64
 import glob
 import hashlib
 import json
@@ -13,7 +14,7 @@ from harness import Skip, covers, equal, true
 from harness.attack import TRANSPORTS, plain_phone
 from harness.database import DAEMON_PASSWORD as DATABASE_PASSWORD, ROOT
 from harness.digest import h
-from harness.faults import admin, alive, children, wait_workers, workers
+from harness.faults import admin, alive, children, failing_commits, wait_workers, without_fault, workers
 from harness.http import Http, ask
 from harness.phone import ALICE_PASSWORD
 from test_admin import API, api, bearer, with_tcp
@@ -61,21 +62,36 @@ def test_a_death_tells_no_secret(env):
         server.wait_log(r"process\.died .*signal=%d" % number, 30)
     wait_workers(server, 1)
     equal(glob.glob(os.path.join(os.getcwd(), "core*")) + glob.glob(server.directory + "/core*"), [], "core files")
-    for what, secret in known(server).items():
-        true(secret.lower() not in server.log.lower(), "%s is in the log" % what)
+    is_told(known(server), {"log": server.log.encode()})
 
 
 # --- where secrets must not be ---
 
+def hashes(user, password):
+    """{what it is: its text} of every HA1 of the user."""
+    return {"HA1 of %s %s" % (user, algorithm): h(algorithm, "%s:example.com:%s" % (user, password))
+            for algorithm in ("MD5", "SHA-256", "SHA-512-256")}
+
+
+def keys(server):
+    """{what it is: its hexadecimal digits} of what the nodes share."""
+    return dict(server.database.query("select purpose || id, encode(secret, 'hex') from secret"))
+
+
+def spellings(secret):
+    """The octets as which it may stand somewhere, all in lower case: as it is, and hexadecimal digits as what they mean."""
+    found = [secret.encode()]
+    if re.fullmatch(r"(?:[0-9a-f]{2}){16,}", secret):
+        raw = bytes.fromhex(secret)
+        found += [raw, base64.b64encode(raw)]
+    return [octets.lower() for octets in found]
+
+
 def known(server, **more):
     """Every secret of this server: {what it is: its text}."""
-    found = {"password": ALICE_PASSWORD, **more}
-    for user, password in (("alice", ALICE_PASSWORD), ("bob", ALICE_PASSWORD), ("gateway", ALICE_PASSWORD)):
-        for algorithm in ("MD5", "SHA-256", "SHA-512-256"):
-            found["HA1 of %s %s" % (user, algorithm)] = h(algorithm, "%s:example.com:%s" % (user, password))
-    for purpose, key, base in server.database.query(
-            "select purpose || id, encode(secret, 'hex'), encode(secret, 'base64') from secret"):
-        found[purpose], found[purpose + " in base64"] = key, base
+    found = {"password": ALICE_PASSWORD, **keys(server), **more}
+    for user in ("alice", "bob", "gateway"):
+        found.update(hashes(user, ALICE_PASSWORD))
     with open(server.directory + "/password") as file:
         found["database password"] = file.read()
     with open(server.certificates + "/server.key") as file:
@@ -140,9 +156,34 @@ def process_list(server):
     return said
 
 
+def is_told(secret, said):
+    """secret: {what: text}, said: {where: octets}."""
+    for where, octets in said.items():
+        lower = octets.lower()
+        for what, text in secret.items():
+            for spelling in spellings(text):
+                true(spelling not in lower, "%s is in %s, as %r" % (what, where, spelling))
+
+
+def failing_database(server):
+    """Commits that fail, connections that are cut, and an account that a constraint refuses: PostgreSQL shows the whole row then."""
+    password = "Refused-" + secrets.token_hex(8)
+    failing_commits(server.database, "53100")
+    plain_phone(server, "udp").reg(C1).expect(500, 503)
+    without_fault(server.database)
+    server.database.query("alter table account add constraint test_refused check (login <> 'fay')")
+    refused = server.ctl("user", "add", "fay@example.com", "--password-stdin", input=password + "\n", check=False)
+    true(refused.returncode != 0, "the constraint refuses nobody")
+    server.database.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rollcall'")
+    server.wait(lambda: plain_phone(server, "udp").reg(C1).status == 200, "the database is there again", 30)
+    server.wait_log(r"db\.")
+    return {"password of a refused account": password, **hashes("fay", password)}
+
+
 @covers("SEC-26.2-1", "AUT-7616-3.4-6")
 def test_no_secret_of_a_whole_session_is_told(env):
-    """Level debug, log-ins of every kind, an account added and changed by API and by command, a reload, a mistake in the file."""
+    """Level debug, log-ins of every kind, an account added and changed by API and by command, a database that fails, a reload, a
+    mistake in the file."""
     token, added, changed = secrets.token_hex(32), "Add-" + secrets.token_hex(8), "Change-" + secrets.token_hex(8)
     server = with_tcp(env, {"admin": token})
     server.configure({**TWO, "log": {"level": "debug"}})
@@ -157,18 +198,21 @@ def test_no_secret_of_a_whole_session_is_told(env):
     api(server, "POST", "/users", {"username": "x", "domain": "nowhere.example", "password": added}).expect(422)
     api(server, "POST", "/users", {"username": "x", "domain": "example.com", "password": added, "pasword": added}).expect(400)
     ask(server.admin_tcp, "GET", API + "/stats", fields=bearer(token + "x")).expect(401)
+    secret.update(failing_database(server))
     secret["SHA-256 of the token"] = hashlib.sha256(token.encode()).hexdigest()
     server.reload()
     server.wait_log(r"configuration applied")
+    secret["password in a URL"] = "Url-" + secrets.token_hex(8)
+    server.configure({"database": {"url": "postgresql://rollcall:%s@/rollcall" % secret["password in a URL"]}})
+    server.reload()
+    server.wait_log(r"reload refused, .*database\.url contains a password")
     said = {**everything_said(server, token), **process_list(server)}
     true(len(said) > 50, "only %d places were looked at" % len(said))
     server.stop()
     with open(server.log_path, "rb") as file:
         said["log"] = file.read()
     true(b" debug " in said["log"], "nothing was logged at level debug")
-    for where, octets in said.items():
-        for what, text in secret.items():
-            true(text.lower().encode() not in octets.lower(), "%s is in %s" % (what, where))
+    is_told(secret, said)
 
 
 # --- wiped after use ---
@@ -231,3 +275,81 @@ def test_what_was_used_is_wiped(env):
     true(needles[-1] not in holds["master"], "the master holds the password of the database")
     for name, pid in pids.items():  # the end of a connection that was cut may come a moment later
         server.wait(lambda: not memory_holds(pid, needles[:-1]), "no password and no token in the memory of the " + name)
+
+
+def registers_and_fails(server, user, password):
+    """Log-ins by each algorithm that is offered, right and wrong, over every transport."""
+    for transport in TRANSPORTS:
+        for algorithm in ("MD5", "SHA-256"):
+            for text, status in ((password, 200), ("wrong " + password, 401)):
+                phone = plain_phone(server, transport, user=user, password=text, algorithm=algorithm)
+                phone.reg("<sip:%s@192.0.2.10:5062>" % user).expect(status)
+                phone.close()
+                server.phones.remove(phone)
+
+
+def talk_over(server):
+    """libpq keeps what was last sent and read on a connection in buffers of its own until something else is written over it: lists
+    of bindings in the worker, accounts in the admin process, longer than what was there before."""
+    bob = server.phone(user="bob")
+    for _ in range(3):
+        bob.reg(*["<sip:bob@192.0.2.%d>;x=%s" % (n, "x" * 200) for n in range(1, 9)]).expect(200)
+        bob.fetch()
+    others = [{"username": "u" + secrets.token_hex(8), "domain": "example.com", "password": "irrelevant"} for _ in range(30)]
+    ask(server.socket, "POST", API + "/users:batch", {"users": others}).expect(200)
+
+
+def memory_octets(secret):
+    """{needle: what it is}: hexadecimal digits, and the octets that they mean."""
+    return {needle: what for what, text in secret.items() for needle in (text.encode(), bytes.fromhex(text))}
+
+
+def is_gone(server, pid, needles, where):
+    """needles: {octets: what they are}. Again, for the keys of the cluster may have been read just now, as every half minute."""
+    for _ in range(3):
+        talk_over(server)
+        found = memory_holds(pid, list(needles))
+        if not found:
+            return
+    equal(sorted(needles[needle] for needle in found), [], "in the memory of the " + where)
+
+
+def readable(pid):
+    try:
+        memory_holds(pid, [b"x"])
+    except PermissionError:
+        raise Skip("the memory of another process cannot be read here")
+
+
+@covers("SEC-26.2-1")
+def test_hashes_are_wiped_behind_the_request(env):
+    """A worker that remembers no records keeps no HA1 of an account behind its requests, right or wrong, nor the admin process
+    one that it has written, and nobody the digits of the cluster's keys; the keys themselves are in the worker, which makes nonces
+    with them."""
+    server = env.start({"auth": {"remembered_records": "0"}, "server": {"workers": "1"},
+                        "database": {"connections_per_worker": "1"}})
+    password = "Carol-" + secrets.token_hex(8)
+    server.ctl("user", "add", "carol@example.com", "--password-stdin", input=password + "\n")
+    worker, needles = workers(server)[0], memory_octets(hashes("carol", password))
+    digits = {text.encode(): what for what, text in keys(server).items()}
+    readable(worker)
+    registers_and_fails(server, "carol", password)
+    for name, pid in (("worker", worker), ("admin process", admin(server)), ("master", server.process.pid)):
+        is_gone(server, pid, {**needles, **digits}, name)
+    raw = [bytes.fromhex(text) for what, text in keys(server).items() if what.startswith("nonce")]
+    true(memory_holds(worker, raw), "the search finds nothing: it would have to find the nonce key")
+
+
+@covers("SEC-26.2-1")
+def test_remembered_hashes_go_with_the_password(env):
+    """What a worker remembers of an address has its account's HA1, until the password has changed and the phone has come again."""
+    server = env.start({"server": {"workers": "1"}, "database": {"connections_per_worker": "1"}})
+    old, new = "Old-" + secrets.token_hex(8), "New-" + secrets.token_hex(8)
+    server.ctl("user", "add", "carol@example.com", "--password-stdin", input=old + "\n")
+    worker, needles = workers(server)[0], memory_octets(hashes("carol", old))
+    readable(worker)
+    registers_and_fails(server, "carol", old)
+    true(memory_holds(worker, list(needles)), "the search finds nothing: it would have to find the remembered record")
+    server.ctl("user", "passwd", "carol@example.com", "--password-stdin", input=new + "\n")
+    server.phone(user="carol", password=new).reg("<sip:carol@192.0.2.10:5062>").expect(200)
+    is_gone(server, worker, needles, "worker")

@@ -3,10 +3,11 @@
  *
  *   spray udp|tcp PORT SEED COUNT LOGIN PASSWORD FOLDER…
  *
- * Messages of the folders are mutated as in the fuzz targets; half of the REGISTERs carry the right
- * digest. After each handful a plain REGISTER has to be challenged, so that nothing is lost in a
- * full buffer and a daemon that fell silent is noticed at once. Every answer must be well formed.
- * Shares no code with the server.
+ * Messages of the folders are mutated as in the fuzz targets, and none is sent as it was; half of
+ * the REGISTERs carry the right digest. After each handful a plain REGISTER has to be challenged,
+ * so that nothing is lost in a full buffer and a daemon that fell silent is noticed at once. Every
+ * answer must be well formed. COUNT is of messages that the daemon has read: on a stream, those
+ * whose length is right, when the probe behind them was answered. Shares no code with the server.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -25,6 +26,7 @@
 #include "base/clock.h"
 #include "mutator.h"
 
+#define PROBE "z9hG4bKprobe" /* begins the branch of each */
 #define MESSAGE_MAX 8192u
 #define ANSWERS_MAX (1u << 18)
 #define MESSAGES_MAX 1024u
@@ -45,8 +47,9 @@ static bool stream;
 static int fd = -1;
 static struct sockaddr_in server;
 static const char *login, *password;
-static unsigned long numbers; /* makes branches and Call-IDs of our own unique */
-static unsigned long sent, answered, classes[7];
+static unsigned long numbers;			 /* makes branches and Call-IDs of our own unique */
+static unsigned long sent, answered, classes[7]; /* neither of probes nor of their answers */
+static unsigned long astray; /* sent on a stream, with an end that is not where it should be */
 /* The last challenge. */
 static char nonce[128], algorithm[32];
 static unsigned nonce_count;
@@ -57,7 +60,7 @@ static size_t answer_octets;
 static _Noreturn void
 fail(const char *what, const char *text, size_t len)
 {
-	fprintf(stderr, "after %lu messages: %s\n", sent, what);
+	fprintf(stderr, "after %lu messages: %s\n", sent + astray, what);
 	if (text != NULL)
 		fwrite(text, 1, len, stderr);
 	exit(1);
@@ -138,38 +141,70 @@ make_unique(char *text, size_t len, const char *behind)
 				   (size_t)digits);
 }
 
-/* How long the body is, said in the one way that the messages of the corpus say it. */
+/* An answer over UDP comes back to us only if it is asked to. */
+static size_t
+ask_for_port(char *text, size_t len)
+{
+	static const char behind[] = "branch=z9hG4bK", rport[] = "rport;";
+	const char *at = memmem(text, len, behind, sizeof(behind) - 1);
+	if (at == NULL || memmem(text, len, "rport", 5) != NULL)
+		return len;
+	return insert(text, len, (size_t)(at - text), rport, sizeof(rport) - 1);
+}
+
+/* A message of datagrams gets the length that a stream needs; one that says 0 gets a true one. */
 static size_t
 mend_length(char *text, size_t len)
 {
-	static const char field[] = "Content-Length: 0\r\n";
+	static const char none[] = "\r\nContent-Length: 0\r\n";
 	const char *end = memmem(text, len, "\r\n\r\n", 4);
-	const char *at = memmem(text, len, field, sizeof(field) - 1);
-	char number[24];
-	if (end == NULL || at == NULL || at > end)
+	char field[64];
+	if (end == NULL)
 		return len;
-	int digits = snprintf(number, sizeof(number), "%zu", (size_t)(text + len - end) - 4);
-	if (strcmp(number, "0") == 0)
+	size_t head = (size_t)(end - text);
+	const char *at = memmem(text, head + 2, none, sizeof(none) - 1);
+	size_t where = at != NULL ? (size_t)(at - text) : head;
+	if (at == NULL && memmem(text, head, "\r\nContent-Length", 16) != NULL)
 		return len;
-	size_t where = (size_t)(at - text) + sizeof(field) - 4;
-	memmove(text + where, text + where + 1, len - where - 1);
-	return insert(text, len - 1, where, number, (size_t)digits);
+	int field_len = snprintf(field, sizeof(field), "\r\nContent-Length: %zu", len - head - 4);
+	if (at != NULL) {
+		len -= sizeof(none) - 3;
+		memmove(text + where, text + where + sizeof(none) - 3, len - where);
+	}
+	return insert(text, len, where, field, (size_t)field_len);
 }
 
+static bool
+is_same(const struct message *message, const char *text, size_t len)
+{
+	return len == message->len && memcmp(text, message->text, len) == 0;
+}
+
+/* Of one message or two; again when the mutator found nothing to do. */
 static size_t
-make_message(char *text)
+mutate(char *text)
 {
 	const struct message *from = &messages[dice_roll(&dice, message_count)];
 	const struct message *other = &messages[dice_roll(&dice, message_count)];
-	size_t len = from->len;
-	memcpy(text, from->text, len);
-	if (dice_roll(&dice, 16) == 0)
-		len = sip_cross((uint8_t *)from->text, from->len, (uint8_t *)other->text,
-				other->len, (uint8_t *)text, MESSAGE_MAX,
-				dice_roll(&dice, UINT32_MAX));
-	for (uint32_t n = dice_roll(&dice, 4); n > 0; n--)
-		len = sip_mutate((uint8_t *)text, len, MESSAGE_MAX - 1024,
-				 dice_roll(&dice, UINT32_MAX));
+	size_t len;
+	do {
+		len = from->len;
+		memcpy(text, from->text, len);
+		if (dice_roll(&dice, 16) == 0)
+			len = sip_cross((uint8_t *)from->text, from->len, (uint8_t *)other->text,
+					other->len, (uint8_t *)text, MESSAGE_MAX,
+					dice_roll(&dice, UINT32_MAX));
+		for (uint32_t n = 1 + dice_roll(&dice, 3); n > 0; n--)
+			len = sip_mutate((uint8_t *)text, len, MESSAGE_MAX - 1024,
+					 dice_roll(&dice, UINT32_MAX));
+	} while (is_same(from, text, len) || is_same(other, text, len));
+	return len;
+}
+
+static size_t
+make_any(char *text)
+{
+	size_t len = mutate(text);
 	if (dice_roll(&dice, 8) > 0)
 		len = make_unique(text, len, "branch=z9hG4bK");
 	if (dice_roll(&dice, 4) > 0)
@@ -180,7 +215,37 @@ make_message(char *text)
 		int field_len = authorization(field, sizeof(field));
 		len = insert(text, len, (size_t)(line_end - text) + 2, field, (size_t)field_len);
 	}
-	return stream && dice_roll(&dice, 8) > 0 ? mend_length(text, len) : len;
+	return stream ? mend_length(text, len) : ask_for_port(text, len);
+}
+
+/* Whether a reader of a stream finds the end of the message where it is, by its only
+ * Content-Length. Otherwise nothing behind it would be read as a message. */
+static bool
+is_framed(const char *text, size_t len)
+{
+	static const char name[] = "\r\nContent-Length: ";
+	const char *end = memmem(text, len, "\r\n\r\n", 4);
+	const char *at =
+		end == NULL ? NULL : memmem(text, (size_t)(end - text), name, sizeof(name) - 1);
+	size_t length = 0, digits = 0;
+	if (at == NULL)
+		return false;
+	for (at += sizeof(name) - 1; *at >= '0' && *at <= '9' && digits < 6; at++, digits++)
+		length = 10 * length + (size_t)(*at - '0');
+	return digits > 0 && *at == '\r' && length == (size_t)(text + len - end) - 4 &&
+	       memmem(at, (size_t)(end - at), name, sizeof(name) - 1) == NULL;
+}
+
+/* Of those on a stream few go astray, or hardly any other would be read. */
+static size_t
+make_message(char *text)
+{
+	bool any = !stream || dice_roll(&dice, 32) == 0;
+	size_t len;
+	do
+		len = make_any(text);
+	while (!any && !is_framed(text, len));
+	return len;
 }
 
 /* --- what comes back ----------------------------------------------------------------------- */
@@ -217,7 +282,9 @@ check_answer(const char *text, size_t len)
 	}
 	if (!via)
 		fail("no Via", text, len);
-	answered++;
+	if (memmem(text, len, PROBE, sizeof(PROBE) - 1) != NULL)
+		return;
+	answered += text[8] > '1';
 	classes[text[8] - '0']++;
 }
 
@@ -285,7 +352,7 @@ dial(void)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-/* False when the connection is gone. */
+/* False when it was not sent: the connection is gone, or it is no datagram. */
 static bool
 put(const char *text, size_t len)
 {
@@ -293,11 +360,11 @@ put(const char *text, size_t len)
 		size_t piece = stream && dice_roll(&dice, 4) == 0 ? 1 + dice_roll(&dice, len - at)
 								  : len - at;
 		ssize_t done = send(fd, text + at, piece, MSG_NOSIGNAL);
-		if (done < 0 && stream)
+		if (done < 0)
 			return false;
-		at += done < 0 ? piece : (size_t)done;
+		at += (size_t)done;
 	}
-	return true;
+	return len > 0;
 }
 
 /* False at the end of a connection. */
@@ -333,11 +400,11 @@ static bool
 probe(void)
 {
 	char text[1024], branch[64];
-	snprintf(branch, sizeof(branch), "z9hG4bKprobe%lu", ++numbers);
+	snprintf(branch, sizeof(branch), PROBE "%lu", ++numbers);
 	size_t len = (size_t)write_probe(text, sizeof(text), branch);
 	uint64_t began = clock_monotonic_ms(), again = began;
 	bool finished = false;
-	if (!put(text, len))
+	if (!put(text, len) && stream)
 		return false;
 	while (!take_answers(branch)) {
 		uint64_t waited = clock_monotonic_ms() - began;
@@ -359,17 +426,32 @@ probe(void)
 	return !finished;
 }
 
+/* Of a connection that ended before the probe, what was answered was read. A message that goes
+ * astray is the last one, and may have had an answer of its own. */
 static void
 handful(unsigned long count)
 {
 	static char text[MESSAGE_MAX];
-	for (unsigned long i = 0; i < count; i++) {
-		sent++;
-		if (!put(text, make_message(text)))
+	unsigned long whole = 0, answered_before = answered;
+	bool framed = true;
+	for (unsigned long i = 0; i < count && framed; i++) {
+		size_t len = make_message(text);
+		framed = !stream || is_framed(text, len);
+		if (!put(text, len)) {
+			framed = true;
 			break;
+		}
+		whole += framed;
 	}
-	if (!probe())
-		dial();
+	astray += !framed;
+	if (probe()) {
+		sent += whole;
+		return;
+	}
+	unsigned long heard = answered - answered_before;
+	heard -= !framed && heard > 0;
+	sent += heard < whole ? heard : whole;
+	dial();
 }
 
 int
@@ -395,10 +477,14 @@ main(int argc, char **argv)
 	dial();
 	if (!probe())
 		fail("the first probe had no answer", NULL, 0);
-	while (sent < count)
+	for (unsigned long handfuls = 0; sent < count; handfuls++) {
+		if (handfuls > 10 * count)
+			fail("hardly anything is read", NULL, 0);
 		handful(stream ? HANDFUL_TCP : HANDFUL_UDP);
-	printf("%lu sent, %lu answered: 1xx %lu, 2xx %lu, 3xx %lu, 4xx %lu, 5xx %lu, 6xx %lu\n",
-	       sent, answered, classes[1], classes[2], classes[3], classes[4], classes[5],
+	}
+	printf("%lu read, %lu astray, %lu answered: "
+	       "1xx %lu, 2xx %lu, 3xx %lu, 4xx %lu, 5xx %lu, 6xx %lu\n",
+	       sent, astray, answered, classes[1], classes[2], classes[3], classes[4], classes[5],
 	       classes[6]);
 	close(fd);
 	for (size_t i = 0; i < message_count; i++)

@@ -104,6 +104,29 @@ def log_is_sound(server):
              "out of its quotes: %r" % text)
 
 
+def once_each(pairs):
+    """An object as a reader sees it who takes the first of two equal keys, or the last."""
+    keys = [key for key, _ in pairs]
+    equal(sorted(set(keys)), sorted(keys), "keys of an object")
+    return dict(pairs)
+
+
+def json_is_sound(server):
+    """Each line is one object of printable ASCII, whose keys are ours; the events in their order."""
+    with open(server.log_path, "rb") as file:
+        lines = file.read().split(b"\n")
+    equal(lines.pop(), b"", "what stands behind the last line")
+    events = []
+    for line in lines:
+        true(re.fullmatch(rb"[\x20-\x7e]+", line), "raw octets in the log: %r" % line)
+        event = json.loads(line, object_pairs_hook=once_each)
+        true(list(event)[:3] == ["time", "level", "event"], "a line that is no event: %r" % line)
+        true(re.fullmatch(r"[a-z]+(\.[a-z_]+)?", event["event"]) and event["event"] != "forged", "an event made up: %r" % line)
+        true(all(re.fullmatch("[a-z_0-9]+", key) and key != "evil" for key in event), "a key made up: %r" % line)
+        events.append(event["event"])
+    return events
+
+
 @everywhere
 @covers("REG-DB-3", "SEC-26.1-1")
 def contacts_that_are_stored(env, transport):
@@ -164,11 +187,8 @@ FIELDS = [
 ]
 
 
-@everywhere
-@covers("SEC-26.1-1", "AUT-7616-3.4-6")
-def nobody_else_writes_the_log(env, transport):
+def hostile_fields(server, transport):
     """In every field that a line of the log or an answer may repeat, and in method, Request-URI and log-in."""
-    server = env.server
     phone = plain_phone(server, transport)
 
     def send(request):
@@ -186,10 +206,30 @@ def nobody_else_writes_the_log(env, transport):
         send(request)
     phone = plain_phone(server, transport)
     for login in ("forged\x1b[2J", FORGED.replace('"', '\\"'), "a\\\\", "\\\x01\\\x7f", "u" * 3000, "\r\n event=forged",
-                  "é\u202e"):
+                  "é\u202e", "{\\\"event\\\":\\\"forged\\\"}", "nul\0forged"):
         request = phone.register_request(C1)
         phone.authorize(request)
         value = request.get("Authorization").replace('username="alice"', 'username="%s"' % login)
         send(request.set("Authorization", value.encode("utf-8")))
     served(server)
-    log_is_sound(server)
+
+
+@everywhere
+@covers("SEC-26.1-1", "AUT-7616-3.4-6")
+def nobody_else_writes_the_log(env, transport):
+    hostile_fields(env.server, transport)
+    log_is_sound(env.server)
+
+
+@everywhere
+@covers("SEC-26.1-1", "AUT-7616-3.4-6")
+def nobody_else_writes_the_log_in_json(env, transport):
+    server = env.start({"log": {"format": "json", "level": "debug"}})
+    hostile_fields(server, transport)
+    phone = plain_phone(server, transport)
+    for contact in REFUSED[::4]:
+        ask(phone, bytes(phone.register_request(contact.encode("latin-1"))), 0.3)
+        phone = behind(server, phone, contact.encode("latin-1"))
+    events = json_is_sound(server)
+    for event in ("auth.failed", "request.refused"):
+        true(event in events, "no %s among %s" % (event, sorted(set(events))))

@@ -228,9 +228,12 @@ def test_scanners_get_silence(env):
     phone.silence(0.5)
     equal(env.server.outcomes("scanner"), before + len(names), "scanners counted")
     phone.opt(fields=[("User-Agent", "a friendly-scanner")]).expect(200)
-    stream = env.server.phone("tcp")
-    stream.send(stream.request("OPTIONS", "sip:example.com", fields=[("User-Agent", names[0])]))
-    true(stream.wire.closed() and stream.wire.buffer == b"", "a scanner's connection stays open")
+    for transport in ("tcp", "tls"):
+        for agent in names:
+            stream = env.server.phone(transport, scheme="sip")
+            stream.send(stream.request("OPTIONS", "sip:example.com", fields=[("User-Agent", agent)]))
+            true(stream.wire.closed() and stream.wire.buffer == b"", "a scanner's connection over %s stays open" % transport)
+        equal(env.server.outcomes("scanner", transport=transport), len(names), "scanners over %s" % transport)
     server = env.start({"limits": {"drop_agents": ["Foo"]}})
     phone = server.phone()
     phone.opt(fields=[("User-Agent", names[0])]).expect(200)

@@ -255,11 +255,13 @@ def test_tcp_mpart01_keeps_the_frame(env):
     phone.opt().expect(200)
 
 
-def test_tcp_garbage_is_closed(env):
-    wire = env.server.tcp()
-    wire.send(load("rfc4475/test"))
-    true(wire.closed(), "the connection stays open")
-    equal(wire.receive(0.1), None, "answer")
+def test_garbage_on_a_stream_is_closed(env):
+    for transport in ("tcp", "tls"):
+        for garbage in (load("rfc4475/test"), b"\x16\x03\x01\x02\0\x01\0\x01", b"\0" * 64, b"hello\r\n\r\n", b"\xff\xfe\r\n\r\n"):
+            wire = env.server.phone(transport).wire
+            wire.send(garbage)
+            true(wire.closed(), "the connection over %s stays open behind %r" % (transport, garbage[:20]))
+            equal(wire.receive(0.1), None, "answer")
 
 
 @covers("TRN-18.3-5")

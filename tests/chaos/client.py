@@ -70,12 +70,17 @@ class Client:
             if not self.waiting:
                 self.begin()
             elif now >= self.deadline:
-                self.conclude(None)
+                self.give_up()
             else:
                 self.resend(now)
         except OSError:  # refused, or closed by a worker that died
             self.disconnect()
             self.rest_for(0.02, 0.1)
+
+    def give_up(self):
+        if self.op is not None:
+            self.op.unheard = self.transport == "tcp"
+        self.conclude(None)
 
     def begin(self):
         if not self.load.wants(self):

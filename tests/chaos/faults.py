@@ -25,6 +25,7 @@ class Outcome:
     again: float  # when it was over: PostgreSQL accepts, the process is gone, the connections are cut
     back: Optional[float] = None  # seconds until the process that died was served by a successor
     process: str = ""  # which
+    node: Optional[int] = None  # whose
     closed: Optional[tuple] = None  # (from, to, nodes)
 
 
@@ -71,7 +72,8 @@ def kill_worker(ground, rng):
     os.kill(victim, signal.SIGKILL)
     wait(lambda: not alive(victim), "worker %d is gone" % victim)
     again = time.monotonic()
-    return Outcome("a worker of %s" % name_of(server), began, again, answered_again(server, began), "worker")
+    return Outcome("a worker of %s" % name_of(server), began, again, answered_again(server, began), "worker",
+                   ground.servers.index(server))
 
 
 def kill_admin(ground, rng):
@@ -88,7 +90,8 @@ def kill_admin(ground, rng):
         except OSError:
             return False
     wait(answers, "the admin process answers")
-    return Outcome("the admin process of %s" % name_of(server), began, again, time.monotonic() - began, "admin")
+    return Outcome("the admin process of %s" % name_of(server), began, again, time.monotonic() - began, "admin",
+                   ground.servers.index(server))
 
 
 def kill_master(ground, rng):
@@ -102,7 +105,8 @@ def kill_master(ground, rng):
     wait(lambda: not any(alive(pid) for pid in left), "the children of a dead master are gone")
     server.launch()
     server.wait_ready(60)
-    return Outcome("the master of %s" % name_of(server), began, time.monotonic(), time.monotonic() - began, "master")
+    return Outcome("the master of %s" % name_of(server), began, time.monotonic(), time.monotonic() - began, "master",
+                   ground.servers.index(server))
 
 
 # --- PostgreSQL ---

@@ -27,6 +27,7 @@ class Request:
     status: Optional[int] = None
     phrase: str = ""
     seen: Optional[frozenset] = None  # the state that a 200 listed
+    unheard: bool = False  # no answer, over a stream that was open all the time
 
     @property
     def is_fetch(self):

@@ -9,14 +9,15 @@ from harness import Failure
 from harness.faults import add_users
 from harness.phone import ALICE_PASSWORD
 
-from chaos import checker, traffic
+from chaos import checker, service, traffic
 from chaos.client import FETCH, REST, RUN, Load
 from chaos.faults import FAULTS, PREPARATIONS, wait
 from chaos.history import EMPTY
 from chaos.pair import Pair
+from chaos.probes import Probes
 
 # What is wanted, in seconds; a busy machine is forgiven ten times as much.
-WANTED = {"worker": 1.0, "service": 5.0}
+WANTED = {"worker": 1.0, "service": 5.0, "probe": 0.1, "refusal": 2.0}
 FORGIVEN = 10
 CHANGES = 1100  # acknowledged in a round, at least
 OWN, SHARED, SHARING = 24, 4, 4  # addresses with one client, addresses with several, clients of each of these
@@ -25,7 +26,9 @@ SETTINGS = {
     ("domain", "example.com"): {"algorithms": ["MD5"]},
     "limits": {"per_aor_rate": "100000/s"},
     "log": {"level": "notice"},
+    "health": {"db_grace": "1s"},  # shorter than some of the faults
 }
+DB_GRACE = 1.0
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Result:
     process: str
     back: float
     violations: list
+    waits: list  # of probes, in seconds
+    gaps: list  # of each node, when the database failed over
 
 
 class Ground:
@@ -52,12 +57,17 @@ class Ground:
         self.servers = [self.start("reg-a", self.pair.piped_url), self.start("reg-b", self.pair.url)]
         self.load = Load(self.servers, seed, OWN, SHARED, SHARING)
         self.states = {client.address: EMPTY for client in self.load.clients}
+        self.probes = Probes(self.servers, env.directory + "/probes")
         self.load.start()
 
     def start(self, name, url):
         server = self.env.make({**SETTINGS, "server": {"name": name, **SETTINGS["server"]}}, database=self.pair.database)
         server.configure({"database": {"url": url, "query_timeout": "2s", "durability": self.durability}})
         return server.start(60)
+
+    def end(self):
+        self.load.end()
+        self.probes.end()
 
     def wait(self, condition, what, timeout=60.0):
         def met():
@@ -85,11 +95,11 @@ def requests_live(server):
 class Run:
     """Rounds with faults in an order that the seed alone decides. forgetful: on a database that loses commits when it dies."""
 
-    def __init__(self, env, seed, names=(), changes=CHANGES, tell=print, forgetful=False):
+    def __init__(self, env, seed, names=(), changes=CHANGES, tell=print, forgetful=False, forgiven=FORGIVEN):
         unknown = [name for name in names if name not in FAULTS]
         if unknown:
             raise Failure("no such fault: %s; there are %s" % (" ".join(unknown), " ".join(FAULTS)))
-        self.seed, self.names, self.changes, self.tell = seed, list(names or FAULTS), changes, tell
+        self.seed, self.names, self.changes, self.tell, self.forgiven = seed, list(names or FAULTS), changes, tell, forgiven
         self.order, self.results, self.violations = random.Random("order of %s" % seed), [], []
         self.bag = []
         self.ground = Ground(env, seed, forgetful)
@@ -110,8 +120,9 @@ class Run:
                 for violation in result.violations:
                     self.tell("  %s: %s\n    %s" % (violation.kind, violation.address, violation.text.replace("\n", "\n    ")))
         finally:
-            self.ground.load.end()
+            self.ground.end()
         self.judge_logs()
+        self.judge_times()
 
     def round(self, number, name):
         ground, load, rng = self.ground, self.ground.load, random.Random("%s/%d" % (self.seed, number))
@@ -143,10 +154,21 @@ class Run:
             undecided += sum(r.open for r in history)
         if load.complaints:
             raise Failure("\n".join(load.complaints[:10]))
+        broken, waits, gaps = self.judge_service(name, outcome)
         changes = load.changes
         load.forget(ground.states.values())
         return Result(name, changes, undecided, served - outcome.began, max(0.0, served - outcome.again), outcome.process,
-                      outcome.back, violations)
+                      outcome.back, violations + broken, waits, gaps)
+
+    def judge_service(self, name, outcome):
+        """(violations, seconds that probes took, gaps of a failover)."""
+        requests = [r for history in self.ground.load.history.values() for r in history]
+        probes, nodes = self.ground.probes.take(), range(len(self.ground.servers))
+        excuse = (outcome.node, outcome.began, outcome.began + outcome.back) if outcome.process in ("admin", "master") else None
+        broken = [*service.check_ready(requests, probes, DB_GRACE), *service.check_alive(probes, excuse),
+                  *service.check_answered(requests)]
+        gaps = [service.gap(requests, node, outcome.began) for node in nodes] if name == "failover" else []
+        return broken, service.waits(probes, excuse), gaps
 
     @staticmethod
     def rows(rows):
@@ -164,7 +186,24 @@ class Run:
             if died:
                 raise Failure("processes died by themselves:\n%s" % "\n".join(died[:5]))
 
+    def judge_times(self):
+        for what, seconds in (("probe", service.p99(self.waits)), ("refusal", max(self.refusals, default=0.0))):
+            if seconds > WANTED[what] * self.forgiven:
+                raise Failure("a %s took %.2f s" % (what, seconds))
+
     # --- what it says ---
+
+    @property
+    def waits(self):
+        return [seconds for result in self.results for seconds in result.waits]
+
+    @property
+    def gaps(self):
+        return [gap for result in self.results for gap in result.gaps]
+
+    @property
+    def refusals(self):
+        return [seconds for gap in self.gaps for seconds in gap.refusals]
 
     def line(self, number, result):
         back = ", %s back after %.2f s" % (result.process, result.back) if result.back is not None else ""
@@ -182,9 +221,21 @@ class Run:
             limit = " (wanted: %g s)" % WANTED[what] if what in WANTED else ""
             yield "%s again after %.2f s in the middle, %.2f s at most, %d times%s" % (
                 what, statistics.median(values), max(values), len(values), limit)
+        yield from self.service_times()
+
+    def service_times(self):
+        waits = self.waits
+        yield "livez and readyz in %.0f ms (99 of 100), %.0f ms at most, %d times (wanted: %.0f ms)" % (
+            1000 * service.p99(waits), 1000 * max(waits, default=0.0), len(waits), 1000 * WANTED["probe"])
+        if self.gaps:
+            outages = [gap.seconds for gap in self.gaps]
+            yield "failover: a node without a 200 for %.2f s in the middle, %.2f s at most, %d times; " \
+                "%d refusals within after %.2f s at most (wanted: %g s)" % (
+                    statistics.median(outages), max(outages), len(outages), len(self.refusals), max(self.refusals, default=0.0),
+                    WANTED["refusal"])
 
     def summary(self):
-        counts = checker.count(self.violations)
+        counts = checker.count(self.violations, checker.KINDS + service.KINDS)
         return "%d acknowledged changes checked in %d rounds: %s" % (
             sum(r.changes for r in self.results), len(self.results),
             ", ".join("%d %s" % (n, kind) for kind, n in counts.items()))

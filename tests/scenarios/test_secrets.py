@@ -217,16 +217,19 @@ def test_no_secret_of_a_whole_session_is_told(env):
 
 # --- wiped after use ---
 
+def touched_ranges(pid):
+    """[(start, end)] of what the process may write and has used, without the shadow memory of sanitizers."""
+    with open("/proc/%d/smaps" % pid) as file:
+        mappings = re.findall(r"^(\w+)-(\w+) rw(?:.*\n)+?Rss: +(\d+) kB\n(?:.*\n)+?Swap: +(\d+) kB", file.read(), re.M)
+    ranges = [(int(start, 16), int(end, 16)) for start, end, resident, swapped in mappings if int(resident) + int(swapped) > 0]
+    return [(start, end) for start, end in ranges if end - start <= 1 << 32]
+
+
 def memory_holds(pid, needles):
     """Those of the texts that are anywhere in the memory of the process."""
     found = set()
-    with open("/proc/%d/maps" % pid) as file:
-        ranges = [line.split() for line in file if line.split()[1].startswith("rw")]
     with open("/proc/%d/mem" % pid, "rb", buffering=0) as memory:
-        for fields in ranges:
-            start, end = (int(part, 16) for part in fields[0].split("-"))
-            if end - start > 1 << 32:
-                continue  # shadow memory of sanitizers
+        for start, end in touched_ranges(pid):
             carry = b""
             while start < end:
                 try:

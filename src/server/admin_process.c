@@ -31,6 +31,7 @@ struct admin_process {
 	uint64_t certificates_mark; /* of those that were read last */
 	struct timer leave;
 	bool leaving;
+	bool misled; /* could not follow a reload: its successor is born with it */
 };
 
 static _Noreturn void
@@ -74,8 +75,11 @@ static void
 reload(struct admin_process *process, enum log_level level, int fd)
 {
 	struct config *fresh = process_read_config(fd, process->launch);
-	if (fresh == NULL)
+	if (fresh == NULL) {
+		process->misled = true;
+		loop_stop(process->loop);
 		return;
+	}
 	admin_configure(process->admin, fresh);
 	config_free(process->config);
 	process->config = fresh;
@@ -187,5 +191,5 @@ admin_main(const struct birth *birth)
 	config_free(process.config);
 	loop_close(process.loop);
 	digest_clear();
-	exit(EXIT_SUCCESS);
+	exit(process.misled ? EXIT_FAILURE : EXIT_SUCCESS);
 }

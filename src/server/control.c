@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 union descriptor_room {
 	struct cmsghdr align;
@@ -36,6 +37,29 @@ control_send(int end, const struct control_message *message, int fd)
 	return sendmsg(end, &packet, MSG_NOSIGNAL) == (ssize_t)sizeof(copy);
 }
 
+/*
+ * The descriptor of a whole message, or -1. When this process has no room for another descriptor
+ * the kernel drops it and says so (MSG_CTRUNC). Nobody of ours sends more than one: whatever came
+ * beside the first is closed, or it would stay open for ever.
+ */
+static int
+take_descriptor(struct msghdr *packet)
+{
+	int taken = -1;
+	struct cmsghdr *header = CMSG_FIRSTHDR(packet);
+	if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return -1;
+	for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
+		int fd;
+		memcpy(&fd, (const char *)header + at, sizeof(fd));
+		if (taken < 0 && (packet->msg_flags & MSG_CTRUNC) == 0)
+			taken = fd;
+		else
+			close(fd);
+	}
+	return taken;
+}
+
 enum control_read
 control_receive(int end, struct control_message *message, int *fd)
 {
@@ -49,10 +73,12 @@ control_receive(int end, struct control_message *message, int *fd)
 	ssize_t len = recvmsg(end, &packet, MSG_CMSG_CLOEXEC);
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR ? CONTROL_NOTHING : CONTROL_CLOSED;
-	if (len != (ssize_t)sizeof(*message))
+	*fd = take_descriptor(&packet);
+	if (len != (ssize_t)sizeof(*message)) {
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
 		return CONTROL_CLOSED;
-	struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
-	if (header != NULL && header->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(header), sizeof(int));
+	}
 	return CONTROL_MESSAGE;
 }

@@ -40,5 +40,6 @@ bool control_pair(int ends[2]);
 bool control_send(int end, const struct control_message *message, int fd);
 
 enum control_read { CONTROL_MESSAGE, CONTROL_NOTHING, CONTROL_CLOSED };
-/* *fd is -1 or a descriptor that now belongs to the caller. */
+/* *fd is a descriptor that now belongs to the caller, or -1: none was sent, or this process has no
+ * room for it. */
 enum control_read control_receive(int end, struct control_message *message, int *fd);

@@ -66,9 +66,14 @@ process_read_config(int fd, const struct launch *launch)
 	char path[64];
 	char *errors = NULL;
 	size_t len = 0;
+	if (fd < 0) {
+		log_message(LOG_LEVEL_ERROR, "reload", "no descriptor is left for it");
+		return NULL;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	FILE *sink = open_memstream(&errors, &len);
 	if (sink == NULL) {
+		log_message(LOG_LEVEL_ERROR, "reload", "out of memory");
 		close(fd);
 		return NULL;
 	}
@@ -79,6 +84,17 @@ process_read_config(int fd, const struct launch *launch)
 	free(errors);
 	close(fd);
 	return config;
+}
+
+/* As in the master, where opening it can fail too. */
+static void
+change_log(int fd)
+{
+	if (fd >= 0)
+		log_output(fd);
+	else
+		log_message(LOG_LEVEL_ERROR, "log.reopen",
+			    "no descriptor is left for it; the old one is still written to");
 }
 
 static void
@@ -100,8 +116,8 @@ control_ready(struct watch *base, bool readable, bool writable)
 		case CONTROL_MESSAGE:
 			if (message.verb == CONTROL_LOG_LEVEL)
 				log_set_level(message.level);
-			else if (message.verb == CONTROL_LOG && fd >= 0)
-				log_output(fd);
+			else if (message.verb == CONTROL_LOG)
+				change_log(fd);
 			else
 				watch->message(watch, &message, fd);
 			break;

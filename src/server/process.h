@@ -41,8 +41,8 @@ void process_log_setup(const struct config *config);
 /* One event for each line of text; before stands before the first. */
 void process_log_lines(enum log_level level, const char *event, const char *before,
 		       const char *text);
-/* The configuration in a descriptor that the master sent, or NULL with the errors logged. Closes
- * fd. */
+/* The configuration in a descriptor that the master sent, or NULL with the errors logged: the
+ * caller shall make room for a process that can read it. Closes fd. */
 struct config *process_read_config(int fd, const struct launch *launch);
 
 /* The child's end of the control channel, watched by its loop. */

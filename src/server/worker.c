@@ -20,6 +20,7 @@
 #define LISTEN_MS 1000u /* a worker without a database listens after this, to say so */
 #define STOP_CHECK_MS 20u
 #define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
+#define HURRIED_MS 5000u     /* instead of drain_timeout: beyond the goodbye of connections */
 #define RETIRE_MS 300000u    /* beyond the life of any request: a minute for each of its trips */
 #define SERVED_MAX 256
 
@@ -62,7 +63,7 @@ struct worker {
 	uint64_t shutdown_ms;
 	uint32_t connections_at_drain;
 	uint32_t connections_shed;
-	bool orphan;  /* the master is gone: make room for the next one at once */
+	bool hurried; /* another one shall take its place at once */
 	bool started; /* was ready once */
 	uint64_t certificates_read_ms;
 	uint64_t certificates_mark; /* of the files that were read last */
@@ -118,6 +119,7 @@ load_certificates(struct worker *worker, bool told)
 	if (fresh == NULL && error[0] != '\0') {
 		if (worker->first || told)
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
+		worker->certificates_mark = 0; /* it may have been for want of something */
 		return false;
 	}
 	if (worker->tls != NULL)
@@ -138,14 +140,14 @@ guard(struct worker *worker, int slot, enum transport transport, const struct en
 	       net_front(worker->net, slot, &front);
 }
 
-static void
+static bool
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
 	if (worker->served_count == SERVED_MAX) {
 		log_message(LOG_LEVEL_ERROR, "reload", "more than %d listening sockets",
 			    SERVED_MAX);
 		close(fd);
-		return;
+		return true; /* its successor could not either */
 	}
 	int slot = net_serve(worker->net, fd, transport, bound,
 			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
@@ -155,11 +157,12 @@ serve(struct worker *worker, enum transport transport, const struct endpoint *bo
 	}
 	if (slot < 0) {
 		log_message(LOG_LEVEL_ERROR, "start", "cannot watch a listening socket");
-		close(fd);
-		return;
+		close(fd); /* -1: there was no room for it */
+		return false;
 	}
 	worker->served[worker->served_count++] =
 		(struct served){ .transport = transport, .bound = *bound, .fd = fd, .slot = slot };
+	return true;
 }
 
 static void
@@ -174,71 +177,6 @@ unserve(struct worker *worker, enum transport transport, const struct endpoint *
 		*served = worker->served[--worker->served_count];
 		return;
 	}
-}
-
-/*
- * Not before its store is up, or nearly so: a worker that replaces a dead one would answer 503 to
- * what waits in its sockets, which a moment later it can serve.
- */
-static void
-listen_on_all(struct worker *worker)
-{
-	const struct birth *birth = worker->birth;
-	if (worker->listening)
-		return;
-	worker->listening = true;
-	for (size_t i = 0; i < birth->sockets->count; i++) {
-		const struct listening *item = &birth->sockets->items[i];
-		if (item->open)
-			serve(worker, item->transport, &item->bound, item->fds[birth->index]);
-	}
-}
-
-/* Bans are rare, connections many: they are walked after a change only. */
-static void
-look_at_bans(struct worker *worker)
-{
-	uint32_t turn = bans_turn(worker->birth->memory->bans);
-	if (turn != worker->bans_turn)
-		requests_close_banned(worker->requests);
-	worker->bans_turn = turn;
-}
-
-/* The kernel counts for each socket, and a worker that replaces another one finds its sockets as it
- * left them: what was dropped in between is counted too. */
-static void
-count_drops(const struct net *net)
-{
-	uint64_t seen = net_datagram_drops(net);
-	if (seen > stats->udp_drops_seen)
-		stats->udp_receive_drops += seen - stats->udp_drops_seen;
-	stats->udp_drops_seen = seen;
-}
-
-/* A first start is waited for; later a look now and then is enough. */
-static void
-tick(struct timer *timer)
-{
-	struct worker *worker = container_of(timer, struct worker, tick);
-	const uint8_t *secret = store_ticket_secret(worker->store);
-	stats->ready = requests_ready(worker->requests);
-	if (worker->listening)
-		count_drops(worker->net);
-	worker->started = worker->started || stats->ready != 0;
-	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
-		listen_on_all(worker);
-	uint64_t interval = worker->config->tls.reload_interval;
-	if (worker->tls != NULL &&
-	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
-		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (settings_tls_mark(worker->config) != worker->certificates_mark)
-			load_certificates(worker, false);
-	}
-	if (worker->tls != NULL && secret != NULL)
-		tls_server_ticket_secret(worker->tls, secret);
-	look_at_bans(worker);
-	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
-		    tick);
 }
 
 /* --- stopping ---------------------------------------------------------------------------- */
@@ -263,7 +201,7 @@ close_listeners(struct worker *worker)
 static void
 shed(struct worker *worker, uint64_t spent_ms)
 {
-	uint64_t spread_ms = worker->orphan ? 0 : worker->config->health.drain_spread;
+	uint64_t spread_ms = worker->hurried ? 0 : worker->config->health.drain_spread;
 	uint32_t all = worker->connections_at_drain;
 	if (spent_ms >= spread_ms) {
 		net_shutdown(worker->net);
@@ -280,9 +218,12 @@ static bool
 drained(struct worker *worker)
 {
 	uint64_t now_ms = loop_now_ms(worker->loop);
+	uint64_t most = worker->config->health.drain_timeout;
+	if (worker->hurried && most > HURRIED_MS)
+		most = HURRIED_MS;
 	if (requests_live(worker->requests) == 0 && net_connections(worker->net) == 0)
 		return true;
-	if (now_ms - worker->drain_began_ms < worker->config->health.drain_timeout)
+	if (now_ms - worker->drain_began_ms < most)
 		return false;
 	if (worker->shutdown_ms == 0) {
 		worker->shutdown_ms = now_ms;
@@ -331,6 +272,92 @@ begin_stop(struct worker *worker)
 	timer_start(worker->loop, &worker->stop, 0, wind_down);
 }
 
+/*
+ * What the master said could not be done, for want of descriptors or memory. The successor is born
+ * with what is in force, on sockets that the master kept. To go on would be worse than that the
+ * phones of this worker connect again: with an old configuration, or deaf on a socket to which the
+ * kernel sends its share of clients. It is no sudden death either: what was begun is answered and
+ * connections say goodbye, at once, for nobody reads the sockets meanwhile.
+ */
+static void
+give_up(struct worker *worker, const char *what)
+{
+	if (worker->closed_ms != 0)
+		return;
+	log_message(LOG_LEVEL_ERROR, "process.control",
+		    "%s is not taken over; another worker takes the place of this one", what);
+	worker->hurried = true;
+	begin_stop(worker);
+}
+
+/* --- turning ----------------------------------------------------------------------------- */
+
+/*
+ * Not before its store is up, or nearly so: a worker that replaces a dead one would answer 503 to
+ * what waits in its sockets, which a moment later it can serve.
+ */
+static void
+listen_on_all(struct worker *worker)
+{
+	const struct birth *birth = worker->birth;
+	if (worker->listening)
+		return;
+	worker->listening = true;
+	for (size_t i = 0; i < birth->sockets->count; i++) {
+		const struct listening *item = &birth->sockets->items[i];
+		if (item->open &&
+		    !serve(worker, item->transport, &item->bound, item->fds[birth->index]))
+			give_up(worker, "a listening socket");
+	}
+}
+
+/* Bans are rare, connections many: they are walked after a change only. */
+static void
+look_at_bans(struct worker *worker)
+{
+	uint32_t turn = bans_turn(worker->birth->memory->bans);
+	if (turn != worker->bans_turn)
+		requests_close_banned(worker->requests);
+	worker->bans_turn = turn;
+}
+
+/* The kernel counts for each socket, and a worker that replaces another one finds its sockets as it
+ * left them: what was dropped in between is counted too. */
+static void
+count_drops(const struct net *net)
+{
+	uint64_t seen = net_datagram_drops(net);
+	if (seen > stats->udp_drops_seen)
+		stats->udp_receive_drops += seen - stats->udp_drops_seen;
+	stats->udp_drops_seen = seen;
+}
+
+/* A first start is waited for; later a look now and then is enough. */
+static void
+tick(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, tick);
+	const uint8_t *secret = store_ticket_secret(worker->store);
+	stats->ready = requests_ready(worker->requests);
+	if (worker->listening)
+		count_drops(worker->net);
+	worker->started = worker->started || stats->ready != 0;
+	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
+		listen_on_all(worker);
+	uint64_t interval = worker->config->tls.reload_interval;
+	if (worker->config->certificate_count > 0 &&
+	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
+		worker->certificates_read_ms = loop_now_ms(worker->loop);
+		if (settings_tls_mark(worker->config) != worker->certificates_mark)
+			load_certificates(worker, false);
+	}
+	if (worker->tls != NULL && secret != NULL)
+		tls_server_ticket_secret(worker->tls, secret);
+	look_at_bans(worker);
+	timer_start(worker->loop, &worker->tick, worker->started ? TICK_MS : TICK_STARTING_MS,
+		    tick);
+}
+
 /* --- reload ------------------------------------------------------------------------------ */
 
 static void
@@ -353,15 +380,18 @@ retire(struct worker *worker, struct settings_policy *policy, struct config *con
 	timer_start(worker->loop, &retired->timer, RETIRE_MS, free_retired);
 }
 
-static void
+/* False when a part of it is not in force. Bad certificates are not a part of that: the next look
+ * at the files is theirs. */
+static bool
 reload(struct worker *worker, enum log_level level, int fd)
 {
+	bool guarded = true;
 	struct config *fresh = process_read_config(fd, worker->launch);
 	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(worker, fresh);
 	if (policy == NULL) {
 		if (fresh != NULL)
 			config_free(fresh);
-		return;
+		return false;
 	}
 	retire(worker, worker->policy, worker->config);
 	worker->config = fresh;
@@ -373,18 +403,26 @@ reload(struct worker *worker, enum log_level level, int fd)
 	limits_configure(worker->limits, &limits);
 	requests_configure(worker->requests, &requests);
 	for (size_t i = 0; i < worker->served_count; i++)
-		guard(worker, worker->served[i].slot, worker->served[i].transport,
-		      &worker->served[i].bound);
-	load_certificates(worker, true);
+		guarded = guard(worker, worker->served[i].slot, worker->served[i].transport,
+				&worker->served[i].bound) &&
+			  guarded;
+	if (!load_certificates(worker, true))
+		worker->certificates_read_ms = 0; /* one more look at once, then as ever */
 	process_log_setup(fresh);
 	log_set_level(level);
+	return guarded;
 }
 
 static void
 on_control(struct control_watch *control, const struct control_message *message, int fd)
 {
 	struct worker *worker = container_of(control, struct worker, control);
-	listen_on_all(worker); /* the master speaks of sockets that are served */
+	if (!worker->hurried)
+		listen_on_all(worker); /* the master speaks of sockets that are served */
+	if (worker->hurried && message->verb != CONTROL_STOP_NOW) { /* the successor's business */
+		close(fd);
+		return;
+	}
 	switch (message->verb) {
 	case CONTROL_DRAIN:
 		begin_drain(worker, loop_now_ms(worker->loop));
@@ -399,10 +437,12 @@ on_control(struct control_watch *control, const struct control_message *message,
 		loop_stop(worker->loop);
 		break;
 	case CONTROL_RELOAD:
-		reload(worker, message->level, fd);
+		if (!reload(worker, message->level, fd))
+			give_up(worker, "the new configuration");
 		break;
 	case CONTROL_SERVE:
-		serve(worker, message->transport, &message->bound, fd);
+		if (!serve(worker, message->transport, &message->bound, fd))
+			give_up(worker, "a new listening socket");
 		break;
 	case CONTROL_UNSERVE:
 		unserve(worker, message->transport, &message->bound);
@@ -418,9 +458,10 @@ on_control(struct control_watch *control, const struct control_message *message,
 static void
 on_master_gone(struct control_watch *control)
 {
-	listen_on_all(container_of(control, struct worker, control));
 	struct worker *worker = container_of(control, struct worker, control);
-	worker->orphan = true;
+	if (!worker->hurried)
+		listen_on_all(worker);
+	worker->hurried = true;
 	begin_stop(worker);
 }
 
@@ -512,5 +553,5 @@ worker_main(const struct birth *birth)
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);
-	exit(EXIT_SUCCESS);
+	exit(worker.hurried ? EXIT_FAILURE : EXIT_SUCCESS);
 }

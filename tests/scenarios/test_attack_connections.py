@@ -18,7 +18,7 @@ from harness import Failure, Stream, covers, equal, long_only, own_address, true
 from harness.attack import AT_ONCE, C1, client_hello, on, plain_phone, served
 from harness.crowd import Crowds
 from harness.failing import PLAIN_BUILD
-from harness.faults import cpu_ticks, workers
+from harness.faults import cpu_ticks, full, workers
 from harness.phone import Phone
 from harness.report import quantile, report
 
@@ -316,18 +316,6 @@ def test_a_flood_of_guesses_from_one_address(env):
 
 
 # --- no descriptor is left ---
-
-@contextlib.contextmanager
-def full(pid):
-    """The process can open nothing more: its limit is the first number that it does not use."""
-    used = {int(fd) for fd in os.listdir("/proc/%d/fd" % pid)}
-    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(n for n in range(hard) if n not in used), hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
 
 def test_out_of_descriptors(env):
     """Who is connected is served, who comes waits without costing anything, and is served when there is room again."""

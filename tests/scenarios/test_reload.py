@@ -8,7 +8,7 @@ import threading
 import time
 
 from harness import Stream, Udp, covers, equal, true
-from harness.faults import add_users, workers
+from harness.faults import add_users, admin, full, workers
 from harness.phone import ALICE_PASSWORD, Phone
 from harness.server import free_ports
 
@@ -347,6 +347,58 @@ def test_replaced_worker_has_the_new_listeners_and_domains(env):
     phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp", domain="new.example")
     phone.reg0(C1).expect(401)
     phone.close()
+
+
+# --- what a process has no room for ---
+
+def test_a_worker_without_descriptors_makes_room(env):
+    """The old configuration does not stay in force: phones that were connected hear the end of it, not a reset, and the worker
+    that takes their place has the new one."""
+    server = env.start({"registration": {"expires_default": "10m"}})
+    streams, (pid,) = open_streams(server), workers(server)
+    with full(pid):
+        reload(server, {"registration": {"expires_max": "30m"}})
+        server.wait_log(r"process\.control .*the new configuration is not taken over; another worker")
+        for phone in streams:
+            true(phone.wire.closed(), "a connection stays open")
+    server.wait(lambda: workers(server) not in ([], [pid]), "another worker", 20)
+    server.wait_ready()
+    granted = server.phone("tcp").reg(C1, expires=3600).expect(200).contacts
+    equal(granted[C1.strip("<>")]["expires"], "1800", "the lifetime granted")
+
+
+def test_a_worker_without_descriptors_serves_a_new_listener(env):
+    """Not a socket to which the kernel sends phones stays without a reader, whatever part of the reload failed."""
+    server = env.start()
+    port, (pid,) = free_ports(1), workers(server)
+    with full(pid):
+        reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}})
+        server.wait(lambda: workers(server) not in ([], [pid]), "another worker", 20)
+    server.wait_ready()
+    phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp")
+    phone.reg(C1).expect(200)
+    phone.close()
+
+
+def test_an_admin_process_without_descriptors_makes_room(env):
+    server = env.start()
+    pid = admin(server)
+    with full(pid):
+        reload(server, {("domain", "new.example"): {}})
+        server.wait(lambda: admin(server) not in (None, pid), "another admin process", 20)
+    server.wait_ready()
+    true("new.example" in server.ctl("config", "show").stdout, "the configuration that it shows")
+
+
+def test_a_log_that_a_process_cannot_open(env):
+    """As in the master: the old one is written to, and says so."""
+    server = env.start()
+    pid, = workers(server)
+    with full(pid):
+        server.process.send_signal(signal.SIGUSR1)
+        server.wait_log(r"log\.reopen .*the old one is still written to")
+        server.phone("udp").reg(C1).expect(200)
+    equal(workers(server), [pid], "workers")
 
 
 # --- log ---

@@ -13,6 +13,7 @@ import warnings
 from harness import Failure, covers, equal, true
 from harness.attack import AT_ONCE, client_hello
 from harness.digest import challenges
+from harness.faults import full, workers
 from harness.phone import Phone
 
 C1, S1 = "<sip:alice@192.0.2.10:5062>", "<sips:alice@192.0.2.10:5062>"
@@ -305,6 +306,22 @@ def test_the_ca_of_clients_is_read_again_by_itself(env):
     fails(server, made, "unknown ca")
     shutil.copy(env.certificates() + "/ca.pem", trusted)
     os.utime(trusted, (time.time() + 60, time.time() + 60))  # times are compared by the second
+    server.wait(lambda: welcome(server, made), "a handshake with the new CA", 20)
+
+
+def test_files_that_could_not_be_read_are_read_again(env):
+    """Renewed at a moment when the worker had no descriptor left: the next look takes them, not the next renewal."""
+    trusted = os.path.join(env.directory, "trusted.pem")
+    client = certificate_with(env, "client", "URI:sip:example.com")
+    shutil.copy(os.path.join(env.certificates("elsewhere"), "ca.pem"), trusted)
+    server = env.start({"tls": {"client_auth": "request", "client_ca": trusted, "reload_interval": "1s"}})
+    made = context(server)
+    made.load_cert_chain(client["chain"], client["key"])
+    fails(server, made, "unknown ca")
+    with full(workers(server)[0]):
+        shutil.copy(env.certificates() + "/ca.pem", trusted)
+        os.utime(trusted, (time.time() + 60, time.time() + 60))
+        server.wait_log(r"tls\.certificate .*too many open files")
     server.wait(lambda: welcome(server, made), "a handshake with the new CA", 20)
 
 

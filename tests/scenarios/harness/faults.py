@@ -1,6 +1,8 @@
 """What goes wrong around a server: processes that die or stand still, a database that is slow, fails or is cut off."""
+import contextlib
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -41,6 +43,19 @@ def socket_inodes(pid):
     except OSError:
         pass
     return found
+
+
+@contextlib.contextmanager
+def full(pid):
+    """The process can open nothing more: its limit is the first number that it does not use."""
+    used = {int(fd) for fd in os.listdir("/proc/%d/fd" % pid)}
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(n for n in range(hard) if n not in used), hard))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 def udp_sockets(port):

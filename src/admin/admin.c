@@ -6,7 +6,6 @@
 #include "admin/admin.h"
 
 #include <assert.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "ban_keeper.h"
 #include "base/log.h"
 #include "client.h"
+#include "json.h"
 #include "nodes.h"
 
 #define POOL_BYTES (64u * 1024 * 1024)
@@ -171,15 +171,6 @@ open_surfaces(struct admin *admin, const struct admin_settings *settings)
 
 /* --- life ----------------------------------------------------------------------------- */
 
-/* Documents hold passwords on their way to a hash. */
-static void
-free_zeroed(void *memory)
-{
-	if (memory != NULL)
-		explicit_bzero(memory, malloc_usable_size(memory));
-	free(memory);
-}
-
 struct admin *
 admin_open(struct loop *loop, const struct admin_settings *settings, char *error, size_t error_cap)
 {
@@ -188,7 +179,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 		snprintf(error, error_cap, "out of memory");
 		return NULL;
 	}
-	json_set_alloc_funcs(malloc, free_zeroed);
+	json_use_memory();
 	admin->loop = loop;
 	admin->config = settings->config;
 	admin->store = settings->store;

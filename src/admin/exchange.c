@@ -424,11 +424,15 @@ json_t *
 exchange_object(struct exchange *x)
 {
 	json_error_t error;
-	json_t *document = json_loadb(x->body == NULL ? "" : x->body, x->body_len,
-				      JSON_REJECT_DUPLICATES, &error);
+	bool no_room;
+	json_t *document = json_read(x->body == NULL ? "" : x->body, x->body_len, &error, &no_room);
 	if (json_is_object(document))
 		return document;
 	char detail[128] = "The body must be a JSON object.";
+	if (document == NULL && no_room) {
+		exchange_out_of_memory(x);
+		return NULL;
+	}
 	/* The parser's own words may quote the body, and with it a password. */
 	if (document == NULL)
 		snprintf(detail, sizeof(detail), "The body is not JSON, at line %d, column %d.",

@@ -44,6 +44,7 @@ struct exchange {
 	char *body;		 /* whole, once complete; zeroed before it is freed */
 	size_t body_len, body_cap;
 	bool body_too_large;
+	bool body_lost;	  /* there was no memory for it */
 	size_t body_seen; /* kept or not */
 	bool http_1_0;
 	enum media media; /* what it wants to have */

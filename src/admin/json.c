@@ -1,12 +1,51 @@
 /* Values of answers: see the header. */
 #include "json.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/writer.h"
 #include "store/rows.h"
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static bool refused; /* jansson's allocator takes no argument */
+
+static void *
+allocate(size_t size)
+{
+	void *memory = malloc(size);
+	refused = refused || memory == NULL;
+	return memory;
+}
+
+static void
+free_zeroed(void *memory)
+{
+	if (memory != NULL)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+void
+json_use_memory(void)
+{
+	json_set_alloc_funcs(allocate, free_zeroed);
+}
+
+json_t *
+json_read(const char *text, size_t len, json_error_t *error, bool *no_room)
+{
+	refused = false;
+	json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES, error);
+	*no_room = refused;
+	return document;
+}
+
+/* --- values ------------------------------------------------------------------------------ */
 
 /* U+FFFD */
 #define REPLACEMENT "\xef\xbf\xbd"

@@ -1,6 +1,7 @@
 /* Values of answers. Text of the network becomes valid JSON whatever it holds. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -9,6 +10,11 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+/* Before the first document: they hold passwords on their way to a hash, and are zeroed. */
+void json_use_memory(void);
+/* A document without duplicate keys, or NULL; no_room tells one that found no memory from one that
+ * is none, which to jansson is the same. */
+json_t *json_read(const char *text, size_t len, json_error_t *error, bool *no_room);
 /* Octets that are not UTF-8 become U+FFFD. */
 json_t *json_octets(struct str octets);
 /* The same for wire text of the database (D-12), decoded in the arena. */

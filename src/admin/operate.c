@@ -12,13 +12,27 @@
 
 /* --- configuration -------------------------------------------------------------------- */
 
+/* There was no room for the memo, here or in the master: an empty list would be a lie. */
+static bool
+memo_lost(struct exchange *x, struct str memo)
+{
+	if (memo.p != NULL)
+		return false;
+	exchange_problem(x, 503, "overloaded", "Answer lost",
+			 "There is no memory or no descriptor left for the answer.", NULL,
+			 "Nothing was changed. Try again in a second.");
+	return true;
+}
+
 /* "reload" or "restart" as it is, values as a file spells them. */
 static void
 config_told(struct exchange *x, enum command_outcome outcome, struct str memo)
 {
 	struct str fields[MEMO_FIELDS_MAX];
-	json_t *options = json_array();
 	(void)outcome;
+	if (memo_lost(x, memo))
+		return;
+	json_t *options = json_array();
 	while (memo_next(&memo, fields))
 		json_array_append_new(options, json_pack("{s:o,s:o,s:o,s:o,s:o}", "key",
 							 json_octets(fields[1]), "value",
@@ -85,6 +99,8 @@ static void
 check_told(struct exchange *x, enum command_outcome outcome, struct str memo)
 {
 	bool good = outcome == COMMAND_DONE;
+	if (memo_lost(x, memo))
+		return;
 	struct findings found = read_findings(memo, good);
 	exchange_answer(x, 200,
 			json_pack("{s:b,s:o,s:o,s:o,s:o}", "ok", good, "errors", found.errors,

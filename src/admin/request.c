@@ -247,13 +247,13 @@ static void
 keep_body(struct exchange *x, const char *octets, size_t len)
 {
 	size_t wanted = x->body_len + len;
-	if (x->body_too_large || x->surface->is_health || x->route == NULL ||
+	if (x->body_too_large || x->body_lost || x->surface->is_health || x->route == NULL ||
 	    x->route->role == ROLE_READ)
 		return;
-	if (wanted > BODY_BYTES_MAX || (wanted > x->body_cap && !grow_body(x, wanted))) {
-		x->body_too_large = true;
+	x->body_too_large = wanted > BODY_BYTES_MAX;
+	x->body_lost = !x->body_too_large && wanted > x->body_cap && !grow_body(x, wanted);
+	if (x->body_too_large || x->body_lost)
 		return;
-	}
 	memcpy(x->body + x->body_len, octets, len);
 	x->body_len = wanted;
 }
@@ -280,6 +280,8 @@ dispatch(struct exchange *x, const char *url)
 	} else if (x->body_too_large) {
 		exchange_problem(x, 413, "too_large", "Body too large",
 				 "A body holds at most 4 MB.", NULL, "Send it in parts.");
+	} else if (x->body_lost) {
+		exchange_out_of_memory(x);
 	} else if (x->admin->waiting_count >= WAITING_MAX) {
 		exchange_problem(x, 503, "overloaded", "Too many requests at once",
 				 "Others are being answered.", NULL, "Try again in a second.");

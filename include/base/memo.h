@@ -25,6 +25,8 @@ void memo_line(struct memo *memo, const char *kind, ...) __attribute__((sentinel
 /* The descriptor, now the caller's; -1 when memory was out. */
 int memo_close(struct memo *memo);
 
+/* A file in memory with a stream that writes it, or -1; both are the caller's. */
+int memory_file(const char *name, FILE **out);
 /* The text of a descriptor, malloc'd, and closes it; NULL when it cannot be read. */
 char *memo_read(int fd, size_t *len);
 /* The next line of what memo_read() gave: its fields, the absent ones empty. False behind the last.

@@ -7,14 +7,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int
+memory_file(const char *name, FILE **out)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	int copy = fd < 0 ? -1 : dup(fd);
+	*out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (*out != NULL)
+		return fd;
+	if (copy >= 0)
+		close(copy);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 void
 memo_open(struct memo *memo)
 {
-	*memo = (struct memo){ .fd = memfd_create("rollcall-memo", MFD_CLOEXEC) };
-	int copy = memo->fd < 0 ? -1 : dup(memo->fd);
-	memo->out = copy < 0 ? NULL : fdopen(copy, "w");
-	if (memo->out == NULL && copy >= 0)
-		close(copy);
+	*memo = (struct memo){ 0 };
+	memo->fd = memory_file("rollcall-memo", &memo->out);
 }
 
 static void

@@ -497,7 +497,7 @@ run(struct master *master)
 			end_delay(master);
 		children_reap(&master->children, master->phase == PHASE_STOPPING);
 		children_watchdog(&master->children, clock_monotonic_ms());
-		notify_watchdog(loops_turn(master), clock_monotonic_ms());
+		notify_turn(loops_turn(master), clock_monotonic_ms());
 		if (master->phase == PHASE_STOPPING && stopped(master))
 			return;
 	}

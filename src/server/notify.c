@@ -19,6 +19,7 @@ static struct sockaddr_un supervisor;
 static socklen_t supervisor_len; /* 0: nobody listens */
 static uint64_t watchdog_ms;	 /* between two signs of life; 0: nobody waits for them */
 static uint64_t next_sign_ms;
+static char owed[256]; /* the last state, as long as it could not be told; empty: it was */
 
 /* A path, or "@name" in the abstract namespace. */
 static void
@@ -56,25 +57,45 @@ notify_open(void)
 	unsetenv("WATCHDOG_PID");
 }
 
-static void
+/* Nobody is there, or somebody who does not want to hear. */
+static bool
+final(int error)
+{
+	return error == ENOENT || error == ECONNREFUSED || error == EACCES || error == EPERM ||
+	       error == EPROTOTYPE;
+}
+
+/* False when it is to be told again: something was short, or the supervisor has much to read. */
+static bool
 tell(const char *text)
 {
 	if (supervisor_len == 0)
-		return;
+		return true;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return;
-	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&supervisor,
-		     supervisor_len);
+		return false;
+	bool told = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&supervisor,
+			   supervisor_len) >= 0 ||
+		    final(errno);
 	close(fd);
+	return told;
+}
+
+/* A supervisor that missed it would end us: it waits for READY=1. */
+static void
+tell_state(const char *text)
+{
+	snprintf(owed, sizeof(owed), "%s", text);
+	if (tell(text))
+		owed[0] = '\0';
 }
 
 void
 notify_ready(const char *status)
 {
-	char text[256];
+	char text[sizeof(owed)];
 	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", status);
-	tell(text);
+	tell_state(text);
 }
 
 void
@@ -83,15 +104,15 @@ notify_reloading(void)
 	char text[80];
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
 		 (uintmax_t)clock_monotonic_us());
-	tell(text);
+	tell_state(text);
 }
 
 void
 notify_stopping(const char *status)
 {
-	char text[256];
+	char text[sizeof(owed)];
 	snprintf(text, sizeof(text), "STOPPING=1\nSTATUS=%s", status);
-	tell(text);
+	tell_state(text);
 }
 
 void
@@ -103,10 +124,12 @@ notify_status(const char *status)
 }
 
 void
-notify_watchdog(bool good, uint64_t now_ms)
+notify_turn(bool good, uint64_t now_ms)
 {
+	if (owed[0] != '\0' && tell(owed))
+		owed[0] = '\0';
 	if (watchdog_ms == 0 || !good || now_ms < next_sign_ms)
 		return;
-	next_sign_ms = now_ms + watchdog_ms;
-	tell("WATCHDOG=1");
+	if (tell("WATCHDOG=1"))
+		next_sign_ms = now_ms + watchdog_ms;
 }

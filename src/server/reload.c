@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
@@ -185,19 +184,17 @@ open_added(struct sockets *plan, const struct reload *reload, const struct runni
 static int
 config_to_memory(const struct config *config)
 {
-	int fd = memfd_create("rollcall-configuration", MFD_CLOEXEC);
-	FILE *out = fd < 0 ? NULL : fdopen(dup(fd), "w");
-	bool written = false;
-	if (out != NULL) {
-		config_print(config, out);
-		written = fflush(out) == 0 && !ferror(out);
-		fclose(out);
-	}
-	if (!written && fd >= 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	FILE *out;
+	int fd = memory_file("rollcall-configuration", &out);
+	if (fd < 0)
+		return -1;
+	config_print(config, out);
+	bool written = fflush(out) == 0 && !ferror(out);
+	fclose(out);
+	if (written)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 static const struct certificate_mark *
@@ -304,6 +301,8 @@ without_arrow(struct str text, char *out, size_t cap)
 	out[w.len] = '\0';
 }
 
+static const char refused[] = "reload refused, still running the previous configuration: ";
+
 static void
 log_placed(enum log_level level, const char *before, const struct str *fields)
 {
@@ -319,11 +318,11 @@ reload_log(const char *text, size_t len, bool good)
 	struct str rest = { text, len }, fields[MEMO_FIELDS_MAX];
 	char sentence[1024], keys[1024];
 	struct writer w = writer_on(keys, sizeof(keys) - 1);
+	bool told = good;
 	for (unsigned lines = 0; lines < LINES_LOGGED_MAX && memo_next(&rest, fields); lines++) {
 		if (str_eq(fields[0], STR("error"))) {
-			log_placed(LOG_LEVEL_ERROR,
-				   "reload refused, still running the previous configuration: ",
-				   fields);
+			log_placed(LOG_LEVEL_ERROR, refused, fields);
+			told = true;
 		} else if (str_eq(fields[0], STR("warning"))) {
 			log_placed(LOG_LEVEL_WARNING, "", fields);
 		} else if (good && str_eq(fields[0], STR("applied"))) {
@@ -333,6 +332,8 @@ reload_log(const char *text, size_t len, bool good)
 			writer_printf(&w, "%s%.*s", w.len == 0 ? "" : " ", STR_ARG(fields[1]));
 		}
 	}
+	if (!told) /* the memo had no room either */
+		log_message(LOG_LEVEL_ERROR, "reload", "%sout of memory or descriptors", refused);
 	if (w.len > 0)
 		log_message(LOG_LEVEL_WARNING, "reload", "these take effect after a restart: %.*s",
 			    (int)w.len, keys);

@@ -1,12 +1,15 @@
 /*
- * Preloaded into a server: makes one call fail that the test has chosen, the n-th allocation or the
- * n-th read, in a process that runs. What is to fail stands in a file that both map:
- * struct plan, written by tests/scenarios/harness/failing.py.
+ * Preloaded into a server: makes calls fail that the test has chosen, the n-th allocation or the
+ * n-th read, or one from each place in the code after the other. What is to fail stands in a file
+ * that both map: struct plan, written by tests/scenarios/harness/failing.py.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -17,20 +20,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#define DEPTH_MAX 16
+#define PLACES 16384 /* a power of two */
 
 struct plan {
 	char call[24];		/* empty: nothing fails */
 	int32_t pid;		/* in this process only; 0: in any */
 	int32_t error;		/* errno */
+	int32_t depth;		/* of callers that make a place, each of which fails once; 0: all */
+	char spared[20];	/* a library below which nothing fails; empty: none */
 	_Atomic int64_t before; /* so many calls go well first */
 	_Atomic int64_t times;	/* so many fail then */
 	_Atomic int64_t failed; /* so many did */
 	uint64_t caller;	/* of the last, within … */
 	char where[32];		/* … this program or library, for people */
+	_Atomic uint64_t places[PLACES]; /* those that failed, by their hash */
 };
 
 static struct plan *plan;
@@ -64,6 +75,60 @@ map_plan(void)
 	signal(SIGSEGV, dying);
 }
 
+/* --- places: the same ones in each process and each run, wherever its libraries lie */
+
+static __thread bool looking __attribute__((tls_model("initial-exec")));
+
+struct place {
+	uint64_t hash;
+	bool spared;
+};
+
+static struct place
+place_of(void *const *frames, int count)
+{
+	struct place place = { .hash = 1469598103934665603u };
+	for (int i = 0; i < count; i++) {
+		struct dl_find_object object;
+		if (_dl_find_object(frames[i], &object) != 0)
+			continue;
+		uint64_t at = (uint64_t)frames[i] - (uint64_t)object.dlfo_link_map->l_addr;
+		if (i < plan->depth)
+			place.hash = (place.hash ^ at) * 1099511628211u;
+		if (plan->spared[0] != '\0' &&
+		    strstr(object.dlfo_link_map->l_name, plan->spared) != NULL)
+			place.spared = true;
+	}
+	return place;
+}
+
+/* True when it was not among them yet; a full table has everything. */
+static bool
+remember(uint64_t hash)
+{
+	for (uint64_t i = 0; i < PLACES; i++) {
+		uint64_t none = 0;
+		_Atomic uint64_t *slot = &plan->places[(hash + i) & (PLACES - 1)];
+		if (atomic_compare_exchange_strong(slot, &none, hash))
+			return true;
+		if (none == hash)
+			return false;
+	}
+	return false;
+}
+
+/* Skips the two of our own frames. */
+static __attribute__((noinline)) bool
+new_place(void)
+{
+	void *frames[2 + DEPTH_MAX];
+	looking = true;
+	int count = backtrace(frames, 2 + DEPTH_MAX) - 2;
+	looking = false;
+	struct place place = place_of(frames + 2, count);
+	return !place.spared && remember(place.hash);
+}
+
 static void
 note_caller(const void *caller)
 {
@@ -75,11 +140,13 @@ note_caller(const void *caller)
 	strncpy(plan->where, slash == NULL ? info.dli_fname : slash + 1, sizeof(plan->where) - 1);
 }
 
-static bool
+static __attribute__((noinline)) bool
 fails(const char *call, void *caller)
 {
-	if (plan == NULL || strcmp(plan->call, call) != 0 ||
+	if (plan == NULL || looking || strcmp(plan->call, call) != 0 ||
 	    (plan->pid != 0 && plan->pid != getpid()))
+		return false;
+	if (plan->depth > 0 && (plan->times <= 0 || !new_place()))
 		return false;
 	if (atomic_fetch_sub(&plan->before, 1) > 0)
 		return false;
@@ -135,15 +202,6 @@ CALL(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len), (fd, nam
 CALL(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t len),
      (fd, level, option, value, len))
 
-FILE *
-fopen(const char *path, const char *mode)
-{
-	static FILE *(*real)(const char *path, const char *mode);
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "fopen");
-	return fails("fopen", __builtin_return_address(0)) ? NULL : real(path, mode);
-}
-
 /* To take something out never fails for want of anything. */
 int
 epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
@@ -178,3 +236,54 @@ CALL(int, bind, (int fd, const struct sockaddr *to, socklen_t len), (fd, to, len
 CALL(int, listen, (int fd, int backlog), (fd, backlog))
 CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags))
 CALL(pid_t, fork, (void), ())
+CALL(int, socketpair, (int domain, int type, int protocol, int ends[2]),
+     (domain, type, protocol, ends))
+CALL(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags))
+CALL(int, epoll_create1, (int flags), (flags))
+CALL(int, eventfd, (unsigned count, int flags), (count, flags))
+CALL(int, poll, (struct pollfd * list, nfds_t count, int ms), (list, count, ms))
+CALL(ssize_t, sendto,
+     (int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t len),
+     (fd, data, size, flags, to, len))
+CALL(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))
+CALL(ssize_t, pread, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
+CALL(int, dup, (int fd), (fd))
+
+/* A name: FILE, DIR or memory that could not be had is NULL. */
+#define CALL_POINTER(type, name, none, params, args)                                 \
+	type name params;                                                            \
+	type name params                                                             \
+	{                                                                            \
+		static type(*real) params;                                           \
+		if (real == NULL)                                                    \
+			*(void **)&real = dlsym(RTLD_NEXT, #name);                   \
+		return fails(#name, __builtin_return_address(0)) ? none : real args; \
+	}
+
+CALL_POINTER(FILE *, fopen, NULL, (const char *path, const char *mode), (path, mode))
+FILE *fopen64(const char *path, const char *mode);
+FILE *
+fopen64(const char *path, const char *mode)
+{
+	return fopen(path, mode);
+}
+
+CALL_POINTER(FILE *, fdopen, NULL, (int fd, const char *mode), (fd, mode))
+CALL_POINTER(FILE *, open_memstream, NULL, (char **text, size_t *len), (text, len))
+CALL_POINTER(DIR *, opendir, NULL, (const char *path), (path))
+CALL_POINTER(void *, mmap, MAP_FAILED,
+	     (void *at, size_t size, int protection, int flags, int fd, off_t offset),
+	     (at, size, protection, flags, fd, offset))
+
+int
+open(const char *path, int flags, ...)
+{
+	static int (*real)(const char *path, int flags, ...);
+	va_list args;
+	va_start(args, flags);
+	mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "open");
+	return fails("open", __builtin_return_address(0)) ? -1 : real(path, flags, mode);
+}

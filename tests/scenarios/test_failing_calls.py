@@ -1,9 +1,10 @@
 """Each allocation and each system call that can fail does fail, one after the other, in a server that runs: no process dies,
-clients hear something sensible or nothing, and the next one is served as if nothing had been. How many points failed is told in
+clients hear something sensible or nothing, and the next one is served as if nothing had been. A call fails once from each place
+in the code, which is the chain of its callers: a short one in the suite, with --long a deep one. How many failed is told in
 failing_calls.report in the state of the tests."""
 import collections
+import itertools
 import os
-import random
 import signal
 import time
 from http.client import HTTPException
@@ -18,7 +19,8 @@ from harness.report import report
 from harness.server import free_ports
 from harness.transport import Stream, Udp
 
-SEED, SHORT = 20261129, 0.15
+SHORT = 0.15
+DEEP = 8
 CONTACT = "<%s:alice@192.0.2.10:5062>"
 SENSIBLE = (200, 401, 500, 503)
 TRANSPORTS = ("udp", "tcp", "tls")
@@ -109,7 +111,7 @@ class Victim:
     def __init__(self, env, role="worker", level="warning"):
         self.failing = Failing(env, {"server": {"workers": "1"}, "limits": {"per_aor_rate": "100000/s"},
                                      "log": {"level": level}})
-        self.server = self.failing.server
+        self.server = self.failing.server.start()
         self.pids = {"worker": workers(self.server)[0], "admin": admin(self.server), "master": self.server.process.pid}
         self.pid = self.pids[role]
         self.role, self.points, self.failed = role, {}, collections.Counter()
@@ -124,9 +126,9 @@ class Victim:
     def open_descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
-    def fail(self, exercise, call, error, after, times=1):
-        """True when the call was made so often that it failed."""
-        self.failing.arm(call, error, after, times, self.pid)
+    def fail(self, exercise, call, error, times=1, depth=0):
+        """True when the call was made and failed; with a depth: from a place where it had not failed."""
+        self.failing.arm(call, error, 0, times, self.pid, depth)
         try:
             exercise()
         finally:
@@ -134,8 +136,16 @@ class Victim:
         if failed:
             self.points[where] = self.points.get(where, 0) + 1
             self.failed[call, error] += failed
-        self.still_there("%s %s after %d calls, at %s" % (call, error, after, where))
+        self.still_there("%s %s at %s" % (call, error, where))
         return failed > 0
+
+    def each_place(self, exercise, call, error, depth, ends=1, behind=lambda: None):
+        """Repeats the exercise until the call has failed from each place that it is made from: so many times nothing failed."""
+        self.failing.forget_places()
+        quiet = 0
+        while quiet < ends:
+            quiet = 0 if self.fail(exercise, call, error, depth=depth) else quiet + 1
+            behind()
 
     def still_there(self, what):
         living = set(children(self.pids["master"])) | {self.pids["master"]}
@@ -160,27 +170,13 @@ class Victim:
         equal([call for call in calls if call not in made], [], "calls that were never made")
 
 
-def each_point(victim, exercise, call, error, most, sample, dense, ends):
-    """Fails the first, the second, … call of an exercise until it makes no more: each of the first, dense of them, and a sample
-    of the others, twenty times larger in the long form."""
-    chosen, silent = random.Random(SEED), 0
-    share = min(1, 20 * sample) if long_run() else sample
-    for after in range(most):
-        if after >= dense and chosen.random() > share:
-            continue
-        silent = 0 if victim.fail(exercise, call, error, after) else silent + 1
-        if silent == 3:
-            return
-    true(not ends, "%s is called more than %d times" % (call, most))
-
-
 # --- memory ---
 
-def allocations(env, role, exercise, most, sample, dense=40, ends=True):
+def allocations(env, role, exercise, short, deep=DEEP):
     victim = Victim(env, role)
     exercise(victim)
     before = resident_kb(victim.pid)
-    each_point(victim, lambda: exercise(victim), "malloc", "ENOMEM", most, sample, dense, ends)
+    victim.each_place(lambda: exercise(victim), "malloc", "ENOMEM", deep if long_run() else short, 3)
     victim.judge()
     victim.report("allocations")
     grown = resident_kb(victim.pid) - before
@@ -217,37 +213,32 @@ def operator_asks(victim):
         true(status in (200, 500, 503), "%s %s: %d %s" % (method, path, status, text[:200]))
 
 
-for _transport, _most, _sample in (("udp", 400, 1), ("tcp", 400, 1), ("tls", 4000, 0.03)):
+for _transport, _short in (("udp", DEEP), ("tcp", DEEP), ("tls", 4)):
     add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
-             lambda env, t=_transport, m=_most, s=_sample: allocations(env, "worker", phones(t), m, s))
-add_test(globals(), "allocations_of_a_connection_to_the_database",
-         lambda env: allocations(env, "worker", cut_lanes, 20000, 0.0004, 4, ends=False))  # SCRAM's never end
-add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 20000, 0.01))
+             lambda env, t=_transport, s=_short: allocations(env, "worker", phones(t), s))
+add_test(globals(), "allocations_of_a_connection_to_the_database", lambda env: allocations(env, "worker", cut_lanes, 3))
+add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 4))
 
 
 # --- system calls ---
 
-def test_system_calls_of_the_worker(env):
-    victim = Victim(env)
-    for call, errors in WORKER_CALLS.items():
+def system_calls(env, role, exercise, calls):
+    victim = Victim(env, role)
+    for call, errors in calls.items():
         for error in errors:
-            for after in range(6 if long_run() else 1):
-                for transport in TRANSPORTS:
-                    victim.fail(lambda t=transport: hostile_moment(victim.server, t), call, error, after)
+            victim.each_place(lambda: exercise(victim), call, error, DEEP if long_run() else 2)
         victim.judge()
     victim.report("system calls")
-    victim.expect_made(WORKER_CALLS)
+    victim.expect_made(calls)
 
 
-def test_system_calls_of_the_admin_process(env):
-    victim = Victim(env, "admin")
-    for call, errors in ADMIN_CALLS.items():
-        for error in errors:
-            for after in range(6 if long_run() else 1):
-                victim.fail(lambda: operator_asks(victim), call, error, after)
-        victim.judge()
-    victim.report("system calls")
-    victim.expect_made(ADMIN_CALLS)
+def all_transports(victim):
+    for transport in TRANSPORTS:
+        hostile_moment(victim.server, transport)
+
+
+add_test(globals(), "system_calls_of_the_worker", lambda env: system_calls(env, "worker", all_transports, WORKER_CALLS))
+add_test(globals(), "system_calls_of_the_admin_process", lambda env: system_calls(env, "admin", operator_asks, ADMIN_CALLS))
 
 
 def test_system_calls_of_a_connection_to_the_database(env):
@@ -263,7 +254,7 @@ def test_system_calls_of_a_connection_to_the_database(env):
     for call, errors in (("socket", ("EMFILE", "ENOMEM")), ("connect", ("ECONNREFUSED", "EAGAIN", "ETIMEDOUT")),
                          ("send", ("ECONNRESET", "EPIPE")), ("epoll_ctl", ("ENOMEM",))):
         for error in errors:
-            if not victim.fail(cut, call, error, 0):
+            if not victim.fail(cut, call, error):
                 never.append("%s %s" % (call, error))
     victim.judge()
     victim.report("a connection to the database")
@@ -291,9 +282,8 @@ def test_system_calls_of_a_reload(env):
         return verdicts()[0] > before[0]
     for call, errors in RELOAD_CALLS.items():
         for error in errors:
-            for after in range(4 if long_run() or call == "sendmsg" else 1):  # one for each thing that is told
-                victim.fail(lambda: reload(there), call, error, after)
-                true(reload(gone), "a reload behind %s %s" % (call, error))
+            victim.each_place(lambda: reload(there), call, error, DEEP,
+                              behind=lambda: true(reload(gone), "a reload behind %s" % call))
     server.wait(lambda: workers(server) not in ([], [worker]), "another worker")
     server.wait_ready()
     true(reload(there), "the last reload")
@@ -307,6 +297,51 @@ def test_system_calls_of_a_reload(env):
     victim.expect_made(RELOAD_CALLS)
 
 
+def lifetime_granted(server):
+    """How long a phone may stay that wants to stay long; None without an answer."""
+    phone = open_phone(server, "udp", 2)
+    try:
+        answer = phone.exchange(phone.authorize(phone.register_request(CONTACT % "sip", expires=7200)), 1)
+        return answer.status == 200 and answer.contacts[(CONTACT % "sip").strip("<>")]["expires"]
+    except (OSError, Failure):
+        return None
+    finally:
+        phone.close()
+
+
+def reloads_in_the_worker(env, call, error, depth):
+    """Whatever fails, the new configuration is in force then: in this worker, or in one that takes its place. The third death
+    within a minute would have the next one wait, so the server starts anew behind two."""
+    victim, lifetimes, deaths = Victim(env, level="notice"), itertools.cycle((1800, 2700)), 0
+    server = victim.server
+    del victim.pids["worker"], victim.pids["admin"]
+
+    def reload():
+        wanted, applied = next(lifetimes), server.log.count("configuration applied")
+        server.configure({"registration": {"expires_default": "10m", "expires_max": "%ds" % wanted}})
+        server.reload()
+        server.wait(lambda: server.log.count("configuration applied") > applied, "the configuration is applied", 20)
+        server.wait(lambda: lifetime_granted(server) == str(wanted), "%d s are granted" % wanted, 20)
+
+    def renew():
+        nonlocal deaths
+        if server.log.count("process.died") > deaths + 1:
+            server.restart()
+            deaths = server.log.count("process.died")
+        victim.pids["master"], victim.pid = server.process.pid, server.wait(lambda: workers(server), "a worker")[0]
+    victim.each_place(reload, call, error, depth, behind=renew)
+    for transport in TRANSPORTS:
+        served(server, transport)
+    victim.report("reload, %s" % call)
+    victim.expect_made([call])
+
+
+for _call, _error, _short in (("malloc", "ENOMEM", 3), ("fopen", "EMFILE", 2), ("open_memstream", "ENOMEM", 2),
+                              ("recvmsg", "ENOMEM", 2)):
+    add_test(globals(), "reload_in_the_worker_%s" % _call,
+             lambda env, c=_call, e=_error, s=_short: reloads_in_the_worker(env, c, e, DEEP if long_run() else s))
+
+
 def test_the_master_cannot_fork(env):
     """A worker has died and no other can be made; a little later one can."""
     victim = Victim(env, "master")
@@ -315,7 +350,7 @@ def test_the_master_cannot_fork(env):
     def die():
         os.kill(worker, signal.SIGKILL)
         victim.server.wait(lambda: victim.failing.count() >= 2, "two forks that failed", 20)
-    true(victim.fail(die, "fork", "EAGAIN", 0, 2), "nobody forked")
+    true(victim.fail(die, "fork", "EAGAIN", 2), "nobody forked")
     victim.server.wait(lambda: workers(victim.server), "a new worker", 20)
     victim.judge()
 
@@ -325,5 +360,5 @@ def test_memory_out_for_a_while(env):
     victim = Victim(env)
     for _ in range(5):
         for transport in TRANSPORTS:
-            victim.fail(lambda t=transport: hostile_moment(victim.server, t), "malloc", "ENOMEM", 0, 1000000)
+            victim.fail(lambda t=transport: hostile_moment(victim.server, t), "malloc", "ENOMEM", 1000000)
     victim.judge()

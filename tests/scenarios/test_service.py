@@ -7,6 +7,7 @@ import subprocess
 
 from harness import Failure, Skip, equal, true
 from harness.database import ROOT
+from harness.failing import Failing
 from harness.faults import Stopped, workers
 
 
@@ -83,6 +84,20 @@ def test_a_refused_reload_ends_ready(env):
     server.wait_log("reload refused")
     server.wait(lambda: len(supervisor.state("READY")) == 2, "READY=1 after the refusal")
     server.configure({})
+
+
+def test_what_could_not_be_told_is_told_again(env):
+    """A supervisor that missed READY=1 would end the daemon when its patience is over."""
+    supervisor = Supervisor(os.path.join(env.sockets, "notify-again"))
+    env.cleanups.append(supervisor.socket.close)
+    failing = Failing(env)
+    failing.server.environment["NOTIFY_SOCKET"] = supervisor.name
+    server = failing.server.start()
+    server.wait(lambda: supervisor.state("READY"), "READY=1")
+    failing.arm("sendto", "EAGAIN", times=3, pid=server.process.pid)
+    server.reload()
+    server.wait(lambda: len(supervisor.state("READY")) == 2, "READY=1 after the reload")
+    equal(failing.disarm()[0], 3, "datagrams that did not go")
 
 
 def test_a_drain_that_is_called_off_does_not_stop(env):

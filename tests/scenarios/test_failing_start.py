@@ -1,0 +1,137 @@
+"""Each system call and each allocation fails once while a server starts, in the master or in a process that it has made: the
+daemon serves all the same, or says why it does not and ends with an error. It never crashes, hangs, or leaves a process behind.
+How many failed is told in failing_calls.report in the state of the tests."""
+import os
+import re
+import signal
+import time
+
+from harness import Failure, add_test, equal, long_only, true
+from harness.check import long_run
+from harness.failing import Failing
+from harness.phone import Phone
+from harness.transport import Udp
+
+CONTACT = "<sip:alice@192.0.2.10:5062>"
+DEEP = 8
+# What matters of each; the first one in the suite, all of them with --long.
+CALLS = {
+    "bind": ("EACCES", "EADDRINUSE", "ENOMEM"),
+    "connect": ("EAGAIN", "ECONNREFUSED", "EINTR"),
+    "dup": ("EMFILE",),
+    "epoll_create1": ("EMFILE", "ENOMEM"),
+    "epoll_ctl": ("ENOMEM", "ENOSPC"),
+    "epoll_wait": ("EINTR",),
+    "fdopen": ("ENOMEM",),
+    "fopen": ("EMFILE", "EACCES", "ENOMEM"),
+    "fork": ("EAGAIN", "ENOMEM"),
+    "getrandom": ("EINTR",),
+    "listen": ("EADDRINUSE",),
+    "memfd_create": ("EMFILE", "ENOMEM"),
+    "mmap": ("ENOMEM",),
+    "open": ("EMFILE", "EACCES", "ENOMEM"),
+    "poll": ("EINTR", "ENOMEM"),
+    "read": ("EINTR", "EIO", "ENOMEM"),
+    "recv": ("EINTR", "ECONNRESET", "ENOMEM"),
+    "recvmsg": ("EINTR", "ENOMEM"),
+    "send": ("EINTR", "EPIPE", "ENOMEM"),
+    "sendto": ("ECONNREFUSED", "ENOBUFS"),
+    "setsockopt": ("ENOMEM", "EACCES"),
+    "signalfd": ("EMFILE", "ENOMEM"),
+    "socket": ("EMFILE", "ENOBUFS", "EAFNOSUPPORT"),
+    "socketpair": ("EMFILE", "ENOMEM"),
+    "write": ("EINTR", "EIO", "ENOSPC"),
+}
+
+
+def session(leader):
+    """The living processes of the session that a server leads."""
+    found = []
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            with open("/proc/%d/stat" % pid) as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] not in "ZX":
+            found.append(pid)
+    return found
+
+
+class Start:
+    """A server that is started again and again."""
+
+    def __init__(self, env):
+        self.failing = Failing(env, {"log": {"level": "info"}})
+        self.server = self.failing.server
+        self.server.environment["NOTIFY_SOCKET"] = os.path.join(env.sockets, "nobody")
+        self.failed, self.served, self.refused, self.wheres = 0, 0, 0, set()
+
+    def outcome(self, said):
+        """The status of a daemon that has ended, or None when it serves; said is where its log began."""
+        def known():
+            return self.server.process.poll() is not None or "every worker serves phones" in self.server.log[said:]
+        self.server.wait(known, "the daemon serves or gives up", 30)
+        return self.server.process.poll()
+
+    def serve(self):
+        phone = Phone(Udp(("127.0.0.1", self.server.port), self.server.transcript), "udp")
+        try:
+            phone.reg(CONTACT).expect(200)
+        finally:
+            phone.close()
+        self.server.stop()  # and judges its status
+
+    def once(self, call, error, depth, spared=""):
+        """True when the call was made and failed."""
+        said = len(self.server.log)
+        self.failing.arm(call, error, depth=depth, spared=spared)
+        self.server.launch()
+        leader = self.server.process.pid
+        try:
+            status = self.outcome(said)
+            failed, where = self.failing.disarm()
+            if status is None:
+                self.serve()
+            else:
+                self.server.process = None
+                true(status > 0, "status %d" % status)
+                true(re.search(r"error|cannot", self.server.log[said:]), "it ended without a word")
+            equal(session(leader), [], "processes that are left")
+        except Failure as failure:
+            raise Failure("%s %s at %s: %s; its log: %s" % (call, error, self.failing.disarm()[1], failure,
+                                                            self.server.log[said:][-1500:])) from failure
+        if failed:
+            self.failed += 1
+            self.wheres.add(where)
+            self.served, self.refused = self.served + (status is None), self.refused + (status is not None)
+        return failed > 0
+
+    def each_place(self, call, error, depth, **how):
+        self.failing.forget_places()
+        count = 0
+        while self.once(call, error, depth, **how):
+            count += 1
+        return count
+
+    def report(self, what, calls, errors):
+        with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "failing_calls.report"), "a") as file:
+            file.write("start, %s: %d failures of %d calls with %d errnos, from %d places; %d served, %d gave up\n" % (
+                what, self.failed, calls, errors, len(self.wheres), self.served, self.refused))
+
+
+def test_system_calls_of_a_start(env):
+    start, never = Start(env), []
+    chosen = [(call, error) for call, errors in CALLS.items() for error in (errors if long_run() else errors[:1])]
+    for call, error in chosen:
+        if start.each_place(call, error, DEEP if long_run() else 1) == 0:
+            never.append("%s %s" % (call, error))
+    start.report("system calls", len(CALLS), len(chosen))
+    equal(never, [], "calls that were never made")
+
+
+@long_only
+def test_allocations_of_a_start(env):
+    start = Start(env)
+    true(start.each_place("malloc", "ENOMEM", 3, spared="libconfuse") > 100, "few places")
+    start.report("allocations", 1, 1)

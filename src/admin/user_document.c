@@ -34,12 +34,18 @@ flawed(struct flaw *flaw, const char *field, const char *sentence)
 const char *
 flaw_reason(const struct flaw *flaw)
 {
-	return flaw->not_served ? "domain_not_served" : "invalid_field";
+	return flaw->sentence == NULL ? "overloaded"
+	       : flaw->not_served     ? "domain_not_served"
+				      : "invalid_field";
 }
 
 void
 flaw_problem(struct exchange *x, const struct flaw *flaw)
 {
+	if (flaw->sentence == NULL) { /* nothing is wrong with it, but for the want of memory */
+		exchange_out_of_memory(x);
+		return;
+	}
 	exchange_problem(x, flaw->not_served ? 422 : 400, flaw_reason(flaw), "A field is no good",
 			 flaw->sentence, flaw->field,
 			 flaw->not_served ? "Add a domain section to the configuration and reload."

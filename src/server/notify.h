@@ -17,6 +17,6 @@ void notify_reloading(void);
 void notify_stopping(const char *status);
 /* What happens now, for people. */
 void notify_status(const char *status);
-/* To be called in every turn; good: the loops turn. Tells again what could not be told, speaks twice
- * in each period of the watchdog, and is silent there while something is wrong. */
+/* To be called in every turn; good: the loops turn. Tells again what could not be told, speaks
+ * twice in each period of the watchdog, and is silent there while something is wrong. */
 void notify_turn(bool good, uint64_t now_ms);

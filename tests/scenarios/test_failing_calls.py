@@ -217,7 +217,7 @@ for _transport, _short in (("udp", DEEP), ("tcp", DEEP), ("tls", 4)):
     add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
              lambda env, t=_transport, s=_short: allocations(env, "worker", phones(t), s))
 add_test(globals(), "allocations_of_a_connection_to_the_database", lambda env: allocations(env, "worker", cut_lanes, 3))
-add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 4))
+add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 2))
 
 
 # --- system calls ---
@@ -336,7 +336,7 @@ def reloads_in_the_worker(env, call, error, depth):
     victim.expect_made([call])
 
 
-for _call, _error, _short in (("malloc", "ENOMEM", 3), ("fopen", "EMFILE", 2), ("open_memstream", "ENOMEM", 2),
+for _call, _error, _short in (("malloc", "ENOMEM", 1), ("fopen", "EMFILE", 2), ("open_memstream", "ENOMEM", 2),
                               ("recvmsg", "ENOMEM", 2)):
     add_test(globals(), "reload_in_the_worker_%s" % _call,
              lambda env, c=_call, e=_error, s=_short: reloads_in_the_worker(env, c, e, DEEP if long_run() else s))

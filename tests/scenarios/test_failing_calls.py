@@ -216,7 +216,7 @@ def operator_asks(victim):
 for _transport, _short in (("udp", DEEP), ("tcp", DEEP), ("tls", 4)):
     add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
              lambda env, t=_transport, s=_short: allocations(env, "worker", phones(t), s))
-add_test(globals(), "allocations_of_a_connection_to_the_database", lambda env: allocations(env, "worker", cut_lanes, 3))
+add_test(globals(), "allocations_of_a_connection_to_the_database", lambda env: allocations(env, "worker", cut_lanes, 2))
 add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 2))
 
 

@@ -165,8 +165,8 @@ class Run:
         requests = [r for history in self.ground.load.history.values() for r in history]
         probes, nodes = self.ground.probes.take(), range(len(self.ground.servers))
         excuse = (outcome.node, outcome.began, outcome.began + outcome.back) if outcome.process in ("admin", "master") else None
-        broken = [*service.check_ready(requests, probes, DB_GRACE), *service.check_alive(probes, excuse),
-                  *service.check_answered(requests)]
+        broken = [*service.check_ready(requests, probes, DB_GRACE, service.STALE * self.forgiven / FORGIVEN),
+                  *service.check_alive(probes, excuse), *service.check_answered(requests)]
         gaps = [service.gap(requests, node, outcome.began) for node in nodes] if name == "failover" else []
         return broken, service.waits(probes, excuse), gaps
 

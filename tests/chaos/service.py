@@ -35,13 +35,13 @@ def outages(requests):
     return found + ([(refusals, refusals[0].ended, float("inf"))] if refusals else [])
 
 
-def check_ready(requests, probes, grace):
+def check_ready(requests, probes, grace, stale=STALE):
     """Refusals sent and answered between two probes in a row that say ready, later than any grace. A node is ready as soon as one
     of its workers serves, so what another refuses is no contradiction: there are 200s around it, or soon behind it."""
     for node in sorted({probe.node for probe in probes}):
         asked = sorted(p for p in probes if p.node == node and p.path == "/readyz")
         late = [(r, since, until) for refusals, since, until in outages([r for r in requests if r.node == node])
-                for r in refusals if r.ended - since > grace + STALE and until - r.ended > STALE]
+                for r in refusals if r.ended - since > grace + stale and until - r.ended > stale]
         for before, behind in zip(asked, asked[1:]):
             if before.status != 200 or behind.status != 200:
                 continue

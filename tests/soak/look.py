@@ -1,19 +1,21 @@
 """What each process of a server holds: user memory and descriptors."""
 import os
 import re
+from collections import namedtuple
 
 from harness.check import Failure
 from harness.faults import admin, workers
 
 
-def memory_kb(pid):
-    """Its share of what is in memory (PSS): a page that n processes have counts n-th to each."""
+# In KB: share is what it has of the memory (PSS: a page that n processes have counts n-th to each), so the shares of all are
+# what they take together; mapped is all that it has touched (RSS), which no other process changes.
+Look = namedtuple("Look", "share mapped descriptors")
+
+
+def look(pid):
     with open("/proc/%d/smaps_rollup" % pid) as file:
-        return int(re.search(r"^Pss: +(\d+) kB", file.read(), re.MULTILINE).group(1))
-
-
-def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
+        found = dict(re.findall(r"^(\w+): +(\d+) kB", file.read(), re.MULTILINE))
+    return Look(int(found["Pss"]), int(found["Rss"]), len(os.listdir("/proc/%d/fd" % pid)))
 
 
 class Processes:
@@ -25,8 +27,8 @@ class Processes:
         self.pids.update(("worker %d" % (i + 1), pid) for i, pid in enumerate(workers(server)))
 
     def look(self):
-        """{name: (memory in KB, descriptors)}"""
+        """{name: Look}"""
         try:
-            return {name: (memory_kb(pid), descriptors(pid)) for name, pid in self.pids.items()}
+            return {name: look(pid) for name, pid in self.pids.items()}
         except (FileNotFoundError, ProcessLookupError) as gone:
             raise Failure("a process ended: %s\n%s" % (gone, self.server.log[-3000:]))

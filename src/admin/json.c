@@ -12,7 +12,7 @@
 
 /* --- memory ------------------------------------------------------------------------------ */
 
-static bool refused; /* jansson's allocator takes no argument */
+static bool refused; /* since json_read() began: jansson's allocator takes no argument */
 
 static void *
 allocate(size_t size)

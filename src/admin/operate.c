@@ -12,15 +12,15 @@
 
 /* --- configuration -------------------------------------------------------------------- */
 
-/* There was no room for the memo, here or in the master: an empty list would be a lie. */
+/* There was no room for the memo, here or in the master: an empty list would be a lie. advice says
+ * what has become of the command. */
 static bool
-memo_lost(struct exchange *x, struct str memo)
+memo_lost(struct exchange *x, struct str memo, const char *advice)
 {
 	if (memo.p != NULL)
 		return false;
 	exchange_problem(x, 503, "overloaded", "Answer lost",
-			 "There is no memory or no descriptor left for the answer.", NULL,
-			 "Nothing was changed. Try again in a second.");
+			 "There is no memory or no descriptor left for the answer.", NULL, advice);
 	return true;
 }
 
@@ -30,7 +30,7 @@ config_told(struct exchange *x, enum command_outcome outcome, struct str memo)
 {
 	struct str fields[MEMO_FIELDS_MAX];
 	(void)outcome;
-	if (memo_lost(x, memo))
+	if (memo_lost(x, memo, "Nothing was changed. Try again in a second."))
 		return;
 	json_t *options = json_array();
 	while (memo_next(&memo, fields))
@@ -99,7 +99,7 @@ static void
 check_told(struct exchange *x, enum command_outcome outcome, struct str memo)
 {
 	bool good = outcome == COMMAND_DONE;
-	if (memo_lost(x, memo))
+	if (memo_lost(x, memo, "Nothing was changed. Try again in a second."))
 		return;
 	struct findings found = read_findings(memo, good);
 	exchange_answer(x, 200,
@@ -123,6 +123,10 @@ reload_told(struct exchange *x, enum command_outcome outcome, struct str memo)
 		too_late(x);
 		return;
 	}
+	if (memo_lost(x, memo,
+		      outcome == COMMAND_DONE ? "The configuration is applied; the log says more."
+					      : "The configuration is refused; the log says why."))
+		return;
 	struct findings found = read_findings(memo, outcome == COMMAND_DONE);
 	if (outcome == COMMAND_DONE) {
 		json_decref(found.errors);

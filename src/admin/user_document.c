@@ -285,10 +285,8 @@ user_row(struct exchange *x, json_t *given, struct flaw *flaw)
 	    !login_of(x, given, address.user, &login, flaw))
 		return NULL;
 	json_t *row = identity_row(&address, login);
-	if (row == NULL)
-		flawed(flaw, "users", "Out of memory.");
-	else if (add_options(x, row, given, flaw) &&
-		 add_hashes(row, given, login, address.domain, flaw))
+	if (row != NULL && add_options(x, row, given, flaw) &&
+	    add_hashes(row, given, login, address.domain, flaw))
 		return row;
 	json_decref(row);
 	return NULL;

@@ -167,7 +167,8 @@ void stream_ready(struct watch *watch, bool readable, bool writable);
 void stream_resume(struct connection *connection);
 /* Resumes at the end of the turn. */
 void stream_read_on(struct connection *connection);
-/* What came before we end it is still owed an answer, though epoll has not told of it yet. */
+/* What came before we end it is still owed an answer, though epoll has not told of it yet: a read
+ * as any other, of one buffer at most. */
 void stream_take_arrived(struct connection *connection);
 void stream_flush(struct connection *connection);
 bool stream_send(struct connection *connection, struct str octets);

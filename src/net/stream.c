@@ -163,7 +163,7 @@ read_some(struct connection *c)
 			break;
 		}
 	}
-	if (more && !c->paused)
+	if (more && c->phase == PHASE_OPEN && !c->paused && !c->ended)
 		stream_read_on(c);
 }
 
@@ -206,7 +206,7 @@ stream_resume(struct connection *c)
 {
 	c->resumed = false;
 	take(c, NULL, 0);
-	if (c->ssl != NULL && session_holds(c->ssl))
+	if (c->phase == PHASE_OPEN && c->ssl != NULL && session_holds(c->ssl))
 		read_some(c);
 }
 

@@ -18,7 +18,7 @@
 /* Where processors are scarce, phones come first: a listing waits for the workers, not they for it.
  */
 #define NICENESS 10
-#define LEAVE_MS 1500u /* the database has so long to hear that the node has stopped */
+#define LEAVE_MS 1500u /* so long for the database, or whoever asked for a reload, to be told */
 
 struct admin_process {
 	const struct launch *launch;
@@ -31,7 +31,7 @@ struct admin_process {
 	uint64_t certificates_mark; /* of those that were read last */
 	struct timer leave;
 	bool leaving;
-	bool misled; /* could not follow a reload: its successor is born with it */
+	bool misled; /* could not follow a reload: its successor is born with what is in force */
 };
 
 static _Noreturn void
@@ -51,6 +51,8 @@ read_certificates(struct admin_process *process)
 	admin_certificates(process->admin, server, server == NULL ? error : "");
 	if (server != NULL)
 		tls_server_release(server);
+	else if (error[0] != '\0')
+		process->certificates_mark = 0; /* it may have been for want of something */
 }
 
 static void
@@ -72,12 +74,30 @@ ask_master(void *arg, uint32_t id, const struct command *command)
 }
 
 static void
+leave_due(struct timer *timer)
+{
+	loop_stop(container_of(timer, struct admin_process, leave)->loop);
+}
+
+/* Not at once: who asked for the reload is told first what the master says of it. */
+static void
+make_room(struct admin_process *process)
+{
+	process->misled = true;
+	timer_start(process->loop, &process->leave, LEAVE_MS, leave_due);
+}
+
+static void
 reload(struct admin_process *process, enum log_level level, int fd)
 {
+	if (process->misled) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
 	struct config *fresh = process_read_config(fd, process->launch);
 	if (fresh == NULL) {
-		process->misled = true;
-		loop_stop(process->loop);
+		make_room(process);
 		return;
 	}
 	admin_configure(process->admin, fresh);
@@ -88,12 +108,6 @@ reload(struct admin_process *process, enum log_level level, int fd)
 		    look_at_certificates);
 	process_log_setup(fresh);
 	log_set_level(level);
-}
-
-static void
-leave_due(struct timer *timer)
-{
-	loop_stop(container_of(timer, struct admin_process, leave)->loop);
 }
 
 static void
@@ -191,5 +205,5 @@ admin_main(const struct birth *birth)
 	config_free(process.config);
 	loop_close(process.loop);
 	digest_clear();
-	exit(process.misled ? EXIT_FAILURE : EXIT_SUCCESS);
+	exit(process.misled ? EXIT_MADE_ROOM : EXIT_SUCCESS);
 }

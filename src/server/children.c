@@ -226,9 +226,13 @@ children_reap(struct children *children, bool stopping)
 		if (child != &children->admin)
 			children->memory->node->worker_pids[index] = 0;
 		stats_bury(&children->memory->pages[index]);
-		if (stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		bool made_room = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MADE_ROOM;
+		if (stopping && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || made_room))
 			continue;
-		note_death(child, now);
+		if (made_room)
+			child->retry_ms = now;
+		else
+			note_death(child, now);
 		children->memory->node->worker_deaths++;
 		log_death(what, pid, status, child, now);
 	}

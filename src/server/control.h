@@ -11,6 +11,10 @@
 #include "base/ip.h"
 #include "base/stats.h"
 
+/* Status of a child that could not take over what the master said, and left in good order; it is
+ * replaced at once, however often. */
+#define EXIT_MADE_ROOM 75
+
 enum control_verb {
 	CONTROL_DRAIN,	 /* not ready from now on; serve as before */
 	CONTROL_UNDRAIN, /* ready again */

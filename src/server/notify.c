@@ -57,15 +57,15 @@ notify_open(void)
 	unsetenv("WATCHDOG_PID");
 }
 
-/* Nobody is there, or somebody who does not want to hear. */
+/* Something was short, or the supervisor has much to read. */
 static bool
-final(int error)
+passing(int error)
 {
-	return error == ENOENT || error == ECONNREFUSED || error == EACCES || error == EPERM ||
-	       error == EPROTOTYPE;
+	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM ||
+	       error == EMFILE || error == ENFILE;
 }
 
-/* False when it is to be told again: something was short, or the supervisor has much to read. */
+/* False when it is to be told again; nobody may be there, or not want to hear. */
 static bool
 tell(const char *text)
 {
@@ -73,10 +73,10 @@ tell(const char *text)
 		return true;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return false;
+		return !passing(errno);
 	bool told = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&supervisor,
 			   supervisor_len) >= 0 ||
-		    final(errno);
+		    !passing(errno);
 	close(fd);
 	return told;
 }

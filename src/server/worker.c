@@ -66,8 +66,9 @@ struct worker {
 	bool hurried; /* another one shall take its place at once */
 	bool started; /* was ready once */
 	uint64_t certificates_read_ms;
-	uint64_t certificates_mark; /* of the files that were read last */
-	bool first;		    /* worker 0 speaks for all */
+	uint64_t certificates_mark;   /* of the files that were read last */
+	char certificates_error[512]; /* that was told last; empty: they are good */
+	bool first;		      /* worker 0 speaks for all */
 };
 
 static _Noreturn void
@@ -117,11 +118,14 @@ load_certificates(struct worker *worker, bool told)
 		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
 	if (fresh == NULL && error[0] != '\0') {
-		if (worker->first || told)
+		if (told || (worker->first && strcmp(error, worker->certificates_error) != 0))
 			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
+		snprintf(worker->certificates_error, sizeof(worker->certificates_error), "%s",
+			 error);
 		worker->certificates_mark = 0; /* it may have been for want of something */
 		return false;
 	}
+	worker->certificates_error[0] = '\0';
 	if (worker->tls != NULL)
 		tls_server_release(worker->tls);
 	worker->tls = fresh;
@@ -218,12 +222,14 @@ static bool
 drained(struct worker *worker)
 {
 	uint64_t now_ms = loop_now_ms(worker->loop);
-	uint64_t most = worker->config->health.drain_timeout;
-	if (worker->hurried && most > HURRIED_MS)
+	uint64_t most = worker->config->health.drain_timeout, since = worker->drain_began_ms;
+	if (worker->hurried && most > HURRIED_MS) {
 		most = HURRIED_MS;
+		since = worker->closed_ms;
+	}
 	if (requests_live(worker->requests) == 0 && net_connections(worker->net) == 0)
 		return true;
-	if (now_ms - worker->drain_began_ms < most)
+	if (now_ms - since < most)
 		return false;
 	if (worker->shutdown_ms == 0) {
 		worker->shutdown_ms = now_ms;
@@ -306,8 +312,10 @@ listen_on_all(struct worker *worker)
 	for (size_t i = 0; i < birth->sockets->count; i++) {
 		const struct listening *item = &birth->sockets->items[i];
 		if (item->open &&
-		    !serve(worker, item->transport, &item->bound, item->fds[birth->index]))
+		    !serve(worker, item->transport, &item->bound, item->fds[birth->index])) {
 			give_up(worker, "a listening socket");
+			return;
+		}
 	}
 }
 
@@ -419,8 +427,11 @@ on_control(struct control_watch *control, const struct control_message *message,
 	struct worker *worker = container_of(control, struct worker, control);
 	if (!worker->hurried)
 		listen_on_all(worker); /* the master speaks of sockets that are served */
-	if (worker->hurried && message->verb != CONTROL_STOP_NOW) { /* the successor's business */
-		close(fd);
+	/* The rest is the successor's business. */
+	if (worker->hurried && message->verb != CONTROL_STOP_NOW &&
+	    message->verb != CONTROL_UNSERVE) {
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
 	switch (message->verb) {
@@ -553,5 +564,6 @@ worker_main(const struct birth *birth)
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);
-	exit(worker.hurried ? EXIT_FAILURE : EXIT_SUCCESS);
+	/* Who never served would do so again at once, for ever. */
+	exit(!worker.hurried ? EXIT_SUCCESS : worker.started ? EXIT_MADE_ROOM : EXIT_FAILURE);
 }

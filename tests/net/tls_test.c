@@ -511,6 +511,40 @@ START_TEST(closing_says_so)
 }
 END_TEST
 
+/* Octets that TLS holds, and that nobody wants any more, keep no loop busy while an answer is
+ * waited for. */
+START_TEST(closing_with_octets_inside_is_no_spin)
+{
+	struct tls_world w;
+	struct tls_client client;
+	char line[4096];
+	tls_world_prepare(&w);
+	tls_world_open(&w);
+	struct world *world = &w.world;
+	world->hold = true;
+	tls_prepare(&client);
+	tls_connect(&client, world, NULL, NULL);
+	UNTIL(world, tls_shake(&client));
+	world_lapse(world, 5);
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(SSL_write(client.ssl, line, sizeof(line)), sizeof(line));
+	net_shutdown(world->net);
+	ck_assert_uint_gt(world->lines, 0);
+	ck_assert_uint_lt(world->lines, 20);
+	for (int i = 0; i < 5; i++)
+		loop_turn(world->loop, 1);
+	uint64_t before = clock_monotonic_ms();
+	loop_turn(world->loop, 50);
+	ck_assert_uint_ge(clock_monotonic_ms() - before, 25);
+	peer_owes(world->net, &world->peer, -(int)world->lines);
+	UNTIL(world, tls_over(&client));
+	tls_finish(&client);
+	tls_world_close(&w);
+}
+END_TEST
+
 /* TRN-18-4, TRN-18.1.1-1: a megabyte in pieces of all sizes, both ways and in one go */
 START_TEST(bulk_over_tls)
 {
@@ -627,4 +661,5 @@ SUITE(tls, versions_that_are_served, versions_that_are_not, suites_of_tls12, sui
       renegotiation_is_refused, plain_text_gets_no_answer, half_open_handshakes,
       handshakes_take_turns, a_flood_of_handshakes_holds_nobody_up,
       the_half_through_go_before_beginners, nothing_stays_inside_tls, closing_says_so,
-      bulk_over_tls, reload_drops_nobody, client_certificates)
+      closing_with_octets_inside_is_no_spin, bulk_over_tls, reload_drops_nobody,
+      client_certificates)

@@ -1,5 +1,6 @@
 """HUP: what changed is applied while calls go on, and what is wrong changes nothing."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import time
 
 from harness import Stream, Udp, covers, equal, true
 from harness.faults import add_users, admin, full, workers
+from harness.http import Http
 from harness.phone import ALICE_PASSWORD, Phone
 from harness.server import free_ports
 
@@ -367,6 +369,19 @@ def test_a_worker_without_descriptors_makes_room(env):
     equal(granted[C1.strip("<>")]["expires"], "1800", "the lifetime granted")
 
 
+def test_whoever_makes_room_is_replaced_at_once(env):
+    """However often: it is not the third death within a minute, which would leave the sockets closed for ten seconds."""
+    server = env.start()
+    for minutes in (70, 80, 90):
+        pid, = workers(server)
+        with full(pid):
+            reload(server, {"registration": {"expires_max": "%dm" % minutes}})
+            server.wait(lambda: workers(server) not in ([], [pid]), "another worker", 20)
+        server.wait_ready()
+    waits = re.findall(r"process\.died .*restart_in_ms=(\d+)", server.log)
+    equal(waits, ["0"] * 3, "how long its successor waited, in ms")
+
+
 def test_a_worker_without_descriptors_serves_a_new_listener(env):
     """Not a socket to which the kernel sends phones stays without a reader, whatever part of the reload failed."""
     server = env.start()
@@ -385,6 +400,20 @@ def test_an_admin_process_without_descriptors_makes_room(env):
     pid = admin(server)
     with full(pid):
         reload(server, {("domain", "new.example"): {}})
+        server.wait(lambda: admin(server) not in (None, pid), "another admin process", 20)
+    server.wait_ready()
+    true("new.example" in server.ctl("config", "show").stdout, "the configuration that it shows")
+
+
+def test_who_asks_an_admin_process_without_descriptors_is_answered(env):
+    """The reload is done; what the master says of it has no room there, which is said instead."""
+    server = env.start()
+    asking, pid = Http(server.socket), admin(server)
+    equal(asking.ask("GET", "/api/v1/stats").status, 200, "the connection stands")
+    server.configure({("domain", "new.example"): {}})
+    with full(pid):
+        problem = asking.ask("POST", "/api/v1/reload").expect(503, "overloaded").json
+        true("The configuration is applied" in str(problem), problem)
         server.wait(lambda: admin(server) not in (None, pid), "another admin process", 20)
     server.wait_ready()
     true("new.example" in server.ctl("config", "show").stdout, "the configuration that it shows")

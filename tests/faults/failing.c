@@ -140,18 +140,34 @@ note_caller(const void *caller)
 	strncpy(plan->where, slash == NULL ? info.dli_fname : slash + 1, sizeof(plan->where) - 1);
 }
 
+/* Before a place is remembered: of two processes that are there at once only one may fail. */
+static bool
+take_turn(void)
+{
+	if (atomic_fetch_sub(&plan->times, 1) > 0)
+		return true;
+	atomic_fetch_add(&plan->times, 1);
+	return false;
+}
+
+static void
+give_turn_back(void)
+{
+	atomic_fetch_add(&plan->times, 1);
+}
+
 static __attribute__((noinline)) bool
 fails(const char *call, void *caller)
 {
 	if (plan == NULL || looking || strcmp(plan->call, call) != 0 ||
 	    (plan->pid != 0 && plan->pid != getpid()))
 		return false;
-	if (plan->depth > 0 && (plan->times <= 0 || !new_place()))
+	if (atomic_fetch_sub(&plan->before, 1) > 0 || !take_turn())
 		return false;
-	if (atomic_fetch_sub(&plan->before, 1) > 0)
+	if (plan->depth > 0 && !new_place()) {
+		give_turn_back();
 		return false;
-	if (atomic_fetch_sub(&plan->times, 1) <= 0)
-		return false;
+	}
 	note_caller(caller);
 	atomic_fetch_add(&plan->failed, 1);
 	errno = plan->error;

@@ -8,12 +8,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from chaos import checker_test, service_test  # noqa: E402
 from chaos.checker import BACK, LOST  # noqa: E402
 from chaos.faults import FAULTS  # noqa: E402
-from chaos.rounds import Run  # noqa: E402
+from chaos.rounds import LIMITS_SANITIZED, Run  # noqa: E402
 from harness import add_test, covers, equal, true  # noqa: E402
 from harness.check import long_run, tests_of  # noqa: E402
 
 SHORT, LONG = (10, 500), (100, 1100)  # rounds, and acknowledged changes in each
-SANITIZED = 50  # times what is wanted of a probe: with ASan on a busy machine one takes a second at times
 DEATHS = ["worker", "admin", "master", "backend", "postmaster", "power", "freeze", "failover"]
 
 for _name, _test in tests_of(checker_test):
@@ -24,14 +23,14 @@ for _name, _test in tests_of(service_test):
 
 def test_a_database_that_forgets_is_found_out(env):
     """Not the checker alone: the whole run fails when acknowledged changes are gone; a removal that is gone is a binding back."""
-    run = Run(env, "forgetful", names=["power"], changes=SHORT[1], tell=lambda _line: None, forgetful=True, forgiven=SANITIZED)
+    run = Run(env, "forgetful", names=["power"], changes=SHORT[1], tell=lambda _line: None, forgetful=True, limits=LIMITS_SANITIZED)
     run.rounds(2)
     true(any(violation.kind in (LOST, BACK) for violation in run.violations), "nothing was missed: %s" % run.summary())
 
 
 def rounds(env, names):
     count, changes = LONG if long_run() else SHORT
-    run = Run(env, secrets.token_hex(4), names, changes, forgiven=SANITIZED)
+    run = Run(env, secrets.token_hex(4), names, changes, limits=LIMITS_SANITIZED)
     run.rounds(count)
     print("%s\n%s" % ("\n".join(run.times()), run.summary()))
     equal(run.violations, [], "violations")

@@ -3,13 +3,12 @@ daemon serves all the same, or says why it does not and ends with an error. It n
 How many failed is told in failing_calls.report in the state of the tests."""
 import os
 import re
-import signal
-import time
 
-from harness import Failure, add_test, equal, long_only, true
+from harness import Failure, equal, long_only, true
 from harness.check import long_run
 from harness.failing import Failing
 from harness.phone import Phone
+from harness.report import report
 from harness.transport import Udp
 
 CONTACT = "<sip:alice@192.0.2.10:5062>"
@@ -97,7 +96,7 @@ class Start:
                 self.server.process = None
                 true(status > 0, "status %d" % status)
                 true(re.search(r"error|cannot", self.server.log[said:]), "it ended without a word")
-            equal(session(leader), [], "processes that are left")
+            self.server.wait(lambda: session(leader) == [], "no process is left")
         except Failure as failure:
             raise Failure("%s %s at %s: %s; its log: %s" % (call, error, self.failing.disarm()[1], failure,
                                                             self.server.log[said:][-1500:])) from failure
@@ -115,9 +114,8 @@ class Start:
         return count
 
     def report(self, what, calls, errors):
-        with open(os.path.join(os.environ["ROLLCALL_TEST_STATE"], "failing_calls.report"), "a") as file:
-            file.write("start, %s: %d failures of %d calls with %d errnos, from %d places; %d served, %d gave up\n" % (
-                what, self.failed, calls, errors, len(self.wheres), self.served, self.refused))
+        report("failing_calls", "start, %s: %d failures of %d calls with %d errnos, from %d places; %d served, %d gave up" % (
+            what, self.failed, calls, errors, len(self.wheres), self.served, self.refused))
 
 
 def test_system_calls_of_a_start(env):

@@ -57,7 +57,7 @@ def served(env, templates, rate=0):
 
 
 def judge(name, env, templates, rate=0):
-    """How many wrong passwords were judged."""
+    """The share of the datagrams that was judged as a wrong password."""
     told, done, server = served(env, templates, rate)
     limited, judged = server.outcomes("rate_limited"), server.outcomes("bad_password")
     report("floods", "%s: %.0f datagrams/s; %d over the rate of their source, %d wrong passwords judged" % (
@@ -75,7 +75,7 @@ def judge(name, env, templates, rate=0):
         true(share >= SHARE, "%s: %.1f %% of the registrations took less than %g s" % (transport, 100 * share, WANTED_S * FORGIVEN))
     if server.stats()["worker_deaths"]:
         raise Failure("a worker died")
-    return judged
+    return judged / told["sent"]
 
 
 def strangers(server, users):
@@ -106,7 +106,7 @@ def guessers_of_others(server, users):
 @long_only
 def test_wrong_passwords(env):
     """10,000 a second are less than each source may send."""
-    true(judge("10,000 wrong passwords a second", env, guessers_of_others, rate=10000) > 0, "no guess was judged")
+    true(judge("10,000 wrong passwords a second", env, guessers_of_others, rate=10000) > 0.5, "few guesses were judged")
 
 
 @long_only

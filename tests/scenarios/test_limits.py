@@ -6,7 +6,7 @@ else another.
 import socket
 import time
 
-from harness import Stream, Udp, add_test, covers, equal, own_address, true
+from harness import Stream, Udp, covers, equal, own_address, true
 from harness.message import parse_response
 from harness.phone import Phone
 

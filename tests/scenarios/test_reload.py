@@ -6,7 +6,6 @@ import signal
 import socket
 import ssl
 import threading
-import time
 
 from harness import Stream, Udp, covers, equal, true
 from harness.faults import add_users, admin, full, workers

@@ -5,10 +5,8 @@ import time
 from dataclasses import dataclass, field
 
 from harness.check import Failure
-from harness.phone import Phone, Unanswered
+from harness.phone import TIMER_F, Phone, Unanswered
 from harness.transport import Stream, Udp
-
-T1, T2, TIMER_F = 0.5, 4.0, 32.0
 
 
 @dataclass
@@ -66,16 +64,16 @@ class Honest:
 
     def ask(self, one, request):
         """The final answer; None when the connection ended instead."""
-        ends, pause = time.monotonic() + TIMER_F, TIMER_F if self.wire.reliable else T1
-        while time.monotonic() < ends:
-            try:
-                return self.phone.exchange(request, min(pause, ends - time.monotonic()))
-            except (Unanswered, OSError):
-                if self.wire.reliable:
-                    break
-            one.repeats, pause = one.repeats + 1, min(2 * pause, T2)
-        if not self.wire.reliable or time.monotonic() >= ends:
-            raise Unanswered("%s over %s: no answer within %g s" % (self.phone.user, self.phone.transport, TIMER_F))
+        if not self.wire.reliable:
+            answer, repeats = self.phone.insist(request)
+            one.repeats += repeats
+            return answer
+        ends = time.monotonic() + TIMER_F
+        try:
+            return self.phone.exchange(request, TIMER_F)
+        except (Unanswered, OSError):
+            if time.monotonic() >= ends:
+                raise
         one.cut += 1
         self.close()
         return None

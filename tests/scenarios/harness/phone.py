@@ -8,6 +8,7 @@ from harness.message import Request, branch, parse_response
 from harness.transport import SILENCE
 
 ALICE_PASSWORD = "s3cret Pa55word!"
+T1, T2, TIMER_F = 0.5, 4.0, 32.0  # seconds
 
 
 class Unanswered(Failure):
@@ -109,6 +110,17 @@ class Phone:
                 raise Unanswered("no answer within %g s" % timeout)
             if mark in response.header("via"):
                 return response
+
+    def insist(self, request):
+        """As exchange() of a client over UDP that sends again what may be lost (RFC 3261 §17.1.2.2): (the response, how often)."""
+        ends, pause, repeats = time.monotonic() + TIMER_F, T1, 0
+        while True:
+            try:
+                return self.exchange(request, min(pause, ends - time.monotonic())), repeats
+            except Unanswered:
+                if time.monotonic() >= ends:
+                    raise
+            repeats, pause = repeats + 1, min(2 * pause, T2)
 
     def silence(self, seconds=SILENCE):
         raw = self.wire.receive(seconds)

@@ -5,8 +5,10 @@ challenge, so they use an MD5 domain, named localhost because sipsak insists on 
 and SIPS. Only SIPp and our phone can be told to fetch. SIPp writes its peer's address into the digest uri unless told
 otherwise, which a registrar must refuse (RFC 8760 §2.6), hence -auth_uri.
 """
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 
 from harness import Failure, Skip, covers, equal, true
@@ -34,15 +36,38 @@ def prepare(env, program):
     return server
 
 
-def run(env, command, timeout=30, **how):
-    """Runs a client to its end; what it printed goes to the transcript."""
+def surroundings(env):
+    """A HOME of its own for a client, and where its output goes."""
     home = os.path.join(env.directory, "home")
     os.makedirs(home + "/.local/share/linphone", exist_ok=True)
     os.makedirs(home + "/.config/linphone", exist_ok=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, cwd=home,
-                          env={**os.environ, "HOME": home, "TERM": "dumb"}, **how)
-    env.transcript.note("<", os.path.basename(command[0]), done.stdout.replace(b"\n", b"\r\n")[-3000:])
+    return {"cwd": home, "env": {**os.environ, "HOME": home, "TERM": "dumb"}, "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT}
+
+
+def note(env, command, output):
+    env.transcript.note("<", os.path.basename(command[0]), output.replace(b"\n", b"\r\n")[-3000:])
+
+
+def run(env, command, timeout=30):
+    """Runs a client to its end; what it printed goes to the transcript."""
+    done = subprocess.run(command, timeout=timeout, **surroundings(env))
+    note(env, command, done.stdout)
     return done
+
+
+@contextlib.contextmanager
+def running(env, command):
+    """The same with a client that ends when it is told to."""
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, **surroundings(env))
+    try:
+        yield client
+        output = client.communicate(timeout=60)[0]
+    except BaseException:
+        client.kill()
+        note(env, command, client.communicate()[0])
+        raise
+    note(env, command, output)
 
 
 def registrations(server, user):
@@ -53,6 +78,12 @@ def registrations(server, user):
 def answered(server, transport):
     """How many REGISTERs over this transport made, refreshed and removed a binding so far."""
     return [server.outcomes(reason, transport=transport) for reason in ("registered", "refreshed", "removed")]
+
+
+def until(server, transport, before, what):
+    """Waits for the first registration, refresh or removal since `before`."""
+    place = ("registered", "refreshed", "removed").index(what)
+    server.wait(lambda: answered(server, transport)[place] > before[place], what, 60)
 
 
 def lived_a_whole_life(server, transport, user, before):
@@ -152,8 +183,9 @@ def baresip(env, transport):
     with open(directory + "/accounts", "w") as file:
         file.write('<sip:alice@localhost;transport=%s>;auth_user=alice;auth_pass=%s;'
                    'outbound="sip:127.0.0.1:%d;transport=%s";regint=4\n' % (transport, PASSWORD, port, transport))
-    # Six seconds hold one refresh of four; it unregisters as it ends.
-    run(env, ["baresip", "-f", directory, "-t", "6"], stdin=subprocess.DEVNULL)
+    with running(env, ["baresip", "-f", directory]) as client:
+        until(server, transport, before, "refreshed")
+        client.send_signal(signal.SIGTERM)  # it unregisters as it ends
     lived_a_whole_life(server, transport, "alice@localhost", before)
 
 
@@ -193,10 +225,13 @@ def linphone(env, identity, proxy, transport):
     with open(settings, "w") as file:
         first = server.port + 3
         file.write(LINPHONE % (directory, first, first, first + 1))
-    # One after the other: register, a refresh after less than four seconds, unregister.
-    script = ("(sleep 1.5; echo 'register %s %s %s'; sleep 6; echo unregister; sleep 1.5; echo quit) |"
-              " exec linphonec -c %s" % (identity, proxy, PASSWORD, settings))
-    run(env, ["sh", "-c", script])
+    with running(env, ["linphonec", "-c", settings]) as client:
+        for line, then in (("register %s %s %s" % (identity, proxy, PASSWORD), "refreshed"), ("unregister", "removed"),
+                           ("quit", None)):
+            client.stdin.write(line.encode() + b"\n")
+            client.stdin.flush()
+            if then:
+                until(server, transport, before, then)
     lived_a_whole_life(server, transport, "alice@rollcall.test", before)
 
 

@@ -4,7 +4,7 @@ import signal
 import time
 
 from harness import equal, true
-from harness.faults import workers
+from harness.faults import wait_successor, workers
 from harness.http import ask
 from test_reload import C1, closed, issue, open_streams, own_certificates, still_open
 
@@ -267,7 +267,7 @@ def test_log_level_stays_through_reload_and_new_workers(env):
     true(debug(server, phone), "a reload ended it")
     victim, = workers(server)
     os.kill(victim, signal.SIGKILL)
-    server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 20)
+    wait_successor(server, victim)
     phone = server.phone("tcp")
     server.wait(lambda: debug(server, phone), "debug lines of the new worker", 20)
     equal(call(server, "GET", "/log-level").json, {"level": "debug", "configured": "warning", "until": None}, "level")
@@ -344,7 +344,7 @@ def test_worker_that_dies_while_draining_is_replaced(env):
     call(server, "POST", "/drain").expect(202)
     victim, = workers(server)
     os.kill(victim, signal.SIGKILL)
-    server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 20)
+    wait_successor(server, victim)
     phone = server.phone("tcp")
     server.wait(lambda: phone.reg(C1).status == 200, "the new worker serves", 20)
     phone.opt().expect(503)

@@ -13,7 +13,7 @@ from harness import add_test, equal, true
 from harness.check import Failure, long_run
 from harness.digest import challenges
 from harness.failing import Failing
-from harness.faults import admin, children, resident_kb, workers
+from harness.faults import admin, children, resident_kb, wait_successor, workers
 from harness.phone import Phone
 from harness.report import report
 from harness.server import free_ports
@@ -284,8 +284,7 @@ def test_system_calls_of_a_reload(env):
         for error in errors:
             victim.each_place(lambda: reload(there), call, error, DEEP,
                               behind=lambda: true(reload(gone), "a reload behind %s" % call))
-    server.wait(lambda: workers(server) not in ([], [worker]), "another worker")
-    server.wait_ready()
+    wait_successor(server, worker)
     true(reload(there), "the last reload")
     phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp")
     phone.reg(CONTACT % "sip").expect(200)

@@ -8,7 +8,7 @@ import ssl
 import threading
 
 from harness import Stream, Udp, covers, equal, true
-from harness.faults import add_users, admin, full, workers
+from harness.faults import add_users, admin, full, wait_successor, workers
 from harness.http import Http
 from harness.phone import ALICE_PASSWORD, Phone
 from harness.server import free_ports
@@ -344,7 +344,7 @@ def test_replaced_worker_has_the_new_listeners_and_domains(env):
                     ("domain", "new.example"): {}})
     victim, = workers(server)
     os.kill(victim, signal.SIGKILL)
-    server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 20)
+    wait_successor(server, victim)
     phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp", domain="new.example")
     phone.reg0(C1).expect(401)
     phone.close()
@@ -362,8 +362,7 @@ def test_a_worker_without_descriptors_makes_room(env):
         server.wait_log(r"process\.control .*the new configuration is not taken over; another worker")
         for phone in streams:
             true(phone.wire.closed(), "a connection stays open")
-    server.wait(lambda: workers(server) not in ([], [pid]), "another worker", 20)
-    server.wait_ready()
+    wait_successor(server, pid)
     granted = server.phone("tcp").reg(C1, expires=3600).expect(200).contacts
     equal(granted[C1.strip("<>")]["expires"], "1800", "the lifetime granted")
 
@@ -376,7 +375,7 @@ def test_whoever_makes_room_is_replaced_at_once(env):
         with full(pid):
             reload(server, {"registration": {"expires_max": "%dm" % minutes}})
             server.wait(lambda: workers(server) not in ([], [pid]), "another worker", 20)
-        server.wait_ready()
+        wait_successor(server, pid)
     waits = re.findall(r"process\.died .*restart_in_ms=(\d+)", server.log)
     equal(waits, ["0"] * 3, "how long its successor waited, in ms")
 
@@ -388,7 +387,7 @@ def test_a_worker_without_descriptors_serves_a_new_listener(env):
     with full(pid):
         reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}})
         server.wait(lambda: workers(server) not in ([], [pid]), "another worker", 20)
-    server.wait_ready()
+    wait_successor(server, pid)
     phone = Phone(Udp(("127.0.0.1", port), server.transcript), "udp")
     phone.reg(C1).expect(200)
     phone.close()

@@ -84,7 +84,7 @@ def wait_workers(server, count, timeout=20.0):
 
 def wait_successor(server, victim):
     """Another one has taken the place of the only worker and has its database: on a busy machine phones hear 503 before."""
-    server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 20)
+    server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 30)
     phone = server.phone("tcp")
     server.wait(lambda: phone.reg0("<sip:alice@192.0.2.10>").status == 401, "the new worker serves phones", 20)
 

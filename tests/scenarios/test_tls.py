@@ -422,7 +422,7 @@ def test_tls_on_the_tcp_port(env):
 
 @covers("TLS-OPS-1", "SEC-26.1.5-4")
 def test_a_thousand_half_handshakes(env):
-    server = env.start({"tls": {"handshake_timeout": "4s"}, "server": {"max_connections": "4000"}})
+    server = env.start({"tls": {"handshake_timeout": "15s"}, "server": {"max_connections": "4000"}})
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     half, slowest, phone, before = [], 0.0, server.phone(), server.counter("tls_failures")
@@ -435,9 +435,9 @@ def test_a_thousand_half_handshakes(env):
                 started = time.monotonic()
                 phone.opt().expect(200)
                 slowest = max(slowest, time.monotonic() - started)
-        talks(server, context(server))
+        talks(server, context(server), patience=15)  # behind five hundred whole hellos
         true(slowest < AT_ONCE, "an OPTIONS over UDP took %.0f ms" % (slowest * 1000))
-        server.wait(lambda: server.counter("tls_failures") >= before + 1000, "all half handshakes have ended", 40)
+        server.wait(lambda: server.counter("tls_failures") >= before + 1000, "all half handshakes have ended", 60)
     finally:
         for one in half:
             one.close()

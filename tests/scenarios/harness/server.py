@@ -262,9 +262,9 @@ class Server:
         """Verifies the test CA; tests change it as they need."""
         return ssl.create_default_context(cafile=self.certificates + "/ca.pem")
 
-    def tls(self, ipv6=False, context=None, server_name="example.com", bind=None, header=b""):
+    def tls(self, ipv6=False, context=None, server_name="example.com", bind=None, header=b"", **how):
         return Stream((self.host(ipv6), self.tls_port), self.transcript, context or self.tls_context(), server_name,
-                      bind, header)
+                      bind, header, **how)
 
     def wire(self, transport, **how):
         return {"udp": self.udp, "tcp": self.tcp, "tls": self.tls}[transport](**how)

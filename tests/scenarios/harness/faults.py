@@ -87,6 +87,8 @@ def wait_successor(server, victim):
     server.wait(lambda: workers(server) not in ([], [victim]), "another worker", 30)
     phone = server.phone("tcp")
     server.wait(lambda: phone.reg0("<sip:alice@192.0.2.10>").status == 401, "the new worker serves phones", 20)
+    phone.close()
+    server.phones.remove(phone)
 
 
 def admin(server):

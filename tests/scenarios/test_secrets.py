@@ -168,14 +168,15 @@ def is_told(secret, said):
 def failing_database(server):
     """Commits that fail, connections that are cut, and an account that a constraint refuses: PostgreSQL shows the whole row then."""
     password = "Refused-" + secrets.token_hex(8)
+    phone = plain_phone(server, "udp")
     failing_commits(server.database, "53100")
-    plain_phone(server, "udp").reg(C1).expect(500, 503)
+    phone.reg(C1).expect(500, 503)
     without_fault(server.database)
     server.database.query("alter table account add constraint test_refused check (login <> 'fay')")
     refused = server.ctl("user", "add", "fay@example.com", "--password-stdin", input=password + "\n", check=False)
     true(refused.returncode != 0, "the constraint refuses nobody")
     server.database.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rollcall'")
-    server.wait(lambda: plain_phone(server, "udp").reg(C1).status == 200, "the database is there again", 30)
+    server.wait(lambda: phone.reg(C1).status == 200, "the database is there again", 30)
     server.wait_log(r"db\.")
     return {"password of a refused account": password, **hashes("fay", password)}
 

@@ -175,7 +175,8 @@ def failing_database(server):
     server.database.query("alter table account add constraint test_refused check (login <> 'fay')")
     refused = server.ctl("user", "add", "fay@example.com", "--password-stdin", input=password + "\n", check=False)
     true(refused.returncode != 0, "the constraint refuses nobody")
-    server.database.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rollcall'")
+    server.database.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and "
+                          "usename = 'rollcall'")
     server.wait(lambda: phone.reg(C1).status == 200, "the database is there again", 30)
     server.wait_log(r"db\.")
     return {"password of a refused account": password, **hashes("fay", password)}

@@ -223,8 +223,8 @@ drained(struct worker *worker)
 {
 	uint64_t now_ms = loop_now_ms(worker->loop);
 	uint64_t most = worker->config->health.drain_timeout, since = worker->drain_began_ms;
-	if (worker->hurried && most > HURRIED_MS) {
-		most = HURRIED_MS;
+	if (worker->hurried) {
+		most = most < HURRIED_MS ? most : HURRIED_MS;
 		since = worker->closed_ms;
 	}
 	if (requests_live(worker->requests) == 0 && net_connections(worker->net) == 0)

@@ -8,7 +8,8 @@ import ssl
 import threading
 
 from harness import Stream, Udp, covers, equal, true
-from harness.faults import add_users, admin, full, wait_successor, workers
+from harness.faults import add_users, admin, full, resident_kb, wait_successor, workers
+from harness.failing import PLAIN_BUILD
 from harness.http import Http
 from harness.phone import ALICE_PASSWORD, Phone
 from harness.server import free_ports
@@ -426,6 +427,24 @@ def test_a_log_that_a_process_cannot_open(env):
         server.wait_log(r"log\.reopen .*the old one is still written to")
         server.phone("udp").reg(C1).expect(200)
     equal(workers(server), [pid], "workers")
+
+
+# --- memory ---
+
+def test_configurations_that_were_replaced_take_little(env):
+    """A worker keeps each for five minutes; of half a megabyte that it reserves it has used a few pages."""
+    server = env.make()
+    server.build = PLAIN_BUILD  # sanitizers have a heap of their own
+    server.start()
+    for _ in range(5):
+        reload(server)
+    worker = workers(server)[0]
+    before = resident_kb(worker)
+    for _ in range(30):
+        reload(server)
+    equal([worker], workers(server), "it is the same worker")
+    grown = resident_kb(worker) - before
+    true(grown < 30 * 200, "30 reloads took %d KB" % grown)
 
 
 # --- log ---

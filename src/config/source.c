@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "load.h"
+#include "spare.h"
 
 #define TEXT_MAX (1u << 20) /* octets of all files together */
 #define FILES_MAX 256
@@ -278,10 +279,30 @@ open_parser(const struct reader *reader)
 	return cfg;
 }
 
+/*
+ * What libConfuse 3.3 takes at most, measured and doubled: its tables and the scanner's buffer, a
+ * copy of the tables for each section, and for a value itself and a place in a list.
+ */
+static size_t
+parser_octets(struct str text)
+{
+	size_t sections = 0;
+	for (size_t i = 0; i < text.len; i++)
+		sections += text.p[i] == '{';
+	return (192u << 10) + sections * 4096 + text.len * 8;
+}
+
 /* True when the text was read to its end. */
 static bool
 parse_once(struct reader *reader, struct str text)
 {
+	/* It ends the process when the scanner gets no memory, and looks at nothing elsewhere. */
+	struct spare spare;
+	if (!spare_take(&spare, parser_octets(text))) {
+		complain(reader->loader, (struct place){ reader->file, 0, reader->rank },
+			 "cannot be read: out of memory");
+		return false;
+	}
 	reader->sections = NULL;
 	reader->includes = NULL;
 	reader->open = NULL;
@@ -295,6 +316,7 @@ parse_once(struct reader *reader, struct str text)
 		fclose(stream);
 	if (cfg != NULL)
 		cfg_free(cfg);
+	spare_release(&spare);
 	return whole;
 }
 

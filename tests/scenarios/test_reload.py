@@ -1,6 +1,7 @@
 """HUP: what changed is applied while calls go on, and what is wrong changes nothing."""
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -445,6 +446,31 @@ def test_configurations_that_were_replaced_take_little(env):
     equal([worker], workers(server), "it is the same worker")
     grown = resident_kb(worker) - before
     true(grown < 30 * 200, "30 reloads took %d KB" % grown)
+
+
+def outcomes(server):
+    return server.log.count("configuration applied") + server.log.count("reload refused")
+
+
+def test_a_reload_of_much_with_little_memory(env):
+    """However little the master may still take, it refuses what it has no room for and goes on; libConfuse would end it."""
+    server = env.make()
+    server.build = PLAIN_BUILD  # sanitizers map more than any limit
+    server.start()
+    master, phone = server.process.pid, server.phone("tcp")
+    server.configure({("domain", "d%d.example" % i): {} for i in range(1000)})
+    with open("/proc/%d/status" % master) as file:
+        size = int(re.search(r"^VmSize:\s+(\d+)", file.read(), re.M).group(1)) * 1024
+    for more in range(0, 16 << 20, 128 << 10):
+        resource.prlimit(master, resource.RLIMIT_AS, (size + more, resource.RLIM_INFINITY))
+        before = outcomes(server)
+        server.reload()
+        server.wait(lambda: outcomes(server) > before, "an outcome with %d KB more" % (more >> 10))
+        phone.reg(C1).expect(200)
+        if "configuration applied" in server.log:
+            break
+    true(more > 0, "nothing was short")
+    true("configuration applied" in server.log, "16 MB were too little")
 
 
 # --- log ---

@@ -22,23 +22,31 @@ free_blocks(struct spare_block *newest)
 	}
 }
 
-bool
-spare_take(struct spare *spare, size_t octets)
+/* The newest of them, count and one more; NULL when there are not so many. */
+static struct spare_block *
+take_blocks(size_t count)
 {
 	struct spare_block *newest = NULL;
-	size_t count = octets / sizeof(*newest) + 2; /* one is the lid */
-	while (count-- > 0) {
+	do {
 		struct spare_block *block = malloc(sizeof(*block));
 		if (block == NULL) {
 			free_blocks(newest);
-			return false;
+			return NULL;
 		}
 		block->older = newest;
 		newest = block;
-	}
-	free_blocks(newest->older);
-	newest->older = NULL;
-	spare->lid = newest;
+	} while (count-- > 0);
+	return newest;
+}
+
+bool
+spare_take(struct spare *spare, size_t octets)
+{
+	spare->lid = take_blocks(octets / sizeof(*spare->lid) + 1);
+	if (spare->lid == NULL)
+		return false;
+	free_blocks(spare->lid->older);
+	spare->lid->older = NULL;
 	return true;
 }
 

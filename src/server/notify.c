@@ -115,10 +115,14 @@ notify_stopping(const char *status)
 	tell_state(text);
 }
 
+/* A state that is still owed is told with the newest status, not with its own behind it. */
 void
 notify_status(const char *status)
 {
-	char text[256];
+	char text[sizeof(owed)];
+	char *stale = strstr(owed, "\nSTATUS=");
+	if (stale != NULL)
+		snprintf(stale, sizeof(owed) - (size_t)(stale - owed), "\nSTATUS=%s", status);
 	snprintf(text, sizeof(text), "STATUS=%s", status);
 	tell(text);
 }

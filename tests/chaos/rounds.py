@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness import Failure
 from harness.faults import add_users
 from harness.phone import ALICE_PASSWORD
+from harness.report import quantile
 
 from chaos import checker, service, traffic
 from chaos.client import FETCH, REST, RUN, Load
@@ -190,7 +191,7 @@ class Run:
                 raise Failure("processes died by themselves:\n%s" % "\n".join(died[:5]))
 
     def judge_times(self):
-        for what, seconds in (("probe", service.p99(self.waits)), ("refusal", max(self.refusals, default=0.0))):
+        for what, seconds in (("probe", quantile(self.waits, 0.99)), ("refusal", max(self.refusals, default=0.0))):
             if seconds > self.limits[what]:
                 raise Failure("a %s took %.2f s" % (what, seconds))
 
@@ -229,7 +230,7 @@ class Run:
     def service_times(self):
         waits = self.waits
         yield "livez and readyz in %.0f ms (99 of 100), %.0f ms at most, %d times (wanted: %.0f ms)" % (
-            1000 * service.p99(waits), 1000 * max(waits, default=0.0), len(waits), 1000 * WANTED["probe"])
+            1000 * quantile(waits, 0.99), 1000 * max(waits, default=0.0), len(waits), 1000 * WANTED["probe"])
         if self.gaps:
             outages = [gap.seconds for gap in self.gaps]
             yield "failover: a node without a 200 for %.2f s in the middle, %.2f s at most, %d times; " \

@@ -3,7 +3,6 @@
 Health is answered, and the node says ready only when it serves, or when the database is away for less than its grace; a request
 over a stream that stays open is answered, whatever happens behind.
 """
-import statistics
 from collections import namedtuple
 
 from chaos.checker import Violation
@@ -67,10 +66,6 @@ def excused(probe, excuse):
 def waits(probes, excuse=None):
     """The seconds that each answered probe took, without those that are excused."""
     return [p.ended - p.sent for p in probes if p.status != 0 and not excused(p, excuse)]
-
-
-def p99(seconds):
-    return statistics.quantiles(seconds, n=100, method="inclusive")[98] if len(seconds) > 1 else max(seconds, default=0.0)
 
 
 # --- phones ---

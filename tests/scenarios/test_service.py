@@ -100,6 +100,26 @@ def test_what_could_not_be_told_is_told_again(env):
     equal(failing.disarm()[0], 3, "datagrams that did not go")
 
 
+def test_what_is_told_again_has_the_newest_status(env):
+    """READY=1 of a start that is told again while the node drains must not say that it serves."""
+    supervisor = Supervisor(os.path.join(env.sockets, "notify-late"))
+    env.cleanups.append(supervisor.socket.close)
+    failing = Failing(env, {"health": {"drain_delay": "10m", "drain_timeout": "20m"}})
+    failing.server.environment["NOTIFY_SOCKET"] = supervisor.name
+    server = failing.server.start()
+    server.wait(lambda: supervisor.state("READY"), "READY=1")
+    failing.arm("sendto", "EAGAIN", times=1000000, pid=server.process.pid)
+    server.reload()
+    server.wait_log("configuration applied")
+    equal(server.api("/drain", "POST", "{}")[0], 202, "status")
+    server.wait_log("drain")
+    failing.disarm()
+    server.wait(lambda: len(supervisor.state("READY")) == 2, "READY=1 after the reload")
+    equal(supervisor.hear()[-1], {"READY": "1", "STATUS": "draining, still serving"}, "what is told last")
+    equal(server.api("/drain", "POST", '{"now": true}')[0], 202, "status")
+    equal(server.process.wait(20), 0, "exit status")
+
+
 def test_a_drain_that_is_called_off_does_not_stop(env):
     """STOPPING=1 is final for systemd: it is said when the listeners close and there is no way back."""
     supervisor, server = supervised(env, os.path.join(env.sockets, "notify-drain"), changes={"health": {"drain_delay": "10m", "drain_timeout": "20m"}})

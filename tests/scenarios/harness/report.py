@@ -10,4 +10,5 @@ def report(name, line):
 
 
 def quantile(values, share):
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+    """The value below which that share of them lies; 0.0 of none."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0

@@ -8,14 +8,15 @@ from harness.faults import admin, workers
 
 
 # In KB: share is what it has of the memory (PSS: a page that n processes have counts n-th to each), so the shares of all are
-# what they take together; mapped is all that it has touched (RSS), which no other process changes.
+# what they take together. Pages of files are left out: everybody who uses the same library changes those shares. mapped is all that
+# it has touched (RSS), which no other process changes.
 Look = namedtuple("Look", "share mapped descriptors")
 
 
 def look(pid):
     with open("/proc/%d/smaps_rollup" % pid) as file:
         found = dict(re.findall(r"^(\w+): +(\d+) kB", file.read(), re.MULTILINE))
-    return Look(int(found["Pss"]), int(found["Rss"]), len(os.listdir("/proc/%d/fd" % pid)))
+    return Look(int(found["Pss_Anon"]) + int(found["Pss_Shmem"]), int(found["Rss"]), len(os.listdir("/proc/%d/fd" % pid)))
 
 
 class Processes:

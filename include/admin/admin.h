@@ -41,9 +41,9 @@ void admin_tokens_judge(const struct config *config, const char *otherwise,
 /* What became of a command; memo is a descriptor (base/memo.h) that is closed here, -1: none. */
 void admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome, int memo);
 /* The certificates that are served now (server NULL: none), or why the files cannot be used: then
- * those told before go on. What is needed is copied. */
+ * those told before go on. What is needed is copied. False without memory for it: none are told. */
 struct tls_server;
-void admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble);
+bool admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble);
 /* The node ends on purpose: says so to the other nodes, and then left(), soon also without a
  * database. Bans and requests go on meanwhile. */
 void admin_leave(struct admin *admin, void (*left)(void *arg), void *arg);

@@ -233,7 +233,10 @@ unsaved_rows(const struct ban_keeper *keeper)
 			json_array_append_new(rows, json_unsaved(&keeper->set->items[i], now_ms));
 	char *text = json_array_size(rows) == 0 ? NULL : json_dumps(rows, JSON_COMPACT);
 	json_decref(rows);
-	return text;
+	if (json_whole())
+		return text;
+	free(text);
+	return NULL;
 }
 
 static bool

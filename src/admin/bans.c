@@ -268,8 +268,7 @@ bans_add(struct exchange *x)
 	x->query.params[0] = rows == NULL ? NULL : arena_text(&x->arena, str_of(rows));
 	x->query.params[1] = x->admin->memory->node->name;
 	free(rows);
-	if (x->query.params[0] != NULL)
-		exchange_query(x, "ban_add", 2, added);
+	exchange_query(x, "ban_add", 2, added);
 }
 
 /* --- removing ---------------------------------------------------------------------------- */

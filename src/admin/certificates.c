@@ -29,7 +29,7 @@ forget(struct admin *admin)
 	admin->certificates = NULL;
 }
 
-static void
+static bool
 keep(struct admin *admin, const struct tls_server *server)
 {
 	size_t count = server == NULL ? 0 : tls_server_certificates(server, NULL, 0);
@@ -49,15 +49,18 @@ keep(struct admin *admin, const struct tls_server *server)
 						json_time(info[i].not_after * 1000), "expires_in",
 						(json_int_t)info[i].not_after, "chain",
 						(int)info[i].chain_length, "default", i == 0));
+	bool whole = json_whole() && info != NULL;
 	free(info);
+	if (!whole)
+		forget(admin);
+	return whole;
 }
 
-void
+bool
 admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble)
 {
 	snprintf(admin->certificate_trouble, sizeof(admin->certificate_trouble), "%s", trouble);
-	if (*trouble == '\0')
-		keep(admin, server);
+	return *trouble != '\0' || keep(admin, server);
 }
 
 void

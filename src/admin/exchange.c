@@ -116,7 +116,8 @@ exchange_expired(struct fifo *fifo, struct fifo_entry *entry)
 static bool
 may_ask(struct exchange *x)
 {
-	if (!arena_ok(&x->arena)) {
+	bool whole = json_whole();
+	if (!whole || !arena_ok(&x->arena)) {
 		exchange_out_of_memory(x);
 		return false;
 	}
@@ -318,15 +319,29 @@ exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Respons
 	exchange_resume(x);
 }
 
+#define NOTHING_CHANGED "Nothing was changed. Try again, with less at once."
+
+static void
+out_of_memory(struct exchange *x, const char *hint)
+{
+	exchange_problem(x, 503, "overloaded", "Out of memory",
+			 "The request does not fit beside the others.", NULL, hint);
+}
+
 void
 exchange_answer(struct exchange *x, unsigned status, json_t *document)
 {
 	char *text = json_written(document);
 	json_decref(document);
-	if (text == NULL)
-		exchange_out_of_memory(x);
-	else
+	bool whole = json_whole() && arena_ok(&x->arena) && arena_ok(&x->page_arena);
+	if (whole && text != NULL) {
 		answer(x, status, text, "application/json");
+		return;
+	}
+	free(text);
+	out_of_memory(x, x->route != NULL && x->route->role == ROLE_ADMIN
+				 ? "A change may have been made: look before you try again."
+				 : NOTHING_CHANGED);
 }
 
 void
@@ -365,6 +380,15 @@ problem_of(unsigned status, const char *reason, const char *title, const char *d
 	return problem;
 }
 
+/* It says what it can. */
+static void
+answer_problem(struct exchange *x, unsigned status, json_t *problem)
+{
+	answer(x, status, json_written(problem), "application/problem+json");
+	json_decref(problem);
+	(void)json_whole();
+}
+
 void
 exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		 const char *detail, const char *field, const char *hint)
@@ -376,8 +400,7 @@ exchange_problem(struct exchange *x, unsigned status, const char *reason, const 
 	json_t *problem = problem_of(status, reason, title, detail, hint);
 	if (field != NULL)
 		json_object_set_new(problem, "field", json_string(field));
-	answer(x, status, json_written(problem), "application/problem+json");
-	json_decref(problem);
+	answer_problem(x, status, problem);
 }
 
 void
@@ -386,16 +409,13 @@ exchange_problem_list(struct exchange *x, unsigned status, const char *reason, c
 {
 	json_t *problem = problem_of(status, reason, title, detail, hint);
 	json_object_set_new(problem, "errors", errors);
-	answer(x, status, json_written(problem), "application/problem+json");
-	json_decref(problem);
+	answer_problem(x, status, problem);
 }
 
 void
 exchange_out_of_memory(struct exchange *x)
 {
-	exchange_problem(x, 503, "overloaded", "Out of memory",
-			 "The request does not fit beside the others.", NULL,
-			 "Nothing was changed. Try again, with less at once.");
+	out_of_memory(x, NOTHING_CHANGED);
 }
 
 void

@@ -12,7 +12,7 @@
 
 /* --- memory ------------------------------------------------------------------------------ */
 
-static bool refused; /* since json_read() began: jansson's allocator takes no argument */
+static bool refused; /* since the last question; jansson's allocator takes no argument */
 
 static void *
 allocate(size_t size)
@@ -34,6 +34,14 @@ void
 json_use_memory(void)
 {
 	json_set_alloc_funcs(allocate, free_zeroed);
+}
+
+bool
+json_whole(void)
+{
+	bool whole = !refused;
+	refused = false;
+	return whole;
 }
 
 json_t *
@@ -75,7 +83,7 @@ json_t *
 json_octets(struct str octets)
 {
 	size_t cap = octets.len * (sizeof(REPLACEMENT) - 1);
-	char *text = malloc(cap + 1);
+	char *text = allocate(cap + 1);
 	struct writer w = writer_on(text, text == NULL ? 0 : cap);
 	const unsigned char *p = (const unsigned char *)octets.p;
 	for (size_t i = 0; text != NULL && i < octets.len;) {
@@ -93,6 +101,7 @@ json_wire(struct arena *arena, struct str wire)
 {
 	char *text = arena_alloc(arena, wire.len + 1);
 	struct writer w = writer_on(text, text == NULL ? 0 : wire.len);
+	refused = refused || text == NULL;
 	return wire_decode(&w, wire) ? json_octets(writer_text(&w)) : json_octets(wire);
 }
 

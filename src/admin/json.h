@@ -12,6 +12,9 @@
 
 /* Before the first document: they hold passwords on their way to a hash, and are zeroed. */
 void json_use_memory(void);
+/* False when a value made since the last question found no memory, so that what was made may lack
+ * something: it is asked before anything is answered, or sent to the database. */
+bool json_whole(void);
 /* A document without duplicate keys, or NULL; no_room tells one that found no memory from one that
  * is none, which to jansson is the same. */
 json_t *json_read(const char *text, size_t len, json_error_t *error, bool *no_room);

@@ -189,7 +189,8 @@ stream_rows(struct exchange *x, const struct store_rows *rows)
 	FILE *out = open_memstream(&chunk, &len);
 	if (out != NULL)
 		write_items(x, out, rows, batch.count);
-	if (out == NULL || fclose(out) != 0 || !arena_ok(&x->page_arena)) {
+	bool whole = json_whole();
+	if (out == NULL || fclose(out) != 0 || !whole || !arena_ok(&x->page_arena)) {
 		free(chunk);
 		exchange_out_of_memory(x);
 		return;

@@ -48,11 +48,11 @@ read_certificates(struct admin_process *process)
 	char error[512];
 	process->certificates_mark = settings_tls_mark(process->config);
 	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
-	admin_certificates(process->admin, server, server == NULL ? error : "");
+	bool told = admin_certificates(process->admin, server, server == NULL ? error : "");
+	if (!told || (server == NULL && error[0] != '\0'))
+		process->certificates_mark = 0; /* it may have been for want of something */
 	if (server != NULL)
 		tls_server_release(server);
-	else if (error[0] != '\0')
-		process->certificates_mark = 0; /* it may have been for want of something */
 }
 
 static void

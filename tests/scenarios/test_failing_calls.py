@@ -4,6 +4,7 @@ in the code, which is the chain of its callers: a short one in the suite, with -
 failing_calls.report in the state of the tests."""
 import collections
 import itertools
+import json
 import os
 import signal
 import time
@@ -14,6 +15,7 @@ from harness.check import Failure, long_run
 from harness.digest import challenges
 from harness.failing import Failing
 from harness.faults import admin, children, resident_kb, wait_successor, workers
+from harness.http import ask
 from harness.phone import Phone
 from harness.report import report
 from harness.server import free_ports
@@ -118,6 +120,7 @@ class Victim:
         for transport in TRANSPORTS:
             served(self.server, transport)
         self.wait_alone()
+        self.looks = whole_looks(self.server)
         self.descriptors = self.open_descriptors()
 
     def wait_alone(self):
@@ -199,25 +202,64 @@ def cut_lanes(victim):
         "connections to the database", 20)
 
 
+LOOKS = ("/bindings", "/aors/alice@example.com", "/bindings:stats?by=transport", "/users", "/users/alice@example.com", "/stats", "/nodes",
+         "/certificates", "/config", "/bans")
+_turn = itertools.count(1)
+
+
+def shape(value):
+    """What a document has, whatever its values are."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    return [shape(one) for one in value] if isinstance(value, list) else "value"
+
+
+def look(path, document):
+    """Of /stats what counts; the rest tells what is the matter just now."""
+    return shape(document["counters"] if path == "/stats" else document)
+
+
+def asked(server, path, method="GET", body=None):
+    """The document of a 200; None for a refusal, no answer, or half of one."""
+    try:
+        status, text = server.api(path, method, body)
+    except (OSError, HTTPException):
+        return None
+    true(status in (200, 500, 503), "%s %s: %d %s" % (method, path, status, text[:200]))
+    return json.loads(text) if status == 200 else None
+
+
+def whole_looks(server):
+    server.wait(lambda: asked(server, "/nodes")["items"], "the node is in its list")
+    return {path: look(path, asked(server, path)) for path in LOOKS}
+
+
 def operator_asks(victim):
+    """What is answered with 200 lacks nothing, and what was to be changed has changed."""
     server = victim.server
     server.health()
     server.health("/metrics")
-    for path, method, body in (("/bindings", "GET", None), ("/users/alice@example.com", "GET", None), ("/stats", "GET", None),
-                               ("/users/alice@example.com", "PATCH", '{"enabled": true}'),
-                               ("/users", "GET", None)):
-        try:
-            status, text = server.api(path, method, body)
-        except (OSError, HTTPException):  # no answer, or half of one
-            continue
-        true(status in (200, 500, 503), "%s %s: %d %s" % (method, path, status, text[:200]))
+    try:
+        ask(("127.0.0.1", server.health_port), "GET", "/readyz", fields=(("Accept", "application/json"),), timeout=SHORT)
+    except (OSError, HTTPException, Failure):
+        pass
+    for path in LOOKS:
+        found = asked(server, path)
+        if found is not None:
+            equal(look(path, found), victim.looks[path], "what %s has" % path)
+    name, contacts = "Alice the %dth" % next(_turn), 2 + next(_turn) % 50
+    changed = asked(server, "/users/alice@example.com", "PATCH", json.dumps(
+        {"enabled": True, "display_name": name, "max_contacts": contacts, "may_register": "domain"}))
+    if changed is not None:
+        equal((changed["display_name"], changed["max_contacts"], changed["may_register"]), (name, contacts, "domain"),
+              "the user changed")
 
 
 for _transport, _short in (("udp", DEEP), ("tcp", DEEP), ("tls", 4)):
     add_test(globals(), "allocations_of_a_registration_over_%s" % _transport,
              lambda env, t=_transport, s=_short: allocations(env, "worker", phones(t), s))
 add_test(globals(), "allocations_of_a_connection_to_the_database", lambda env: allocations(env, "worker", cut_lanes, 2))
-add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 2))
+add_test(globals(), "allocations_of_the_admin_process", lambda env: allocations(env, "admin", operator_asks, 6))
 
 
 # --- system calls ---

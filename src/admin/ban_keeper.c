@@ -222,10 +222,11 @@ json_unsaved(const struct ban *ban, uint64_t now_ms)
 			 (json_int_t)(ban->until_ms - now_ms));
 }
 
-/* NULL when everything is saved, or memory is out. */
+/* NULL when everything is saved; without memory too, and then it is tried again in a while. */
 static char *
-unsaved_rows(const struct ban_keeper *keeper)
+unsaved_rows(struct ban_keeper *keeper)
 {
+	(void)json_whole();
 	uint64_t now_ms = loop_now_ms(keeper->loop);
 	json_t *rows = json_array();
 	for (uint32_t i = 0; i < keeper->set->count && json_array_size(rows) < WRITE_MAX; i++)
@@ -236,6 +237,7 @@ unsaved_rows(const struct ban_keeper *keeper)
 	if (json_whole())
 		return text;
 	free(text);
+	keeper->write_ms = now_ms + WRITE_AGAIN_MS;
 	return NULL;
 }
 

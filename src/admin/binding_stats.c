@@ -45,8 +45,11 @@ answer_counts(struct exchange *x)
 	const char *name;
 	json_t *bindings, *items = json_array();
 	if (all != NULL) {
-		json_object_foreach(x->held, name, bindings) all[count++] =
-			json_pack("{s:s,s:O}", "value", name, "bindings", bindings);
+		json_object_foreach(x->held, name, bindings)
+		{
+			all[count] = json_pack("{s:s,s:O}", "value", name, "bindings", bindings);
+			count += all[count] != NULL;
+		}
 		qsort(all, count, sizeof(json_t *), more_first);
 	}
 	for (size_t i = 0; i < count; i++) {

@@ -29,17 +29,20 @@ forget(struct admin *admin)
 	admin->certificates = NULL;
 }
 
+/* False without memory: those told before stay. */
 static bool
 keep(struct admin *admin, const struct tls_server *server)
 {
 	size_t count = server == NULL ? 0 : tls_server_certificates(server, NULL, 0);
 	struct tls_certificate_info *info = calloc(count + 1, sizeof(*info));
-	forget(admin);
-	admin->certificates = json_array();
-	if (info != NULL && count > 0)
+	if (info == NULL)
+		return false;
+	(void)json_whole();
+	json_t *fresh = json_array();
+	if (count > 0)
 		tls_server_certificates(server, info, count);
-	for (size_t i = 0; info != NULL && i < count; i++)
-		json_array_append_new(admin->certificates,
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(fresh,
 				      json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:i,s:b}",
 						"certificate", json_octets(str_of(info[i].name)),
 						"subject", json_octets(str_of(info[i].subject)),
@@ -49,11 +52,14 @@ keep(struct admin *admin, const struct tls_server *server)
 						json_time(info[i].not_after * 1000), "expires_in",
 						(json_int_t)info[i].not_after, "chain",
 						(int)info[i].chain_length, "default", i == 0));
-	bool whole = json_whole() && info != NULL;
 	free(info);
-	if (!whole)
-		forget(admin);
-	return whole;
+	if (!json_whole()) {
+		json_decref(fresh);
+		return false;
+	}
+	forget(admin);
+	admin->certificates = fresh;
+	return true;
 }
 
 bool

@@ -70,6 +70,7 @@ exchange_resume(struct exchange *x)
 static bool
 let_go(struct exchange *x)
 {
+	(void)json_whole(); /* what others left is not its fault */
 	x->waiting = false;
 	x->admin->waiting_count--;
 	if (!x->answered || (x->stream != NULL && x->suspended))
@@ -122,6 +123,7 @@ may_ask(struct exchange *x)
 		return false;
 	}
 	x->waiting = true;
+	x->asked = true;
 	x->admin->waiting_count++;
 	return true;
 }
@@ -319,15 +321,6 @@ exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Respons
 	exchange_resume(x);
 }
 
-#define NOTHING_CHANGED "Nothing was changed. Try again, with less at once."
-
-static void
-out_of_memory(struct exchange *x, const char *hint)
-{
-	exchange_problem(x, 503, "overloaded", "Out of memory",
-			 "The request does not fit beside the others.", NULL, hint);
-}
-
 void
 exchange_answer(struct exchange *x, unsigned status, json_t *document)
 {
@@ -339,9 +332,7 @@ exchange_answer(struct exchange *x, unsigned status, json_t *document)
 		return;
 	}
 	free(text);
-	out_of_memory(x, x->route != NULL && x->route->role == ROLE_ADMIN
-				 ? "A change may have been made: look before you try again."
-				 : NOTHING_CHANGED);
+	exchange_out_of_memory(x);
 }
 
 void
@@ -409,13 +400,24 @@ exchange_problem_list(struct exchange *x, unsigned status, const char *reason, c
 {
 	json_t *problem = problem_of(status, reason, title, detail, hint);
 	json_object_set_new(problem, "errors", errors);
-	answer_problem(x, status, problem);
+	if (json_whole()) {
+		answer_problem(x, status, problem);
+		return;
+	}
+	json_decref(problem);
+	exchange_problem(x, 503, "overloaded", "Out of memory", detail, NULL,
+			 "There is no memory to say what is wrong; the log has it.");
 }
 
 void
 exchange_out_of_memory(struct exchange *x)
 {
-	out_of_memory(x, NOTHING_CHANGED);
+	bool writes = x->route != NULL && x->route->role == ROLE_ADMIN;
+	exchange_problem(x, 503, "overloaded", "Out of memory",
+			 "The request does not fit beside the others.", NULL,
+			 writes && x->asked
+				 ? "A change may have been made: look before you try again."
+				 : "Nothing was changed. Try again, with less at once.");
 }
 
 void

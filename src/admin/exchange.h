@@ -59,6 +59,7 @@ struct exchange {
 	/* Waiting: exchange.c alone */
 	bool suspended;
 	bool waiting;	/* the store has query or op */
+	bool asked;	/* store or master, so what it wants may be done */
 	bool forgotten; /* libmicrohttpd is done with the request */
 	struct fifo_entry deadline;
 	struct store_query query;

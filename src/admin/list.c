@@ -8,6 +8,7 @@
 #include "accept.h"
 #include "admin_internal.h"
 #include "base/csv.h"
+#include "base/textfile.h"
 #include "json.h"
 #include "stream.h"
 
@@ -184,25 +185,24 @@ stream_rows(struct exchange *x, const struct store_rows *rows)
 	struct listing *list = x->work;
 	struct batch batch = batch_of(list, rows);
 	bool full = batch.count == (int)list->rows;
-	char *chunk = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&chunk, &len);
+	struct textfile chunk;
+	FILE *out = textfile_open(&chunk);
 	if (out != NULL)
 		write_items(x, out, rows, batch.count);
-	bool whole = json_whole();
-	if (out == NULL || fclose(out) != 0 || !whole || !arena_ok(&x->page_arena)) {
-		free(chunk);
+	bool whole = json_whole() && arena_ok(&x->page_arena);
+	if (!textfile_close(out, &chunk) || !whole) {
+		free(chunk.text);
 		exchange_out_of_memory(x);
 		return;
 	}
 	go_on_behind(x, rows, full ? batch.count - 1 : -1);
 	if (x->stream != NULL)
-		stream_put(x, chunk, len, batch.is_last);
+		stream_put(x, chunk.text, chunk.len, batch.is_last);
 	else
 		stream_start(x,
 			     x->media == MEDIA_CSV ? "text/csv; charset=utf-8; header=present"
 						   : "application/x-ndjson",
-			     chunk, len, batch.is_last, ask);
+			     chunk.text, chunk.len, batch.is_last, ask);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "admin_internal.h"
+#include "base/textfile.h"
 #include "commit.h"
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -352,11 +353,10 @@ write_all(const struct exposition *e)
 void
 metrics_answer(struct exchange *x)
 {
-	char *text = NULL;
-	size_t len = 0;
+	struct textfile text;
 	struct stats *sum = arena_alloc(&x->arena, sizeof(*sum));
 	struct exposition e = { .admin = x->admin, .sum = sum, .routes = route_count() };
-	e.out = sum == NULL ? NULL : open_memstream(&text, &len);
+	e.out = sum == NULL ? NULL : textfile_open(&text);
 	if (e.out == NULL) {
 		exchange_answer_text(x, 503, "out of memory\n");
 		return;
@@ -364,10 +364,8 @@ metrics_answer(struct exchange *x)
 	for (size_t i = 0; i < x->admin->memory->page_count; i++)
 		stats_add(sum, &x->admin->memory->pages[i]);
 	write_all(&e);
-	if (fclose(e.out) == 0) {
-		exchange_answer_octets(x, 200, text, CONTENT_TYPE);
-	} else {
-		free(text);
+	if (textfile_close(e.out, &text))
+		exchange_answer_octets(x, 200, text.text, CONTENT_TYPE);
+	else
 		exchange_answer_text(x, 503, "out of memory\n");
-	}
 }

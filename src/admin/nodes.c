@@ -78,10 +78,7 @@ send_beat(struct heartbeat *beat)
 {
 	struct admin *admin = beat->admin;
 	const struct node *node = admin->memory->node;
-	bool ready;
-	beat->state = "stopped";
-	if (!beat->leaving)
-		json_decref(health_checks(admin, &ready, &beat->state));
+	beat->state = beat->leaving ? "stopped" : health_state(admin);
 	beat->beat_ms = loop_now_ms(admin->loop);
 	beat->asking = true;
 	snprintf(beat->bindings, sizeof(beat->bindings), "%lld",
@@ -102,10 +99,8 @@ look(struct timer *timer)
 {
 	struct heartbeat *beat = container_of(timer, struct heartbeat, timer);
 	struct admin *admin = beat->admin;
-	const char *state;
-	bool ready;
+	const char *state = health_state(admin);
 	timer_start(admin->loop, &beat->timer, LOOK_MS, look);
-	json_decref(health_checks(admin, &ready, &state));
 	bool due = loop_now_ms(admin->loop) - beat->beat_ms >= BEAT_MS;
 	if (!beat->asking && !beat->leaving && store_state(admin->store) == STORE_UP &&
 	    (due || beat->state == NULL || strcmp(state, beat->state) != 0))

@@ -42,7 +42,8 @@ flaw_reason(const struct flaw *flaw)
 void
 flaw_problem(struct exchange *x, const struct flaw *flaw)
 {
-	if (flaw->sentence == NULL) { /* nothing is wrong with it, but for the want of memory */
+	/* Nothing may be wrong with it, but for the want of memory. */
+	if (flaw->sentence == NULL || !json_whole() || !arena_ok(&x->arena)) {
 		exchange_out_of_memory(x);
 		return;
 	}

@@ -18,6 +18,7 @@
 #define FILES_MAX 256
 #define MEMORY_AN_OCTET 64 /* an octet of text costs no more, in settings, copies and options */
 #define SKIPPED_MAX 32
+#define KEYS_IN_A_SECTION 40 /* at most; for memory, so about is enough */
 /* Names of ours, which no file can use unquoted: an option of every section, a function. */
 #define OPENED "(section)"
 #define ENDED "(end)"
@@ -280,34 +281,38 @@ open_parser(const struct reader *reader)
 }
 
 /*
- * What libConfuse 3.3 takes at most, measured and doubled: its tables and the scanner's buffer, a
- * copy of the tables for each section, and for a value itself and a place in a list.
+ * More than libConfuse 3.3 takes: its tables and the scanner's buffer; for each section a copy of
+ * the tables, in which each key and each unknown word has its option and its name; for each value
+ * of a list three blocks; and each octet in a few buffers that double.
  */
 static size_t
-parser_octets(struct str text)
+parser_octets(const struct reader *reader, struct str text)
 {
-	size_t sections = 0;
-	for (size_t i = 0; i < text.len; i++)
+	size_t sections = 0, values = 0;
+	for (size_t i = 0; i < text.len; i++) {
 		sections += text.p[i] == '{';
-	return (192u << 10) + sections * 4096 + text.len * 8;
+		values += text.p[i] == ',';
+	}
+	size_t options = KEYS_IN_A_SECTION + reader->skipped_count;
+	return (256u << 10) + sections * options * 192 + values * 128 + text.len * 8;
 }
 
 /* True when the text was read to its end. */
 static bool
 parse_once(struct reader *reader, struct str text)
 {
-	/* It ends the process when the scanner gets no memory, and looks at nothing elsewhere. */
-	struct spare spare;
-	if (!spare_take(&spare, parser_octets(text))) {
-		complain(reader->loader, (struct place){ reader->file, 0, reader->rank },
-			 "cannot be read: out of memory");
-		return false;
-	}
 	reader->sections = NULL;
 	reader->includes = NULL;
 	reader->open = NULL;
 	reader->again = false;
 	reader->ended = false;
+	/* It ends the process when the scanner gets no memory, and looks at nothing elsewhere. */
+	struct spare spare;
+	if (!spare_take(&spare, parser_octets(reader, text))) {
+		complain(reader->loader, (struct place){ reader->file, 0, reader->rank },
+			 "cannot be read: out of memory");
+		return false;
+	}
 	/* cfg_free() resets the scanner, which else stays inside an unterminated string. */
 	cfg_t *cfg = open_parser(reader);
 	FILE *stream = cfg == NULL ? NULL : fmemopen((void *)(uintptr_t)text.p, text.len, "r");

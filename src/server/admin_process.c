@@ -29,6 +29,7 @@ struct admin_process {
 	struct control_watch control;
 	struct timer look;	    /* at the files of the certificates */
 	uint64_t certificates_mark; /* of those that were read last */
+	bool certificates_due;	    /* they are read again whatever their mark is */
 	struct timer leave;
 	bool leaving;
 	bool misled; /* could not follow a reload: its successor is born with what is in force */
@@ -49,8 +50,8 @@ read_certificates(struct admin_process *process)
 	process->certificates_mark = settings_tls_mark(process->config);
 	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
 	bool told = admin_certificates(process->admin, server, server == NULL ? error : "");
-	if (!told || (server == NULL && error[0] != '\0'))
-		process->certificates_mark = 0; /* it may have been for want of something */
+	/* What was wrong may have been the want of something. */
+	process->certificates_due = !told || (server == NULL && error[0] != '\0');
 	if (server != NULL)
 		tls_server_release(server);
 }
@@ -59,7 +60,8 @@ static void
 look_at_certificates(struct timer *timer)
 {
 	struct admin_process *process = container_of(timer, struct admin_process, look);
-	if (settings_tls_mark(process->config) != process->certificates_mark)
+	if (process->certificates_due ||
+	    settings_tls_mark(process->config) != process->certificates_mark)
 		read_certificates(process);
 	timer_start(process->loop, &process->look, process->config->tls.reload_interval,
 		    look_at_certificates);

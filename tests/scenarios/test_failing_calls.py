@@ -6,6 +6,7 @@ import collections
 import itertools
 import json
 import os
+import re
 import signal
 import time
 from http.client import HTTPException
@@ -229,16 +230,37 @@ def asked(server, path, method="GET", body=None):
     return json.loads(text) if status == 200 else None
 
 
+def families(server):
+    status, text = server.health("/metrics")
+    return set(re.findall(r"^# TYPE (\S+)", text, re.M)) if status == 200 else None
+
+
+def streamed(server):
+    """How many bindings a stream has; None when it is refused or cut."""
+    try:
+        answer = ask(server.socket, "GET", "/api/v1/bindings", fields=(("Accept", "application/x-ndjson"),), timeout=5)
+    except (OSError, Failure):
+        return None
+    return len(answer.body.splitlines()) if answer.status == 200 else None
+
+
 def whole_looks(server):
-    server.wait(lambda: asked(server, "/nodes")["items"], "the node is in its list")
-    return {path: look(path, asked(server, path)) for path in LOOKS}
+    server.wait(lambda: (asked(server, "/nodes") or {}).get("items"), "the node is in its list")
+    looks = {}
+    for path in LOOKS:
+        server.wait(lambda path=path: looks.update({path: asked(server, path)}) or looks[path], path)
+    server.wait(lambda: looks.update(metrics=families(server), stream=streamed(server)) or
+                (looks["metrics"] and looks["stream"]), "metrics and a stream")
+    return {path: look(path, looks[path]) if path in LOOKS else looks[path] for path in looks}
 
 
 def operator_asks(victim):
     """What is answered with 200 lacks nothing, and what was to be changed has changed."""
     server = victim.server
     server.health()
-    server.health("/metrics")
+    for what, found in (("metrics", families(server)), ("stream", streamed(server))):
+        if found is not None:
+            equal(found, victim.looks[what], what)
     try:
         ask(("127.0.0.1", server.health_port), "GET", "/readyz", fields=(("Accept", "application/json"),), timeout=SHORT)
     except (OSError, HTTPException, Failure):
@@ -249,9 +271,9 @@ def operator_asks(victim):
             equal(look(path, found), victim.looks[path], "what %s has" % path)
     name, contacts = "Alice the %dth" % next(_turn), 2 + next(_turn) % 50
     changed = asked(server, "/users/alice@example.com", "PATCH", json.dumps(
-        {"enabled": True, "display_name": name, "max_contacts": contacts, "may_register": "domain"}))
+        {"enabled": True, "display_name": name, "max_contacts": contacts, "may_register": ["sip:alice@example.com", "sip:bob@example.com"]}))
     if changed is not None:
-        equal((changed["display_name"], changed["max_contacts"], changed["may_register"]), (name, contacts, "domain"),
+        equal((changed["display_name"], changed["max_contacts"], changed["may_register"]), (name, contacts, ["alice@example.com", "bob@example.com"]),
               "the user changed")
 
 

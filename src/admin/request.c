@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "client.h"
 #include "head.h"
+#include "json.h"
 
 #define ARENA_BYTES (16u * 1024 * 1024)
 #define PAGE_ARENA_BYTES (4u * 1024 * 1024)

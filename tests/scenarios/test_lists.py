@@ -9,6 +9,7 @@ import threading
 import time
 
 from harness import Failure, equal, long_only, true
+from harness.failing import PLAIN_BUILD
 from harness.faults import add_users, admin, resident_kb, workers
 from harness.http import Cut, Http, ask
 

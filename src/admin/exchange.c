@@ -388,6 +388,10 @@ exchange_problem(struct exchange *x, unsigned status, const char *reason, const 
 		stream_cut(x);
 		return;
 	}
+	if (status < 500 && !arena_ok(&x->arena)) { /* nothing may be wrong but for that */
+		exchange_out_of_memory(x);
+		return;
+	}
 	json_t *problem = problem_of(status, reason, title, detail, hint);
 	if (field != NULL)
 		json_object_set_new(problem, "field", json_string(field));

@@ -186,6 +186,10 @@ static void
 settle_probe(struct exchange *x, const char *url)
 {
 	static const char *const methods[] = { "GET", "HEAD", "OPTIONS" };
+	if (!arena_ok(&x->arena)) {
+		exchange_answer_text(x, 503, "out of memory\n");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
 		if (str_eq(x->method, str_of(methods[i]))) {
 			health_answer(x, url);

@@ -43,7 +43,7 @@ void
 flaw_problem(struct exchange *x, const struct flaw *flaw)
 {
 	/* Nothing may be wrong with it, but for the want of memory. */
-	if (flaw->sentence == NULL || !json_whole() || !arena_ok(&x->arena)) {
+	if (flaw->sentence == NULL || !json_whole()) {
 		exchange_out_of_memory(x);
 		return;
 	}

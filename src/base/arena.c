@@ -1,13 +1,19 @@
-/* A bump allocator over chunks of a bounded pool. An object larger than a chunk gets one of its own
- * size. */
+/*
+ * A bump allocator over chunks of a bounded pool. An object larger than a chunk gets one of its own
+ * size. A large chunk has pages of its own, of which those count that are used, and gives them
+ * back: in the heap a configuration, which outlives a reload by minutes, would lie between the
+ * connections of that time and leave a hole.
+ */
 #include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT alignof(max_align_t)
+#define LARGE_BYTES (64u << 10)
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -22,6 +28,32 @@ chunk_bytes(size_t size)
 	return sizeof(struct arena_chunk) + size;
 }
 
+static bool
+is_large(size_t size)
+{
+	return chunk_bytes(size) >= LARGE_BYTES;
+}
+
+/* Zeroed; NULL without memory. */
+static struct arena_chunk *
+new_chunk(size_t size)
+{
+	if (!is_large(size))
+		return calloc(1, chunk_bytes(size));
+	void *pages = mmap(NULL, chunk_bytes(size), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
+static void
+free_chunk(struct arena_chunk *chunk)
+{
+	if (is_large(chunk->size))
+		munmap(chunk, chunk_bytes(chunk->size));
+	else
+		free(chunk);
+}
+
 static struct arena_chunk *
 take_chunk(struct arena_pool *pool, size_t size)
 {
@@ -34,7 +66,7 @@ take_chunk(struct arena_pool *pool, size_t size)
 		pool->free = chunk->next;
 		pool->kept_bytes -= chunk_bytes(size);
 	} else {
-		chunk = calloc(1, chunk_bytes(size));
+		chunk = new_chunk(size);
 		if (chunk == NULL)
 			return NULL;
 		chunk->size = size;
@@ -52,7 +84,7 @@ give_chunk(struct arena_pool *pool, struct arena_chunk *chunk)
 	pool->used_bytes -= bytes;
 	explicit_bzero(chunk->octets, chunk->used);
 	if (chunk->size != ARENA_CHUNK_BYTES || pool->kept_bytes + bytes > pool->limit_bytes / 4) {
-		free(chunk);
+		free_chunk(chunk);
 		return;
 	}
 	chunk->next = pool->free;

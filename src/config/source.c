@@ -18,7 +18,7 @@
 #define FILES_MAX 256
 #define MEMORY_AN_OCTET 64 /* an octet of text costs no more, in settings, copies and options */
 #define SKIPPED_MAX 32
-#define KEYS_IN_A_SECTION 40 /* at most; for memory, so about is enough */
+#define KEYS_IN_A_SECTION 16 /* at most, and what libConfuse adds */
 /* Names of ours, which no file can use unquoted: an option of every section, a function. */
 #define OPENED "(section)"
 #define ENDED "(end)"

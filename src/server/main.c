@@ -1,6 +1,5 @@
 /* rollcalld: the command line, then the master. */
 #include <getopt.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,6 @@
 #include "settings.h"
 
 #define DEFAULT_CONFIG "/etc/rollcall/rollcall.conf"
-#define BLOCK_BYTES (128 << 10)
-#define SPARE_BYTES (4 << 20) /* at the end of the heap, for what comes and goes */
 
 static void
 usage(FILE *out)
@@ -131,23 +128,10 @@ check(const struct config *config, bool quiet)
 	return EXIT_SUCCESS;
 }
 
-/*
- * A large block has pages of its own, and gives them back. Left alone, the C library moves the line
- * between large and small beyond each such block that is freed; then configurations, which outlive
- * a reload by minutes, lie between the connections of that time and leave holes in the heap.
- */
-static void
-keep_large_apart(void)
-{
-	mallopt(M_MMAP_THRESHOLD, BLOCK_BYTES);
-	mallopt(M_TRIM_THRESHOLD, SPARE_BYTES);
-}
-
 int
 main(int argc, char **argv)
 {
 	static struct choices choices;
-	keep_large_apart();
 	read_choices(&choices, argc, argv);
 	if (!digest_init()) {
 		fprintf(stderr, "error: libcrypto has no MD5, SHA-256 or SHA-512/256\n");

@@ -158,7 +158,8 @@ class Victim:
     def judge(self):
         for transport in TRANSPORTS:
             served(self.server, transport)
-        equal(self.server.health()[0], 200, "/readyz afterwards")
+        # What failed last may have cut connections to the database, and those come back in their time.
+        self.server.wait(lambda: self.server.health()[0] == 200, "/readyz afterwards", 20)
         equal(self.server.api("/stats")[0], 200, "status afterwards")
         self.wait_alone()
         self.server.wait(lambda: self.open_descriptors() <= self.descriptors,

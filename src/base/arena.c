@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #define ALIGNMENT alignof(max_align_t)
-#define LARGE_BYTES (64u << 10)
+#define LARGE_BYTES (128u << 10) /* above any message */
 
 struct arena_chunk {
 	struct arena_chunk *next;

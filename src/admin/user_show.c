@@ -41,19 +41,14 @@ json_moment(const struct store_rows *rows, int row, int column)
 	return json_time((int64_t)value);
 }
 
-/* These two give NULL without memory, and never half of the list. */
 static json_t *
 json_algorithms(const struct store_rows *rows, int row)
 {
 	json_t *list = json_array();
-	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++) {
-		struct str name = digest_algorithm_name((enum digest_algorithm)a);
-		if (!is_true(rows, row, MD5 + a) ||
-		    json_array_append_new(list, json_octets(name)) == 0)
-			continue;
-		json_decref(list);
-		return NULL;
-	}
+	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++)
+		if (is_true(rows, row, MD5 + a))
+			json_array_append_new(
+				list, json_octets(digest_algorithm_name((enum digest_algorithm)a)));
 	return list;
 }
 
@@ -61,14 +56,12 @@ static json_t *
 json_may_register(const struct store_rows *rows, int row)
 {
 	struct str text = store_rows_value(rows, row, MAY_REGISTER);
-	if (store_rows_null(rows, row, MAY_REGISTER))
-		return json_string("own");
-	json_t *list = json_loadb(text.p, text.len, 0, NULL);
+	json_t *list = json_loadb(text.p, text.len, 0, NULL); /* none for SQL null */
 	const char *first = json_string_value(json_array_get(list, 0));
-	if (first == NULL || strcmp(first, "*") != 0)
+	if (list != NULL && (first == NULL || strcmp(first, "*") != 0))
 		return list;
 	json_decref(list);
-	return json_string("domain");
+	return json_string(first == NULL ? "own" : "domain");
 }
 
 static json_t *

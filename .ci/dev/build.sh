@@ -23,7 +23,15 @@ build_product() {
 }
 build_tested() {
 	build_configure "$DEV/build-test" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
-		-DROLLCALL_SANITIZE=ON -DROLLCALL_WERROR=ON && ninja -C "$DEV/build-test"
+		-DROLLCALL_SANITIZE=address,undefined -DROLLCALL_WERROR=ON && ninja -C "$DEV/build-test"
+}
+build_thread() {
+	build_configure "$DEV/build-thread" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
+		-DROLLCALL_SANITIZE=thread -DROLLCALL_WERROR=ON && ninja -C "$DEV/build-thread"
+}
+# As it is shipped, and with the tests: Debian 12's valgrind does not read what its clang says about a program.
+build_valgrind() {
+	build_configure "$DEV/build-valgrind" -DCMAKE_C_COMPILER=gcc -DROLLCALL_WERROR=ON && ninja -C "$DEV/build-valgrind"
 }
 build_clang() {
 	build_configure "$DEV/build-clang" -DCMAKE_C_COMPILER=clang -DROLLCALL_WERROR=ON &&
@@ -84,7 +92,7 @@ fuzz_dictionary() {
 	[ ! -f "$ROOT/tests/fuzz/$1.dict" ] && echo sip || echo "$1"
 }
 build_fuzz() {
-	build_configure "$DEV/build-fuzz" -DCMAKE_C_COMPILER=clang -DROLLCALL_SANITIZE=ON -DROLLCALL_FUZZ=ON &&
+	build_configure "$DEV/build-fuzz" -DCMAKE_C_COMPILER=clang -DROLLCALL_SANITIZE=address,undefined -DROLLCALL_FUZZ=ON &&
 		ninja -C "$DEV/build-fuzz" "$1_fuzz"
 }
 fuzz_targets() {

@@ -18,7 +18,9 @@ from harness.phone import ALICE_PASSWORD, Phone
 from harness.transport import Stream, Udp
 
 BUILD = os.environ.get("ROLLCALL_TEST_BUILD", "")
-SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|Assertion .* failed")
+PREFIX = os.environ.get("ROLLCALL_TEST_PREFIX", "").split()  # valgrind, whose reports begin with ==PID==
+SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed|"
+                       r"^==\d+== ", re.MULTILINE)
 
 
 RESERVED = []
@@ -130,7 +132,8 @@ class Server:
 
     def launch(self):
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        prefix = PREFIX if self.build == BUILD else []
+        self.process = subprocess.Popen(prefix + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                         start_new_session=True, env={**os.environ, **self.environment})
         log.close()
 

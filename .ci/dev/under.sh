@@ -1,0 +1,40 @@
+# under: what watches a server and the unit tests while they run: address (with undefined behaviour), thread, valgrind.
+
+under_known() {
+	case ${1:-} in
+	address | thread | valgrind) ;;
+	*)
+		echo "--under: one of address (and undefined behaviour), thread, valgrind" >&2
+		exit 2
+		;;
+	esac
+}
+under_directory() {
+	case $1 in
+	address) echo "$DEV/build-test" ;;
+	*) echo "$DEV/build-$1" ;;
+	esac
+}
+under_words() {
+	case $1 in
+	address) echo "gcc with ASan and UBSan" ;;
+	thread) echo "gcc with TSan" ;;
+	valgrind) echo "gcc, as it is shipped, to run under valgrind" ;;
+	esac
+}
+under_build() {
+	case $1 in
+	address) build_tested ;;
+	*) "build_$1" ;;
+	esac
+}
+# Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak.
+under_environment() {
+	[ "$1" != valgrind ] ||
+		export ROLLCALL_TEST_PREFIX="valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99"
+}
+under_step() {
+	step "$1" build "$(under_words "$2")"
+	quietly under_build "$2" || fail "gcc does not build it without warnings" "read the first error above"
+	step_done
+}

@@ -9,6 +9,7 @@ from ground import DOMAIN, PASSWORD, PHONES, PREFIX
 from harness.check import Failure
 from harness.server import BUILD
 
+LOAD = os.path.join(os.environ.get("ROLLCALL_LOAD_BUILD", BUILD), "load")
 SLOTS = 128
 CRASHES_MAX = 5
 
@@ -21,7 +22,7 @@ def postmaster():
 def command(target, seconds, transport="udp", mode="refresh", first=1, phones=PHONES, slots=SLOTS, rate=0, wait=False,
             extra=()):
     port = target.tls_port if transport == "tls" else target.port
-    return [os.path.join(BUILD, "load"), "--host", "127.0.0.1", "--port", str(port), "--domain", DOMAIN, "--prefix", PREFIX,
+    return [LOAD, "--host", "127.0.0.1", "--port", str(port), "--domain", DOMAIN, "--prefix", PREFIX,
             "--password", PASSWORD, "--md5", "--first", str(first), "--users", str(phones), "--slots", str(min(slots, phones)),
             "--seconds", str(seconds), "--transport", transport, "--mode", mode, "--rate", str(rate),
             "--charge", "server=%d" % target.pid, "--charge", "postgresql=%d" % postmaster(), *(["--wait"] if wait else []), *extra]

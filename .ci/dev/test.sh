@@ -6,9 +6,17 @@ RESULTS=$T/results
 : "${TEST_BUILD:=$DEV/build-test}"
 
 verb_test() {
-	long=
-	[ "${1:-}" != --long ] || { long=yes; shift; }
+	long= under=
+	while :; do
+		case ${1:-} in
+		--long) long=yes ;;
+		--under) under_known "${2:-}"; under=$2; shift ;;
+		*) break ;;
+		esac
+		shift
+	done
 	names=$*
+	[ -z "$under" ] || test_under
 	mkdir -p "$T"
 	: >"$RESULTS"
 	export ROLLCALL_TEST_LONG=$long
@@ -21,18 +29,27 @@ verb_test() {
 	trap 'exit 130' INT TERM
 	echo
 	besides=
-	beside 19 test_lint
-	beside 5 test_first_minutes
-	test_layers
-	test_docs
-	test_openapi
+	if [ -z "$under" ]; then
+		beside 19 test_lint
+		beside 5 test_first_minutes
+		test_layers
+		test_docs
+		test_openapi
+		test_cover
+	fi
 	test_units
 	test_fuzz_corpora
-	test_cover
 	test_scenarios
 	test_besides
-	test_rows
+	[ -n "$under" ] || test_rows
 	test_summary
+}
+
+# test --under address|thread|valgrind: unit tests, fuzz targets and scenarios, watched by that, in a state of their own.
+test_under() {
+	T=$DEV/test-$under TEST_BUILD=$(under_directory "$under") RESULTS=$DEV/test-$under/results
+	export TEST_BUILD ROLLCALL_TEST_STATE="$T" # for the steps, which are shells of their own
+	under_environment "$under"
 }
 
 # wanted NAME…: no names were given, or one of these was.
@@ -85,8 +102,8 @@ check() {
 }
 
 test_build_step() {
-	step "$1" build "gcc with ASan and UBSan, and clang; both with -Werror"
-	quietly build_tested || fail "gcc does not build it without warnings" "read the first error above"
+	step "$1" build "$(under_words "${under:-address}"), and clang; both with -Werror"
+	quietly under_build "${under:-address}" || fail "gcc does not build it without warnings" "read the first error above"
 	quietly build_clang || fail "clang does not build it without warnings" "read the first error above"
 	! wanted scenarios package test_package hardening test_hardening || quietly build_package || fail "the Debian package was not built" "read the first error above"
 	step_done
@@ -182,7 +199,7 @@ test_unit() {
 	[ -s "$T/$module.results" ] || record fail "tests/$module" "ended without a word"
 	if [ $status -ne 0 ] && ! grep -q '^fail' "$T/$module.results"; then
 		record fail "tests/$module" "ended with status $status"
-	elif grep -Eq 'AddressSanitizer|LeakSanitizer|runtime error:' "$T/$module.log"; then
+	elif grep -Eq 'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|^==[0-9]+== ' "$T/$module.log"; then
 		record fail "tests/$module" "sanitizer report"
 	fi
 	passed=$(grep -c '^pass' "$T/$module.results" || true)
@@ -198,19 +215,21 @@ test_unit_one_by_one() {
 	grep -v ':P:' "$T/$module.together.log" | tail -n 60 | sed 's/^/  | /'
 }
 test_unit_run() {
-	(cd "$ROOT" && timeout 300 env "$1" "$TEST_BUILD/tests/${module}_test") >"$T/$module.log" 2>&1 </dev/null
+	# shellcheck disable=SC2086
+	(cd "$ROOT" && timeout 300 env "$1" ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/${module}_test") >"$T/$module.log" 2>&1 </dev/null
 }
 # The line names the place of the last assertion, which may be a helper; the file of the suite is the one that we want.
 test_unit_results() {
 	(cd "$ROOT" && grep -E '^SUITE\(' "tests/$1"/*_test.c) | sed -nE 's/^([^:]*):SUITE\(([^,]*),.*/suite:\2:\1/p' |
 		awk -F : -v where="tests/$1" '
 			$1 == "suite" { file[$2] = $3; next }
+		$1 == "skip" { sub(/_fn$/, "", $2); skipped[$2] = 1; next }
 			$3 !~ /^[PFE]$/ { next }
 			{
 				test = substr($0, length($1 $2 $3 $4) + 5)
 				test = substr(test, 1, match(test, /:[0-9]+: /) - 1)
 				place = $4 ~ /[.]case$/ ? "tests/cases/" $4 : ($4 in file ? file[$4] : where)
-				print $3 == "P" ? "pass" : "fail", place, test
+				print test in skipped ? "skip" : $3 == "P" ? "pass" : "fail", place, test
 				if ($3 != "P")
 					print "why", place, test, substr($0, 1, 400)
 			}' OFS='\t' - "$T/$1.log"

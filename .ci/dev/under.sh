@@ -28,14 +28,14 @@ under_build() {
 	*) "build_$1" ;;
 	esac
 }
-# Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak. The generator of load is
-# nobody's business here.
+# Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak.
 under_environment() {
-	export ROLLCALL_LOAD_BUILD="$BUILD"
 	[ "$1" != valgrind ] ||
 		export ROLLCALL_TEST_PREFIX="valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99"
 }
+# The generator of load is that of the release build.
 under_step() {
+	export ROLLCALL_LOAD_BUILD="$BUILD"
 	step "$1" build "$(under_words "$2")"
 	quietly build_product && quietly under_build "$2" || fail "gcc does not build it without warnings" "read the first error above"
 	step_done

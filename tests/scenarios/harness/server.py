@@ -235,7 +235,7 @@ class Server:
         return sum(n for reason in reasons for t, n in found[reason].items() if transport in (None, t))
 
     def ctl(self, *arguments, input="", check=True):
-        done = subprocess.run([os.path.join(BUILD, "rollcallctl"), *arguments], input=input, capture_output=True,
+        done = subprocess.run([*PREFIX, os.path.join(BUILD, "rollcallctl"), *arguments], input=input, capture_output=True,
                               text=True, timeout=60, env={**os.environ, "ROLLCALL_URL": "unix:" + self.socket})
         if SANITIZER.search(done.stderr):
             raise Failure("sanitizer report of rollcallctl %s: %s" % (arguments, done.stderr[:3000]))

@@ -215,8 +215,10 @@ test_unit_one_by_one() {
 	grep -v ':P:' "$T/$module.together.log" | tail -n 60 | sed 's/^/  | /'
 }
 test_unit_run() {
+	seconds=300
+	[ -z "${ROLLCALL_TEST_PREFIX:-}" ] || seconds=3000
 	# shellcheck disable=SC2086
-	(cd "$ROOT" && timeout 300 env "$1" ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/${module}_test") >"$T/$module.log" 2>&1 </dev/null
+	(cd "$ROOT" && timeout $seconds env "$1" ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/${module}_test") >"$T/$module.log" 2>&1 </dev/null
 }
 # The line names the place of the last assertion, which may be a helper; the file of the suite is the one that we want.
 test_unit_results() {

@@ -39,10 +39,10 @@ void arena_init(struct arena *arena, struct arena_pool *pool, size_t limit_bytes
 bool arena_reserve(struct arena *arena, size_t size);
 /* Zeroed and aligned for any type; NULL, and failed from then on, over a limit. size 0 gives a
  * valid pointer. */
-void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result, malloc));
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result, __malloc__));
 /* An array of count elements of size octets; overflow counts as exhaustion. */
 void *arena_array(struct arena *arena, size_t count, size_t size)
-	__attribute__((warn_unused_result, malloc));
+	__attribute__((warn_unused_result, __malloc__));
 /* A copy that lives as long as the arena; empty after a failure. */
 struct str arena_copy(struct arena *arena, struct str s) __attribute__((warn_unused_result));
 static inline bool

@@ -226,7 +226,7 @@ json_unsaved(const struct ban *ban, uint64_t now_ms)
 static char *
 unsaved_rows(struct ban_keeper *keeper)
 {
-	(void)json_whole();
+	json_begin();
 	uint64_t now_ms = loop_now_ms(keeper->loop);
 	json_t *rows = json_array();
 	for (uint32_t i = 0; i < keeper->set->count && json_array_size(rows) < WRITE_MAX; i++)

@@ -37,7 +37,7 @@ keep(struct admin *admin, const struct tls_server *server)
 	struct tls_certificate_info *info = calloc(count + 1, sizeof(*info));
 	if (info == NULL)
 		return false;
-	(void)json_whole();
+	json_begin();
 	json_t *fresh = json_array();
 	if (count > 0)
 		tls_server_certificates(server, info, count);

@@ -36,6 +36,12 @@ json_use_memory(void)
 	json_set_alloc_funcs(allocate, free_zeroed);
 }
 
+void
+json_begin(void)
+{
+	refused = false;
+}
+
 bool
 json_whole(void)
 {

@@ -12,8 +12,10 @@
 
 /* Before the first document: they hold passwords on their way to a hash, and are zeroed. */
 void json_use_memory(void);
-/* False when a value made since the last question found no memory, so that what was made may lack
- * something: it is asked before anything is answered, or sent to the database. */
+/* Before a piece of work: what others found no memory for is not its fault. */
+void json_begin(void);
+/* False when a value made since then, or since the last question, found no memory, so that what was
+ * made may lack something: it is asked before anything is answered, or sent to the database. */
 bool json_whole(void);
 /* A document without duplicate keys, or NULL; no_room tells one that found no memory from one that
  * is none, which to jansson is the same. */

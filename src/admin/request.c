@@ -280,7 +280,7 @@ take_body(struct exchange *x, const char *octets, size_t len)
 static void
 dispatch(struct exchange *x, const char *url)
 {
-	(void)json_whole(); /* what others left is not its fault */
+	json_begin();
 	if (x->surface->is_health) {
 		settle_probe(x, head_path(url));
 	} else if (x->body_too_large) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/textfile.h"
 #include "load.h"
 
 #define SENTENCE_MAX 1024
@@ -16,14 +17,12 @@
 static char *
 printed(const struct config_key *key, const void *owner)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
+	struct textfile textfile;
+	FILE *out = textfile_open(&textfile);
 	if (out == NULL)
 		return NULL;
 	value_print(key, (const char *)owner + key->offset, out);
-	fclose(out);
-	return text;
+	return textfile_close(out, &textfile) ? textfile.text : NULL;
 }
 
 /* Out of memory counts as a difference: told in vain it does less harm than forgotten. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/textfile.h"
 #include "config/config.h"
 #include "ctl.h"
 
@@ -125,20 +126,21 @@ write_text(const struct answers *answers, FILE *out)
 static char *
 make_text(const struct answers *answers, const char *path)
 {
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	if (out == NULL)
+	struct textfile textfile;
+	FILE *out = textfile_open(&textfile);
+	if (out != NULL)
+		write_text(answers, out);
+	if (!textfile_close(out, &textfile)) {
+		ctl_error("out of memory");
 		return NULL;
-	write_text(answers, out);
-	fclose(out);
-	struct config *config = config_load_text(str_of(text), path, stderr);
+	}
+	struct config *config = config_load_text(str_of(textfile.text), path, stderr);
 	if (config == NULL) {
-		free(text);
+		free(textfile.text);
 		return NULL;
 	}
 	config_free(config);
-	return text;
+	return textfile.text;
 }
 
 static enum ctl_exit

@@ -19,6 +19,7 @@ START_TEST(the_last_failure_fills_the_measure)
 {
 	table_seed();
 	struct offenders *offenders = offenders_open();
+	ck_assert_ptr_nonnull(offenders);
 	ck_assert(!fails(offenders, "192.0.2.1", 0));
 	ck_assert(!fails(offenders, "192.0.2.1", 500));
 	ck_assert(!fails(offenders, "192.0.2.2", 600));
@@ -35,6 +36,7 @@ START_TEST(failures_outside_the_window_do_not_count)
 {
 	table_seed();
 	struct offenders *offenders = offenders_open();
+	ck_assert_ptr_nonnull(offenders);
 	ck_assert(!fails(offenders, "192.0.2.1", 0));
 	ck_assert(!fails(offenders, "192.0.2.1", 999));
 	ck_assert(!fails(offenders, "192.0.2.1", 1000));
@@ -49,6 +51,7 @@ START_TEST(sources_are_bounded)
 {
 	table_seed();
 	struct offenders *offenders = offenders_open();
+	ck_assert_ptr_nonnull(offenders);
 	ck_assert(!fails(offenders, "192.0.2.1", 0));
 	ck_assert(!fails(offenders, "192.0.2.2", 0));
 	ck_assert(!fails(offenders, "192.0.2.1", 0));

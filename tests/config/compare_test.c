@@ -138,6 +138,7 @@ START_TEST(default_certificate_changes)
 	struct loaded old = load_text(DOMAIN CERTIFICATE);
 	snprintf(text, sizeof(text), "%s" DOMAIN CERTIFICATE, b);
 	struct loaded new = load_text(text);
+	ck_assert(old.config != NULL && new.config != NULL);
 	char *sentences = NULL;
 	size_t len;
 	FILE *out = open_memstream(&sentences, &len);

@@ -120,11 +120,13 @@ START_TEST(auto_is_resolved)
 {
 	struct loaded loaded = load_text(DOMAIN CERTIFICATE "server { workers = 3 }\n");
 	const struct config *c = loaded.config;
+	ck_assert_ptr_nonnull(c);
 	ck_assert_uint_eq(c->server.max_connections % 3, 0);
 	ck_assert_uint_gt(c->server.max_connections, 0);
 	ck_assert_uint_gt(strlen(c->server.name), 0);
 	unload(&loaded);
 	loaded = load_text(DOMAIN CERTIFICATE);
+	ck_assert_ptr_nonnull(loaded.config);
 	ck_assert_uint_ge(loaded.config->server.workers, 1);
 	ck_assert_uint_le(loaded.config->server.workers, 64);
 	unload(&loaded);

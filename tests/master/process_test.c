@@ -37,6 +37,7 @@ START_TEST(level_follows_the_master)
 	int ends[2];
 	struct control_watch watch = { .closed = NULL };
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct control_message message = { .verb = CONTROL_LOG_LEVEL, .level = LOG_LEVEL_DEBUG };
 	ck_assert(control_pair(ends));
 	ck_assert(control_watch_open(&watch, loop, ends[1]));

@@ -50,6 +50,7 @@ pipe_close(struct pipe_end *end)
 START_TEST(events_come_as_wanted)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct pipe_end end;
 	pipe_open(&end, loop);
 	loop_turn(loop, 0);
@@ -72,6 +73,7 @@ END_TEST
 START_TEST(who_wants_nothing_hears_no_hang_up)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct pipe_end end;
 	pipe_open(&end, loop);
 	ck_assert(loop_watch(loop, &end.watch, end.near, false, false));
@@ -91,6 +93,7 @@ END_TEST
 START_TEST(stopped_in_the_same_turn_does_not_fire)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct pipe_end a, b;
 	pipe_open(&a, loop);
 	pipe_open(&b, loop);
@@ -132,6 +135,7 @@ swap_other(struct watch *watch, bool readable, bool writable)
 START_TEST(an_event_of_the_past_is_nobodys)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	int pairs[4][2];
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
@@ -159,6 +163,7 @@ END_TEST
 START_TEST(refused_descriptor_is_told)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct watch watch = { .ready = note };
 	ck_assert(!loop_watch(loop, &watch, -1, true, false));
 	ck_assert(!watch.active);
@@ -187,6 +192,7 @@ note_end(struct turn_end *end)
 START_TEST(turn_ends_run_in_order_and_may_leave)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	char text[16] = "";
 	struct order orders[3];
 	for (int i = 0; i < 3; i++) {
@@ -218,6 +224,7 @@ wake_once(struct turn_end *end)
 START_TEST(work_put_off_late_does_not_wait)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct waking waking = { .end.call = wake_once, .loop = loop };
 	loop_at_turn_end(loop, &waking.end);
 	loop_turn(loop, 0);
@@ -259,6 +266,7 @@ look_again(struct turn_end *end)
 START_TEST(released_memory_lives_until_the_turn_ends)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	int pair[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	struct late late = { .loop = loop, .memory = malloc(8) };
@@ -293,6 +301,7 @@ stop_loop(struct timer *timer)
 START_TEST(runs_until_stopped_with_a_heartbeat)
 {
 	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
 	struct stopper stopper = { .loop = loop };
 	stats->loop_turn_ms = 0;
 	timer_start(loop, &stopper.timer, 5, stop_loop);

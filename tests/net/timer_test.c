@@ -38,7 +38,9 @@ fresh_loop(void)
 {
 	fired_count = 0;
 	fired[0] = '\0';
-	return loop_open();
+	struct loop *loop = loop_open();
+	ck_assert_ptr_nonnull(loop);
+	return loop;
 }
 
 /* Turns until so many have fired; ten seconds are an error. */

@@ -198,6 +198,7 @@ world_open(struct world *world, const struct net_settings *settings, enum transp
 		.user = { world_datagram, world_stream, world_accept, world_closed, world_foreign },
 		.tls = tls,
 	};
+	ck_assert_ptr_nonnull(world->loop);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, "test");
 	world->net = net_open(world->loop, &world->user, settings);
 	ck_assert_ptr_nonnull(world->net);

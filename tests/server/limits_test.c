@@ -59,6 +59,7 @@ START_TEST(burst_then_rate)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1000), 5);
 	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1099), 0);
 	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1100), 1);
@@ -74,6 +75,7 @@ START_TEST(sources_by_prefix)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	ck_assert_uint_eq(passed(limits, "2001:db8:0:1::1", 3, 1000), 3);
 	ck_assert_uint_eq(passed(limits, "2001:db8:0:1:ffff::2", 9, 1000), 2);
 	ck_assert_uint_eq(passed(limits, "2001:db8:0:2::1", 9, 1000), 5);
@@ -88,6 +90,7 @@ START_TEST(datagrams_and_streams_by_themselves)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	ck_assert_uint_eq(passed_over(TRANSPORT_UDP, limits, "192.0.2.1", 20, 1000), 5);
 	ck_assert_uint_eq(passed_over(TRANSPORT_TCP, limits, "192.0.2.1", 3, 1000), 3);
 	ck_assert_uint_eq(passed_over(TRANSPORT_TLS, limits, "192.0.2.1", 20, 1000), 2);
@@ -103,6 +106,7 @@ START_TEST(asking_takes_nothing)
 	struct limits_settings settings = usual();
 	settings.table_entries = 2;
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct ip alice = ip("192.0.2.1");
 	for (unsigned i = 0; i < 20; i++)
 		ck_assert(registers(limits, "alice@example.com", &alice, 1000));
@@ -129,6 +133,7 @@ START_TEST(aor_by_source)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct ip mallory = ip("198.51.100.1"), alice = ip("192.0.2.1");
 	unsigned count = 0;
 	for (unsigned i = 0; i < 100; i++)
@@ -147,6 +152,7 @@ START_TEST(connections_are_counted)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct ip source = ip("192.0.2.1"), other = ip("192.0.2.2");
 	for (int i = 0; i < 3; i++)
 		ck_assert(limits_connection(limits, &source));
@@ -168,6 +174,7 @@ START_TEST(exempt_sources_have_no_limit)
 	settings.exempt = exempt;
 	settings.exempt_count = 2;
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct ip local = ip("127.0.0.5"), local6 = ip("::1"), other = ip("128.0.0.1");
 	memset(exempt, 0, sizeof(exempt)); /* copied */
 	ck_assert(limits_exempt(limits, &local));
@@ -187,6 +194,7 @@ START_TEST(tables_are_bounded)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	ck_assert_uint_eq(passed(limits, "192.0.2.1", 20, 1000), 5);
 	ck_assert_uint_eq(passed(limits, "192.0.2.2", 20, 1000), 5);
 	for (int i = 0; i < 6; i++) {
@@ -206,6 +214,7 @@ START_TEST(settings_change)
 {
 	struct limits_settings settings = usual();
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct ip source = ip("2001:db8::1");
 	for (int i = 0; i < 3; i++)
 		ck_assert(limits_connection(limits, &source));
@@ -240,6 +249,7 @@ START_TEST(failures_that_count)
 	settings.exempt = &office;
 	settings.exempt_count = 1;
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct failures *failures = failures_map(1);
 	struct ip four = ip("192.0.2.1"), six = ip("2001:db8::1"), exempt = ip("198.51.100.9");
 	limits_failure(limits, TRANSPORT_TCP, &four, REASON_BAD_PASSWORD); /* to nobody */
@@ -274,6 +284,7 @@ START_TEST(bans_and_exemptions)
 	settings.exempt = &office;
 	settings.exempt_count = 1;
 	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
 	struct bans *bans = bans_map();
 	struct ban_set *set = calloc(1, sizeof(*set));
 	struct ban ban = { .until_ms = 2000 };

@@ -19,6 +19,7 @@ START_TEST(silence_lasts_for_one_storm)
 {
 	table_seed();
 	struct seen *seen = seen_open(SEEN_TAKEN);
+	ck_assert_ptr_nonnull(seen);
 	unsigned known = 0, wrong = 0;
 	for (unsigned i = 0; i < 100000; i++)
 		seen_note_silenced(seen, datagram(i));
@@ -40,6 +41,7 @@ START_TEST(the_last_ones_are_known)
 {
 	table_seed();
 	struct seen *seen = seen_open(SEEN_TAKEN / 4);
+	ck_assert_ptr_nonnull(seen);
 	unsigned known = 0;
 	for (unsigned i = 0; i < 1500000; i++)
 		seen_note_silenced(seen, datagram(i));
@@ -54,6 +56,7 @@ START_TEST(what_was_taken_on_outlasts_storms)
 {
 	table_seed();
 	struct seen *seen = seen_open(SEEN_TAKEN / 4);
+	ck_assert_ptr_nonnull(seen);
 	unsigned known = 0;
 	ck_assert(!seen_was_taken(seen, datagram(1)));
 	seen_note_silenced(seen, datagram(1));
@@ -73,6 +76,7 @@ START_TEST(storms_without_end)
 {
 	table_seed();
 	struct seen *seen = seen_open(1024);
+	ck_assert_ptr_nonnull(seen);
 	for (unsigned i = 0; i < 600000; i++) {
 		seen_new_storm(seen);
 		seen_note_silenced(seen, datagram(2));

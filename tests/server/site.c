@@ -59,6 +59,7 @@ site_start(struct site *site)
 	fake_store_account(site->store, "alice", ALICE);
 	fake_store_account(site->store, "bob", "bob's");
 	site->limits = limits_open(&site->limits_settings);
+	ck_assert(site->loop != NULL && site->limits != NULL);
 	site->requests = requests_open(site->loop, site->store, site->limits, &site->settings);
 	ck_assert_ptr_nonnull(site->requests);
 	site->net = fake_net_open(requests_net_user(site->requests));

@@ -24,6 +24,7 @@ open_table(uint64_t memory)
 	table_seed();
 	loop = loop_open();
 	table = transactions_open(loop, memory);
+	ck_assert(loop != NULL && table != NULL);
 	ck_assert(ip_parse(STR("192.0.2.4"), &source));
 }
 

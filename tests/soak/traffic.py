@@ -22,6 +22,14 @@ def guess(phone):
     phone.close()
 
 
+def all_closed(server):
+    """Also false when nobody had the time to tell."""
+    try:
+        return server.counter("connections_live") == 0
+    except ValueError:
+        return False
+
+
 class Visitors(threading.Thread):
     """Everything besides the registrations, until end(): scrapes, lists, health, wrong passwords, reloads."""
 

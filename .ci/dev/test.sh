@@ -38,6 +38,7 @@ verb_test() {
 		test_cover
 	fi
 	test_units
+	[ "$under" = valgrind ] || test_without_memory
 	test_fuzz_corpora
 	test_scenarios
 	test_besides
@@ -235,6 +236,14 @@ test_unit_results() {
 				if ($3 != "P")
 					print "why", place, test, substr($0, 1, 400)
 			}' OFS='\t' - "$T/$1.log"
+}
+
+# The first allocations of each test; with --long a hundred.
+test_without_memory() {
+	for module in base config sip auth registrar net server admin ctl; do
+		! wanted faults "$module" || check "tests/faults/run" "unit tests of $module without an allocation" \
+			"$ROOT/tests/faults/run" "$TEST_BUILD" --most "$([ -n "$long" ] && echo 100 || echo 3)" "$module"
+	done
 }
 
 # The corpus and two seconds of seeded mutations of it; with --long thirty seconds of libFuzzer besides.

@@ -13,7 +13,7 @@ from chaos.history import EMPTY, apply, show
 LOST, HALF, ORDER, BACK, REFUSED = "lost", "half applied", "out of order", "resurrected", "applied though refused"
 EARLY, TABLE, UNDECIDED = "answered before the commit", "different in fetch and table", "too entangled to judge"
 KINDS = (LOST, HALF, ORDER, BACK, REFUSED, EARLY, TABLE, UNDECIDED)
-POSSIBILITIES_MAX = 50000
+POSSIBILITIES_MAX = 500000
 
 Violation = namedtuple("Violation", "kind address text request")
 

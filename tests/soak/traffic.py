@@ -6,7 +6,6 @@ from ground import DOMAIN
 
 from generator import Load
 
-from harness.check import Failure
 from harness.http import ask
 
 WORKERS, PHONES = 2, 4000
@@ -26,7 +25,7 @@ def all_closed(server):
     """Also false when nobody had the time to tell."""
     try:
         return server.counter("connections_live") == 0
-    except ValueError:
+    except OSError:
         return False
 
 
@@ -70,12 +69,8 @@ class Visitors(threading.Thread):
 
 
 def come_and_go(target, number, connections):
-    """A round of so many connections over each of both transports at once; how many phones were served, the others told to come later."""
+    """A round of so many connections over each of both transports at once: what each generator tells."""
     first = PHONES + 1 + number % 2 * connections * 2
     loads = [Load(target, 1, transport=transport, first=first + i * connections, phones=connections,
                   extra=("--idle", str(connections))) for i, transport in enumerate(("tls", "tcp"))]
-    runs = [one.result() for one in loads]
-    for run in runs:
-        if run["registered"] + run["refused"].get("503", 0) != connections:
-            raise Failure("of %d phones on connections %d were served: %s" % (connections, run["registered"], run))
-    return sum(run["registered"] for run in runs)
+    return [one.result(some=False) for one in loads]

@@ -248,7 +248,7 @@ class Server:
 
     def counter(self, name):
         """A counter of all processes together, by its name in include/base/stats.h."""
-        return json.loads(self.ctl("status", "--json", check=False).stdout)["counters"][name]
+        return self.stats()["counters"][name]
 
     # --- clients ---
 

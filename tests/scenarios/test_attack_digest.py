@@ -41,10 +41,11 @@ def captured_credentials(env, transport):
     owner.reg(C1).expect(200)
 
 
+@everywhere
 @covers("AUT-7616-3.4-3")
-def test_captured_credentials_at_the_other_worker(env):
+def captured_credentials_at_the_other_worker(env, transport):
     """A count that one worker accepted is used up at the other at once, although neither tells the other."""
-    (one, *_), (other, thief, *_) = phones_of_both(env.server, 2).values()
+    (one, *_), (other, thief, *_) = phones_of_both(env.server, 2, transport).values()
     for owner, victim in ((one, other), (other, one)):
         captured = owner.authorize(owner.register_request(C1))
         owner.exchange(captured).expect(200)

@@ -133,15 +133,27 @@ def worker_of(server, phone):
     return owner
 
 
-def phones_of_both(server, count=2):
-    """{worker: [phone over UDP, …]} with so many phones for each of the workers."""
+def worker_with(server, wire):
+    """The worker that has this connection."""
+    ends = ["%04X" % wire.socket.getpeername()[1], "%04X" % wire.local[1]]
+
+    def owner():
+        with open("/proc/net/tcp") as file:
+            inode = next((row[9] for row in (line.split() for line in file)
+                          if [row[1].rpartition(":")[2], row[2].rpartition(":")[2]] == ends), "0")
+        return next((pid for pid in workers(server) if inode in socket_inodes(pid)), None)
+    return server.wait(owner, "a worker has accepted")
+
+
+def phones_of_both(server, count=2, transport="udp"):
+    """{worker: [phone, …]} with so many phones for each of the workers."""
     found = {pid: [] for pid in workers(server)}
     for _ in range(200):
         if all(len(phones) >= count for phones in found.values()):
             return found
-        phone = server.phone()
-        found[worker_of(server, phone)].append(phone)
-    raise Failure("one worker gets no datagrams: %s" % found)
+        phone = server.phone(transport, scheme="sip")
+        found[worker_of(server, phone) if transport == "udp" else worker_with(server, phone.wire)].append(phone)
+    raise Failure("one worker gets nothing: %s" % found)
 
 
 def cpu_ticks(server):

@@ -240,7 +240,7 @@ test_unit_results() {
 
 # The first allocations of each test; with --long a hundred.
 test_without_memory() {
-	for module in base config sip auth registrar net server admin ctl; do
+	for module in base config sip auth registrar net store server master admin ctl; do
 		! wanted faults "$module" || check "tests/faults/run" "unit tests of $module without an allocation" \
 			"$ROOT/tests/faults/run" "$TEST_BUILD" --most "$([ -n "$long" ] && echo 100 || echo 3)" "$module"
 	done

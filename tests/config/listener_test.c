@@ -38,11 +38,11 @@ check_standard(const struct config *config, bool with_tls)
 /* TRN-18.2.1-2: an absent or empty listener section means 5060 for UDP and TCP, 5061 for TLS */
 START_TEST(standard_ports)
 {
-	struct loaded loaded = load_text(DOMAIN CERTIFICATE);
+	struct loaded loaded = load_good(DOMAIN CERTIFICATE);
 	ck_assert_str_eq(loaded.messages, "");
 	check_standard(loaded.config, true);
 	unload(&loaded);
-	loaded = load_text(DOMAIN CERTIFICATE "listener \"any\" {}\n");
+	loaded = load_good(DOMAIN CERTIFICATE "listener \"any\" {}\n");
 	ck_assert_str_eq(loaded.messages, "");
 	check_standard(loaded.config, true);
 	unload(&loaded);
@@ -57,7 +57,7 @@ END_TEST
 START_TEST(standard_port_of_a_transport)
 {
 	struct loaded loaded =
-		load_text(DOMAIN CERTIFICATE "listener \"a\" { transport = {\"tcp\"} }\n"
+		load_good(DOMAIN CERTIFICATE "listener \"a\" { transport = {\"tcp\"} }\n"
 					     "listener \"b\" { transport = {\"tls\"} }\n"
 					     "listener \"c\" { bind = {\"127.0.0.1:5070\"} }\n");
 	ck_assert_str_eq(loaded.messages, "");
@@ -159,7 +159,7 @@ START_TEST(load_balancers_are_named)
 {
 	struct ip balancer;
 	ck_assert(ip_parse(STR("10.0.3.9"), &balancer));
-	struct loaded loaded = load_text(
+	struct loaded loaded = load_good(
 		DOMAIN "listener \"x\" { proxy_protocol = v2 proxy_from = {\"10.0.3.0/24\"} }\n"
 		       "listener \"y\" { bind = {\"127.0.0.1:1\"} transport = {\"tcp\"} "
 		       "tls_offloaded = yes proxy_from = {\"::1\"} }\n");

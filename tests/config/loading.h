@@ -28,6 +28,15 @@ load_text(const char *text)
 	return loaded;
 }
 
+/* For tests that go on with it. */
+static inline struct loaded
+load_good(const char *text)
+{
+	struct loaded loaded = load_text(text);
+	ck_assert_msg(loaded.config != NULL, "%s", loaded.messages);
+	return loaded;
+}
+
 static inline struct loaded
 load_path(const char *path, const struct config_override *overrides, size_t count)
 {

@@ -247,7 +247,7 @@ END_TEST
  * MD5 and grant 3600 seconds */
 START_TEST(defaults)
 {
-	struct loaded loaded = load_text(DOMAIN CERTIFICATE);
+	struct loaded loaded = load_good(DOMAIN CERTIFICATE);
 	const struct config *c = loaded.config;
 	ck_assert_ptr_nonnull(c);
 	ck_assert_str_eq(loaded.messages, "");
@@ -296,7 +296,7 @@ END_TEST
 
 START_TEST(values_arrive)
 {
-	struct loaded loaded = load_text(
+	struct loaded loaded = load_good(
 		"domain \"EXAMPLE.com\" { aliases = {\"Reg.Example.COM\", \"[2001:DB8:0::10]\", "
 		"\"192.0.2.7\"} schemes = sips require_tls = on contacts = compatible "
 		"algorithms = {\"MD5\", \"SHA-512-256\"} }\n" CERTIFICATE

@@ -308,7 +308,9 @@ static struct str
 header_lines(struct run *run, struct str lines)
 {
 	size_t room = 2 * lines.len + 2;
-	struct writer w = writer_on(arena_alloc(&run->rig.arena, room), room);
+	char *buf = arena_alloc(&run->rig.arena, room);
+	ck_assert_ptr_nonnull(buf);
+	struct writer w = writer_on(buf, room);
 	while (!str_empty(lines)) {
 		struct str line = str_trim(case_take_line(&lines));
 		if (str_empty(line))
@@ -323,7 +325,9 @@ static struct str
 live_bindings(struct run *run)
 {
 	static const size_t room = 1 << 20;
-	struct writer w = writer_on(arena_alloc(&run->rig.arena, room), room);
+	char *buf = arena_alloc(&run->rig.arena, room);
+	ck_assert_ptr_nonnull(buf);
+	struct writer w = writer_on(buf, room);
 	for (uint32_t i = 0; i < run->rig.record.binding_count; i++) {
 		const struct binding *b = &run->rig.record.bindings[i];
 		if (b->expires_ms <= run->rig.now_ms)

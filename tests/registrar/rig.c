@@ -126,6 +126,7 @@ rig_parse(struct rig *rig, struct sip_message *message, struct str text)
 	struct str copy = arena_copy(&rig->arena, text);
 	size_t lines = sip_message_lines(copy);
 	struct sip_header *headers = arena_array(&rig->arena, lines, sizeof(*headers));
+	assert(copy.p != NULL && headers != NULL);
 	return sip_message_parse(message, (char *)(uintptr_t)copy.p, copy.len, SIP_DATAGRAM,
 				 &rig->policy.limits, headers, lines);
 }
@@ -231,6 +232,7 @@ static void
 write_response(struct rig *rig, const struct endpoint *source)
 {
 	char *buf = arena_alloc(&rig->arena, REQUEST_MAX);
+	assert(buf != NULL);
 	struct writer w = writer_on(buf, REQUEST_MAX);
 	bool written =
 		answer_write(&w, &rig->answer, &rig->policy, &rig->message, source, STR("tag"));

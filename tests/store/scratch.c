@@ -145,6 +145,7 @@ void
 bench_init(struct bench *bench)
 {
 	*bench = (struct bench){ .loop = loop_open() };
+	ck_assert_ptr_nonnull(bench->loop);
 	bench->settings = (struct store_settings){
 		.url = scratch_url(),
 		.application = "rollcalld/test-1",

@@ -38,7 +38,7 @@ verb_test() {
 		test_cover
 	fi
 	test_units
-	[ "$under" = valgrind ] || test_without_memory
+	case $under in valgrind | nothing) ;; *) test_without_memory ;; esac
 	test_fuzz_corpora
 	test_scenarios
 	test_besides
@@ -46,7 +46,7 @@ verb_test() {
 	test_summary
 }
 
-# test --under address|thread|valgrind: unit tests, fuzz targets and scenarios, watched by that, in a state of their own.
+# test --under address|thread|valgrind|nothing: unit tests, fuzz targets and scenarios, watched by that, in a state of their own.
 test_under() {
 	T=$DEV/test-$under TEST_BUILD=$(under_directory "$under") RESULTS=$DEV/test-$under/results
 	export TEST_BUILD ROLLCALL_TEST_STATE="$T" # for the steps, which are shells of their own

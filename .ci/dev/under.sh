@@ -1,10 +1,11 @@
-# under: what watches a server and the unit tests while they run: address (with undefined behaviour), thread, valgrind.
+# under: what watches a server and the unit tests while they run: address (with undefined behaviour), thread, valgrind; nothing, for
+# what is shipped.
 
 under_known() {
 	case ${1:-} in
-	address | thread | valgrind) ;;
+	address | thread | valgrind | nothing) ;;
 	*)
-		echo "--under: one of address (and undefined behaviour), thread, valgrind" >&2
+		echo "--under: one of address (and undefined behaviour), thread, valgrind, nothing" >&2
 		exit 2
 		;;
 	esac
@@ -12,20 +13,22 @@ under_known() {
 under_directory() {
 	case $1 in
 	address) echo "$DEV/build-test" ;;
-	*) echo "$DEV/build-$1" ;;
+	thread) echo "$DEV/build-thread" ;;
+	*) echo "$DEV/build-gcc" ;;
 	esac
 }
 under_words() {
 	case $1 in
 	address) echo "gcc with ASan and UBSan" ;;
 	thread) echo "gcc with TSan" ;;
-	valgrind) echo "gcc, as it is shipped, to run under valgrind" ;;
+	*) echo "gcc, as it is shipped" ;;
 	esac
 }
 under_build() {
 	case $1 in
 	address) build_tested ;;
-	*) "build_$1" ;;
+	thread) build_thread ;;
+	*) build_gcc ;;
 	esac
 }
 # Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak.

@@ -6,7 +6,7 @@ import threading
 import time
 
 from harness import Failure, add_test, covers, equal, long_only, true
-from harness.faults import (Between, add_users, admin, failing_commits, on_commit, resident_kb, without_fault,
+from harness.faults import (Between, add_users, admin, failing_commits, on_commit, resident_kb, slow_commits, without_fault,
                             workers)
 from harness.failing import PLAIN_BUILD
 from harness.phone import ALICE_PASSWORD
@@ -109,13 +109,7 @@ def test_frozen_database(env):
     began = time.monotonic()
     for phone in phones[:10]:
         phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
-    probe = server.phone("tcp")
-    waited = {}
-    while time.monotonic() - began < 2.0:
-        sent = time.monotonic()
-        true(probe.opt() is not None, "OPTIONS is not answered")
-        waited[time.monotonic() - sent] = True
-    true(max(waited) < 0.5, "OPTIONS waited %.2f s" % max(waited))
+    options_are_answered(server, began + 2.0)
     for phone in phones[10:]:
         sent = time.monotonic()
         retry_after(phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(503))
@@ -127,6 +121,47 @@ def test_frozen_database(env):
         true(2.5 < took < 6, "in flight: answered after %.1f s" % took)
     cluster.thaw()
     server.wait_ready()
+    server.wait(lambda: phones[0].reg("<sip:u0@192.0.2.2:5062>").status == 200, "served again", 20)
+    for phone in phones:
+        phone.reg("<sip:%s@192.0.2.3:5062>" % phone.user).expect(200)
+
+
+def options_are_answered(server, until):
+    probe, waited = server.phone("tcp"), []
+    while time.monotonic() < until:
+        sent = time.monotonic()
+        probe.opt().expect(200, 503)  # as readiness is
+        waited.append(time.monotonic() - sent)
+    true(max(waited) < 0.5, "OPTIONS waited %.2f s" % max(waited))
+
+
+def test_commits_that_take_ten_seconds(env):
+    """Not dead, but slow (G6): who is in flight hears 500 or 503 at query_timeout, most of those who come meanwhile hear 503 at once,
+    and some are the next to try; OPTIONS and /livez all the while; nobody is stored late; and full speed behind it."""
+    server = env.start({"database": {"query_timeout": "2s"}})
+    add_users(server.database, 20, ALICE_PASSWORD)
+    phones = [server.phone(user="u%d" % n) for n in range(20)]
+    for phone in phones:
+        phone.prepare()
+    slow_commits(server.database, 10, None)
+    at_once = 0
+    for group in (phones[:10], phones[10:]):
+        began = time.monotonic()
+        for phone in group[:5]:
+            phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
+        options_are_answered(server, began + 1.5)
+        equal(server.health("/livez")[0], 200, "/livez")
+        for phone in group[5:]:
+            sent = time.monotonic()
+            answer = phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(500, 503)
+            true(time.monotonic() - sent < 5, "a later one: answered after %.1f s" % (time.monotonic() - sent))
+            at_once += answer.status == 503 and time.monotonic() - sent < 0.5
+        for phone in group[:5]:
+            answer = phone.receive()
+            true(answer is not None and answer.status in (500, 503), "in flight: %s" % (answer and answer.status))
+    true(at_once >= 5, "only %d of 10 later ones heard 503 at once" % at_once)
+    without_fault(server.database)
+    equal(server.database.value("select count(*) from binding where username like 'u%'"), "0", "bindings of who was refused")
     server.wait(lambda: phones[0].reg("<sip:u0@192.0.2.2:5062>").status == 200, "served again", 20)
     for phone in phones:
         phone.reg("<sip:%s@192.0.2.3:5062>" % phone.user).expect(200)

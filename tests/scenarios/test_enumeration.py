@@ -26,7 +26,7 @@ PASSWORD, ATTEMPTS, ALARM, CHUNK = "e-very-0ne", 20000 if long_run() else 2000, 
 CONFIGURATION = {"log": {"level": "notice"}}
 ROWS = ["SEC-26.1.5-5", "AUT-7616-3.4-7", "AUT-22.1-4"]
 AT_ONCE = 12  # requests under way while answers are delayed
-BLIND = 4000000  # ns: a test that finds no smaller shift shows nothing
+BLIND = 1000000 if long_run() else 4000000  # ns: a test that finds no smaller shift shows nothing
 
 
 def prepared(server):

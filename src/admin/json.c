@@ -53,7 +53,7 @@ json_whole(void)
 json_t *
 json_read(const char *text, size_t len, json_error_t *error, bool *no_room)
 {
-	refused = false;
+	json_begin();
 	json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES, error);
 	*no_room = refused;
 	return document;

@@ -14,14 +14,24 @@
 
 #define SENTENCE_MAX 1024
 
+/* The value of the owner as it would be written; malloc'd, NULL without memory. */
 static char *
 printed(const struct config_key *key, const void *owner)
 {
 	struct textfile textfile;
 	FILE *out = textfile_open(&textfile);
-	if (out == NULL)
-		return NULL;
-	value_print(key, (const char *)owner + key->offset, out);
+	if (out != NULL)
+		value_print(key, (const char *)owner + key->offset, out);
+	return textfile_close(out, &textfile) ? textfile.text : NULL;
+}
+
+static char *
+standard_of(const struct config_key *key)
+{
+	struct textfile textfile;
+	FILE *out = textfile_open(&textfile);
+	if (out != NULL)
+		default_print(key, out);
 	return textfile_close(out, &textfile) ? textfile.text : NULL;
 }
 
@@ -81,23 +91,15 @@ tell_option(const struct telling *telling, const struct config_key *key, const c
 	    const void *owner, const struct config *origin_of)
 {
 	char name[512], origin[PATH_MAX + 16];
-	char *value = printed(key, owner), *standard = NULL;
-	size_t len;
-	FILE *out = open_memstream(&standard, &len);
+	char *value = printed(key, owner);
+	char *standard = key->default_text == NULL ? NULL : standard_of(key);
 	const char *section = config_sections[key->section].name;
 	snprintf(name, sizeof(name), title == NULL ? "%s%s.%s" : "%s.%s.%s", section,
 		 title == NULL ? "" : title, key->name);
 	write_origin(source_of(origin_of, key, title), origin, sizeof(origin));
-	if (out != NULL) {
-		if (key->default_text != NULL)
-			default_print(key, out);
-		fclose(out);
-	}
 	telling->option(&(struct config_option){ .key = name,
 						 .value = value == NULL ? "" : value,
-						 .default_text = key->default_text == NULL
-									 ? NULL
-									 : standard,
+						 .default_text = standard,
 						 .origin = origin,
 						 .reload = key->reload },
 			telling->arg);

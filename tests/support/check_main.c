@@ -2,6 +2,7 @@
  * test. */
 #include "support/check_main.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ suite_fill(TCase *tcase, const TTest *const *tests)
 	tcase_add_checked_fixture(tcase, count_anew, NULL);
 	for (; *tests != NULL; tests++)
 		tcase_add_test(tcase, *tests);
+}
+
+bool
+skipped_under_valgrind(const char *name, const char *why)
+{
+	const char *prefix = getenv("ROLLCALL_TEST_PREFIX");
+	bool skipped = prefix != NULL && strncmp(prefix, "valgrind", 8) == 0;
+	if (skipped)
+		fprintf(stderr, "skip:%s: %s\n", name, why);
+	return skipped;
 }
 
 int

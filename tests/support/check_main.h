@@ -10,18 +10,12 @@
 #pragma once
 
 #include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdbool.h>
 
-/* Ends a test that valgrind does not let work, which gives out descriptors itself, say: it is
- * counted as skipped (./dev test --under valgrind). */
-#define SKIP_UNDER_VALGRIND(why)                                         \
-	do {                                                             \
-		if (getenv("ROLLCALL_TEST_PREFIX") != NULL) {            \
-			fprintf(stderr, "skip:%s: %s\n", __func__, why); \
-			return;                                          \
-		}                                                        \
-	} while (0)
+/* True under valgrind (./dev test --under valgrind), which does not let every test work: it gives
+ * out descriptors itself, say. The test returns then, and counts as skipped; name is its __func__.
+ */
+bool skipped_under_valgrind(const char *name, const char *why);
 
 struct suite_entry {
 	const char *name;

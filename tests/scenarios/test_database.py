@@ -132,7 +132,7 @@ def options_are_answered(server, until):
         sent = time.monotonic()
         probe.opt().expect(200, 503)  # as readiness is
         waited.append(time.monotonic() - sent)
-    true(max(waited) < 0.5, "OPTIONS waited %.2f s" % max(waited))
+    true(max(waited) < 1, "OPTIONS waited %.2f s" % max(waited))
 
 
 def test_commits_that_take_ten_seconds(env):
@@ -155,16 +155,15 @@ def test_commits_that_take_ten_seconds(env):
             sent = time.monotonic()
             answer = phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(500, 503)
             true(time.monotonic() - sent < 5, "a later one: answered after %.1f s" % (time.monotonic() - sent))
-            at_once += answer.status == 503 and time.monotonic() - sent < 0.5
+            at_once += answer.status == 503 and time.monotonic() - sent < 1
         for phone in group[:5]:
             answer = phone.receive()
             true(answer is not None and answer.status in (500, 503), "in flight: %s" % (answer and answer.status))
     true(at_once >= 5, "only %d of 10 later ones heard 503 at once" % at_once)
     without_fault(server.database)
     equal(server.database.value("select count(*) from binding where username like 'u%'"), "0", "bindings of who was refused")
-    server.wait(lambda: phones[0].reg("<sip:u0@192.0.2.2:5062>").status == 200, "served again", 20)
     for phone in phones:
-        phone.reg("<sip:%s@192.0.2.3:5062>" % phone.user).expect(200)
+        server.wait(lambda p=phone: p.reg("<sip:%s@192.0.2.3:5062>" % p.user).status == 200, "%s is served again" % phone.user, 20)
 
 
 # --- load ---

@@ -38,13 +38,21 @@ close_table(void)
 }
 
 static struct transaction *
-begin(const char *via, const char *from_tag, const char *call_id, unsigned cseq)
+try_begin(const char *via, const char *from_tag, const char *call_id, unsigned cseq)
 {
 	struct parsed parsed;
 	parse_register(&parsed, "REGISTER", via, from_tag, call_id, cseq);
 	struct transaction *t = transaction_open(table, transaction_key(&parsed.message),
 						 &parsed.message, OCTETS, &source, STR("tag1"));
 	parsed_free(&parsed); /* the table keeps copies */
+	return t;
+}
+
+static struct transaction *
+begin(const char *via, const char *from_tag, const char *call_id, unsigned cseq)
+{
+	struct transaction *t = try_begin(via, from_tag, call_id, cseq);
+	ck_assert_ptr_nonnull(t);
 	return t;
 }
 
@@ -274,18 +282,18 @@ START_TEST(pending_ones_fill_the_memory)
 	do {
 		last = t;
 		snprintf(via, sizeof(via), "SIP/2.0/UDP h;branch=z9hG4bK-%u", opened);
-		t = begin(via, "f", "a", opened++);
+		t = try_begin(via, "f", "a", opened++);
 	} while (t != NULL);
 	ck_assert_uint_gt(opened, 5);
 	ck_assert_uint_eq(transactions_count(table), opened - 1);
 	transaction_answered(table, last, STR("SIP/2.0 200 OK"), true);
-	ck_assert_ptr_nonnull(begin(via, "f", "a", opened));
+	begin(via, "f", "a", opened);
 	/* An answer that does not fit is not kept, and its transaction is over. */
 	static char large[8000];
-	struct transaction *none = begin(via, "f", "b", opened);
+	struct transaction *none = try_begin(via, "f", "b", opened);
 	ck_assert_ptr_null(none);
 	transactions_configure(table, 6000);
-	none = begin(via, "f", "b", opened);
+	none = try_begin(via, "f", "b", opened);
 	ck_assert_ptr_nonnull(none);
 	uint64_t before = transactions_count(table);
 	transaction_answered(table, none, (struct str){ large, sizeof(large) }, false);

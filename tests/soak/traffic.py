@@ -1,4 +1,5 @@
 """What comes and goes in a soak: connections, and everything that is not a registration."""
+import json
 import threading
 import time
 
@@ -24,9 +25,10 @@ def guess(phone):
 def all_closed(server):
     """Also false when nobody had the time to tell."""
     try:
-        return server.counter("connections_live") == 0
+        status, text = server.api("/stats")
     except OSError:
         return False
+    return status == 200 and json.loads(text)["counters"]["connections_live"] == 0
 
 
 class Visitors(threading.Thread):
@@ -68,9 +70,9 @@ class Visitors(threading.Thread):
             raise self.failure
 
 
-def come_and_go(target, number, connections):
-    """A round of so many connections over each of both transports at once: what each generator tells."""
+def come_and_go(target, number, connections, some=True):
+    """A round of so many connections over each of both transports at once: what each generator tells. some: somebody must be served."""
     first = PHONES + 1 + number % 2 * connections * 2
     loads = [Load(target, 1, transport=transport, first=first + i * connections, phones=connections,
                   extra=("--idle", str(connections))) for i, transport in enumerate(("tls", "tcp"))]
-    return [one.result(some=False) for one in loads]
+    return [one.result(some) for one in loads]

@@ -166,9 +166,10 @@ def cpu_ticks(server):
     return total
 
 
-def resident_kb(pid):
+def resident_kb(pid, what="VmRSS"):
+    """Now; VmHWM: at most so far."""
     with open("/proc/%d/status" % pid) as file:
-        return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.M).group(1))
+        return int(re.search(r"^%s:\s+(\d+)" % what, file.read(), re.M).group(1))
 
 
 # --- the database ---

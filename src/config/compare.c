@@ -14,23 +14,16 @@
 
 #define SENTENCE_MAX 1024
 
-/* The value of the owner as it would be written; malloc'd, NULL without memory. */
+/* The value of the owner as it would be written, without owner the default; malloc'd, NULL without
+ * memory. */
 static char *
 printed(const struct config_key *key, const void *owner)
 {
 	struct textfile textfile;
 	FILE *out = textfile_open(&textfile);
-	if (out != NULL)
+	if (out != NULL && owner != NULL)
 		value_print(key, (const char *)owner + key->offset, out);
-	return textfile_close(out, &textfile) ? textfile.text : NULL;
-}
-
-static char *
-standard_of(const struct config_key *key)
-{
-	struct textfile textfile;
-	FILE *out = textfile_open(&textfile);
-	if (out != NULL)
+	else if (out != NULL)
 		default_print(key, out);
 	return textfile_close(out, &textfile) ? textfile.text : NULL;
 }
@@ -92,7 +85,7 @@ tell_option(const struct telling *telling, const struct config_key *key, const c
 {
 	char name[512], origin[PATH_MAX + 16];
 	char *value = printed(key, owner);
-	char *standard = key->default_text == NULL ? NULL : standard_of(key);
+	char *standard = key->default_text == NULL ? NULL : printed(key, NULL);
 	const char *section = config_sections[key->section].name;
 	snprintf(name, sizeof(name), title == NULL ? "%s%s.%s" : "%s.%s.%s", section,
 		 title == NULL ? "" : title, key->name);

@@ -181,6 +181,7 @@ def half_closed_in_the_middle(env, transport):
     server = env.server
     phone = plain_phone(server, transport)
     whole = bytes(phone.request("OPTIONS", "sip:example.com"))
+    before, began = cpu_ticks(server), time.monotonic()
     for piece in (b"", b"\r\n", whole[:50], whole.replace(b"Length: 0", b"Length: 9")):
         other = plain_phone(server, transport)
         if piece:
@@ -188,6 +189,8 @@ def half_closed_in_the_middle(env, transport):
         socket.socket.shutdown(other.wire.socket, socket.SHUT_WR)
         true(other.wire.closed(AT_ONCE), "%r: the connection stays open" % piece[:20])
         equal(other.wire.buffer, b"", "what came behind %r" % piece[:20])
+    used = cpu_ticks(server) - before
+    true(used < 50 + 50 * (time.monotonic() - began), "%d ticks of CPU meanwhile" % used)
     before = cpu_ticks(server)
     time.sleep(SPIN_S)  # the time in which one that spins would take all of a processor
     used = cpu_ticks(server) - before

@@ -365,6 +365,7 @@ def test_removed_while_it_is_written(env):
     server.wait(lambda: server.database.value("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "1",
                 "it is being written")
     equal(bans(server), {}, "bans in the table")
+    wait_refused(server, A)
     api(server, "DELETE", ban_path(A + "/32")).expect(204)
     wait_served(server, A)
     server.database.query("""

@@ -109,7 +109,7 @@ def test_frozen_database(env):
     began = time.monotonic()
     for phone in phones[:10]:
         phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
-    options_are_answered(server, began + 2.0)
+    options_are_answered(server, began + 2.0, 0.5)
     for phone in phones[10:]:
         sent = time.monotonic()
         retry_after(phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(503))
@@ -126,13 +126,13 @@ def test_frozen_database(env):
         phone.reg("<sip:%s@192.0.2.3:5062>" % phone.user).expect(200)
 
 
-def options_are_answered(server, until):
+def options_are_answered(server, until, most):
     probe, waited = server.phone("tcp"), []
     while time.monotonic() < until:
         sent = time.monotonic()
         probe.opt().expect(200, 503)  # as readiness is
         waited.append(time.monotonic() - sent)
-    true(max(waited) < 1, "OPTIONS waited %.2f s" % max(waited))
+    true(max(waited) < most, "OPTIONS waited %.2f s" % max(waited))
 
 
 def test_commits_that_take_ten_seconds(env):
@@ -149,7 +149,7 @@ def test_commits_that_take_ten_seconds(env):
         began = time.monotonic()
         for phone in group[:5]:
             phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
-        options_are_answered(server, began + 1.5)
+        options_are_answered(server, began + 1.5, 1)
         equal(server.health("/livez")[0], 200, "/livez")
         for phone in group[5:]:
             sent = time.monotonic()

@@ -60,6 +60,7 @@ struct config_rate {
 struct config {
 	struct {
 		char *name;
+		char *user; /* empty: nobody else */
 		uint32_t workers; /* auto resolved */
 		char *header;
 		uint32_t max_connections; /* auto resolved, per node */

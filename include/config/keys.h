@@ -67,6 +67,8 @@ enum config_type {
 #define CONFIG_KEYS(X)                                                                             \
 	X(server, name, config, server.name, TEXT, "", 0, 63, NULL, RESTART,                       \
 	  "node name shown everywhere; empty = host name")                                         \
+	X(server, user, config, server.user, TEXT, "", 0, 255, NULL, RESTART,                      \
+	  "who to become when started as root; empty = whoever started it, as the unit does")      \
 	X(server, workers, config, server.workers, AUTO_COUNT, "auto", 1, 64, NULL, RESTART,       \
 	  "worker processes, one event loop each: auto = cores, 1-64")                             \
 	X(server, server_header, config, server.header, TEXT, "rollcall", 0, 255, NULL, RELOAD,    \

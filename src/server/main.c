@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "auth/digest.h"
 #include "logfile.h"
+#include "privileges.h"
 #include "process.h"
 #include "settings.h"
 
@@ -102,13 +103,17 @@ print_warning(const char *sentence, void *arg)
 	fprintf(stderr, "warning: %s\n", sentence);
 }
 
-/* What start would find out: certificates fit, the password file can be read. Ports are left to
- * whoever has them now. */
+/* What start would find out: certificates fit, the password file can be read, both by whom the
+ * daemon becomes. Ports are left to whoever has them now. */
 static int
 check(const struct config *config, bool quiet)
 {
 	char error[512], password[256], application[96];
 	struct store_settings store;
+	if (privileges_held() && !privileges_settle(config->server.user, error, sizeof(error))) {
+		fprintf(stderr, "error: %s\n", error);
+		return EXIT_FAILURE;
+	}
 	struct tls_server *tls = settings_tls(config, error, sizeof(error), print_warning, NULL);
 	bool good = tls != NULL || error[0] == '\0';
 	if (tls != NULL)

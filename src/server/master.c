@@ -3,15 +3,12 @@
  * network and allocates little, so that it outlives whatever happens to its children.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +18,7 @@
 #include "logfile.h"
 #include "master.h"
 #include "notify.h"
+#include "privileges.h"
 
 #define TURN_MS 200
 #define TURN_STARTING_MS 10
@@ -28,42 +26,6 @@
 #define STOP_EXTRA_MS 5000u /* beyond drain_timeout; then the children are killed */
 
 /* --- start ------------------------------------------------------------------------------- */
-
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/*
- * Secrets are in memory, so no core file has any of it (SEC-26.2-1). The limit does not hold where
- * the kernel pipes cores to a program; there the filter leaves out every mapping. Children inherit
- * both.
- */
-static void
-forbid_core_files(void)
-{
-	struct rlimit none = { 0, 0 };
-	setrlimit(RLIMIT_CORE, &none);
-	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	ssize_t written = write(fd, "0", 1);
-	(void)written; /* a kernel without the filter has no more to offer */
-	close(fd);
-}
-
-/* Nothing is ever executed from here; whoever takes a child over shall not gain by a set-uid
- * program either. */
-static void
-forbid_new_privileges(void)
-{
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
 
 static bool
 open_signals(struct master *master)
@@ -511,11 +473,9 @@ master_main(const struct launch *launch, struct config *config)
 	master.launch = launch;
 	master.config = master.boot = config;
 	notify_open();
-	raise_descriptor_limit();
-	forbid_core_files();
-	forbid_new_privileges();
 	http_sockets_init(&master.http);
-	if (!open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
+	if (!privileges_settle(config->server.user, error, sizeof(error)) ||
+	    !open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
 		log_message(LOG_LEVEL_ERROR, "start", "%s", error);
 		if (log_descriptor() != STDERR_FILENO)
 			fprintf(stderr, "error: %s\n", error);
@@ -524,6 +484,10 @@ master_main(const struct launch *launch, struct config *config)
 	children_init(&master.children, &master.memory);
 	log_message(LOG_LEVEL_NOTICE, "start", "rollcalld %s, %u workers", ROLLCALL_VERSION,
 		    config->server.workers);
+	if (privileges_held())
+		log_message(
+			LOG_LEVEL_WARNING, "start",
+			"running as root, which is not needed; server.user names whom to become");
 	notify_status("starting: waiting for the workers and their database");
 	run(&master);
 	http_sockets_close(&master.http, master.config);

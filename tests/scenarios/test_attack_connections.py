@@ -25,6 +25,7 @@ FLOODER, OTHER = own_address(), own_address(1)
 HASTY = {"connection": {"first_message_timeout": "2s", "message_timeout": "2s"}, "tls": {"handshake_timeout": "2s"},
          "admin": {"request_timeout": "2s"}}
 SPIN_S, SPIN_TICKS, HONEST_EVERY_S = 0.5, 12, 0.1
+TCP_REPAIR = 19  # of linux/tcp.h
 streams = on("tcp", "tls")
 
 
@@ -172,6 +173,23 @@ def test_peers_that_are_gone_are_probed(env):
     env.server.wait(lambda: timer_of(env.server, phone.wire.socket)[0] == 2, "a keep-alive is due")
     seconds = timer_of(env.server, phone.wire.socket)[1]
     true(500 < seconds <= 600, "the first probe comes in %.0f s" % seconds)
+
+
+@long_only
+def test_peers_that_are_gone_are_found_out(env):
+    """Over TCP and TLS, bindings on board: the probe after ten minutes ends the connection; who is still there keeps his."""
+    server = env.server
+    phones = [plain_phone(server, transport) for transport in ("tcp", "tcp", "tls")]
+    for phone in phones:
+        phone.reg("<sips:alice@192.0.2.10>" if phone.transport == "tls" else C1).expect(200)
+    here, *gone = phones
+    server.wait(lambda: server.counter("connections_live") == len(phones), "all are connected")
+    for phone in gone:
+        phone.wire.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)  # its end goes without FIN or RST
+        socket.socket.close(phone.wire.socket)
+    equal(server.counter("connections_live"), len(phones), "connections while nobody knows")
+    server.wait(lambda: server.counter("connections_live") == 1, "those who are gone are found out", 700)
+    here.opt().expect(200)
 
 
 @streams

@@ -355,20 +355,14 @@ def test_removed_while_it_is_written(env):
     """Whoever removes a ban that is on its way into the table finds none there yet."""
     server = env.start({"limits": LIMITS})
     server.database.query("""
-        create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return new; end $$;
-        create trigger slow before insert on ban for each row execute function slow();
+        create function held() returns trigger language plpgsql as $$ begin
+            perform pg_advisory_xact_lock_shared(1); return new;
+        end $$;
+        create trigger held before insert on ban for each row execute function held();
         create table seen (cidr cidr);
         create function seen() returns trigger language plpgsql as $$ begin insert into seen values (new.cidr); return new; end $$;
         create trigger seen after insert on ban for each row execute function seen();
-        alter function seen() security definer""")
-    guess(server, A, 5)
-    server.wait(lambda: server.database.value("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "1",
-                "it is being written")
-    equal(bans(server), {}, "bans in the table")
-    wait_refused(server, A)
-    api(server, "DELETE", ban_path(A + "/32")).expect(204)
-    wait_served(server, A)
-    server.database.query("""
+        alter function seen() security definer;
         create sequence failures;
         grant usage on sequence failures to public;
         create function fail() returns trigger language plpgsql as $$ begin
@@ -376,6 +370,14 @@ def test_removed_while_it_is_written(env):
             return old;
         end $$;
         create trigger fail before delete on ban for each row execute function fail()""")
+    with server.database.locked("select pg_advisory_xact_lock(1)"):
+        guess(server, A, 5)
+        server.wait(lambda: server.database.value("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+                    == "1", "it is being written")
+        equal(bans(server), {}, "bans in the table")
+        wait_refused(server, A)
+        api(server, "DELETE", ban_path(A + "/32")).expect(204)
+        wait_served(server, A)
     server.wait(lambda: server.database.value("select count(*) from seen") == "1", "it was written", PATIENCE)
     server.wait(lambda: bans(server) == {}, "it is gone from the table, at the third attempt", PATIENCE)
     true(not refused(server, A), "it is in force again")

@@ -4,13 +4,17 @@ away. A build with sanitizers is not shipped, so the files looked at are those o
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 
 from harness import Skip, add_test, covers, equal, true
 from harness.database import ROOT
+from harness.faults import children, workers
 
 PROGRAMS = ("rollcalld", "rollcallctl")
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all",
+          "--no-new-privs")
 SHIPPED = os.path.join(ROOT, ".dev", "build-package")
 
 
@@ -102,33 +106,105 @@ def test_the_unit_takes_privileges_away(env):
     equal({key: lines.get(key) for key in UNIT}, UNIT, "lines of the unit")
 
 
+def identities(server):
+    """(pid, user, effective capabilities) of the master and its children."""
+    for pid in [server.process.pid, *children(server.process.pid)]:
+        with open("/proc/%d/status" % pid) as file:
+            status = file.read()
+        users = set(re.search(r"^Uid:\t(.*)$", status, re.M).group(1).split()) | \
+            set(re.search(r"^Gid:\t(.*)$", status, re.M).group(1).split())
+        yield pid, users, re.search(r"^CapEff:\s+(\w+)", status, re.M).group(1).strip("0")
+
+
+def for_nobody(env):
+    """A server whose files user nobody can reach, and its directory for sockets."""
+    server = env.make()
+    os.chmod(server.configuration_path, 0o644)
+    os.chmod(server.directory + "/password", 0o644)
+    os.chmod(server.certificates, 0o755)
+    os.chmod(server.certificates + "/server.key", 0o644)
+    sockets = os.path.join(env.sockets, "nobody")
+    os.chmod(env.sockets, 0o755)
+    os.makedirs(sockets, exist_ok=True)
+    os.chown(sockets, 65534, 65534)
+    server.socket = os.path.join(sockets, "%s.sock" % os.path.basename(server.directory))
+    if subprocess.run([*NOBODY, "test", "-r", server.configuration_path, "-a", "-x", server.command()[0]]).returncode != 0:
+        raise Skip("user nobody cannot reach this directory")
+    return server
+
+
 @covers("SEC-26.2-1")
 def test_as_an_ordinary_user(env):
     """A daemon without any privilege serves phones: nothing of it needs root."""
     if os.geteuid() != 0:
         env.server.phone().opt().expect(200)  # these tests run as an ordinary user themselves
         return
-    server = env.make()
-    os.chmod(server.configuration_path, 0o644)
-    os.chmod(server.directory + "/password", 0o644)
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all",
-              "--no-new-privs")
-    os.chmod(server.certificates, 0o755)
-    os.chmod(server.certificates + "/server.key", 0o644)
-    sockets = os.path.join(env.sockets, "nobody")
-    os.chmod(env.sockets, 0o755)
-    os.mkdir(sockets)
-    os.chown(sockets, 65534, 65534)
-    server.socket = os.path.join(sockets, "admin.sock")
+    server = for_nobody(env)
     server.configure({"admin": {"socket": server.socket}})
-    if subprocess.run([*nobody, "test", "-r", server.configuration_path, "-a", "-x", server.command()[0]]).returncode != 0:
-        raise Skip("user nobody cannot reach this directory")
     plain = server.command
-    server.command = lambda *options: [*nobody, *plain(*options)]
+    server.command = lambda *options: [*NOBODY, *plain(*options)]
     server.start()
-    phone = server.phone("tcp")
-    phone.reg("<sip:alice@192.0.2.10:5062>").expect(200)
+    server.phone("tcp").reg("<sip:alice@192.0.2.10:5062>").expect(200)
+    true("running as root" not in server.log, "it takes itself for root")
+    for _, users, capabilities in identities(server):
+        equal((users, capabilities), ({"65534"}, ""), "users and groups, capabilities")
+
+
+@covers("SEC-26.2-1")
+def test_root_becomes_the_user_that_is_named(env):
+    """With its group, without root's other groups, in every process, before it opens anything, and for good."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    server = for_nobody(env)
+    server.configure({"server": {"user": "nobody"}, "admin": {"socket": server.socket}})
+    server.start()
+    for transport in ("udp", "tcp", "tls"):
+        server.phone(transport).reg("<%s:alice@192.0.2.10:5062>" % ("sips" if transport == "tls" else "sip")).expect(200)
+    everybody = list(identities(server))
+    equal(len(everybody), 2 + len(workers(server)), "processes")
+    for _, users, capabilities in everybody:
+        equal((users, capabilities), ({"65534"}, ""), "users and groups, capabilities")
     with open("/proc/%d/status" % server.process.pid) as file:
-        status = file.read()
-    equal(re.search(r"^Uid:\s+(\d+)\s+(\d+)", status, re.M).groups(), ("65534", "65534"), "user")
-    equal(re.search(r"^CapEff:\s+(\w+)", status, re.M).group(1).strip("0"), "", "capabilities")
+        equal(re.search(r"^Groups:\s*(.*?)\s*$", file.read(), re.M).group(1), "65534", "supplementary groups")
+    true("running as root" not in server.log, "it takes itself for root")
+    equal(os.stat(server.socket).st_uid, 65534, "owner of the admin socket")
+    killed = workers(server)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    server.wait(lambda: len(set(workers(server)) - set(killed)) == len(killed), "successors")
+    equal({frozenset(users) for _, users, _ in identities(server)}, {frozenset({"65534"})}, "users of the successors")
+    server.phone("tls").reg("<sips:alice@192.0.2.10:5062>").expect(200)
+    server.ctl("reload")
+
+
+@covers("SEC-26.2-1")
+def test_who_stays_root_is_told(env):
+    """And who cannot become another one does not start."""
+    if os.geteuid() == 0:
+        env.server.wait_log(r" warning start .*message=\"running as root, which is not needed; server.user names whom to become")
+    server = env.make({"server": {"user": "no-such-user"}})
+    done = subprocess.run(server.command(), capture_output=True, text=True, timeout=30)
+    equal(done.returncode, 1, "exit status")
+    true("server.user: no-such-user is no user of this host; make one with useradd --system no-such-user, or leave it empty"
+         in done.stderr, done.stderr)
+    if os.geteuid() == 0:
+        server = for_nobody(env)
+        server.configure({"server": {"user": "root"}, "admin": {"socket": server.socket}})
+        done = subprocess.run([*NOBODY, *server.command()], capture_output=True, text=True, timeout=30)
+        equal(done.returncode, 1, "exit status")
+        true("server.user: only root can become root; start as root or as root, or" in done.stderr, done.stderr)
+
+
+@covers("SEC-26.2-1")
+def test_check_looks_with_the_eyes_of_that_user(env):
+    """What root can read and the daemon cannot is found before the start."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    server = for_nobody(env)
+    server.configure({"server": {"user": "nobody"}})
+    check = [*server.command(), "-t"]
+    equal(subprocess.run(check, capture_output=True, text=True).stdout, "configuration ok\n", "what it says")
+    os.chmod(server.certificates + "/server.key", 0o600)
+    done = subprocess.run(check, capture_output=True, text=True)
+    equal(done.returncode, 1, "exit status")
+    true("server.key" in done.stderr and "ermission denied" in done.stderr, done.stderr)

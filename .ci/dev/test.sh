@@ -31,6 +31,7 @@ verb_test() {
 	besides=
 	if [ -z "$under" ]; then
 		beside 19 test_lint
+		beside 19 test_fuzz_corpora
 		beside 5 test_first_minutes
 		test_layers
 		test_docs
@@ -39,7 +40,7 @@ verb_test() {
 	fi
 	test_units
 	test_without_memory
-	test_fuzz_corpora
+	[ -z "$under" ] || test_fuzz_corpora
 	test_scenarios
 	test_besides
 	[ -n "$under" ] || test_rows
@@ -62,11 +63,17 @@ wanted() {
 	return 1
 }
 
-# beside NICENESS FUNCTION: while the others run, which mostly wait, this one gets what they leave of the processors.
+# beside NICENESS FUNCTION: while the others run, which mostly wait, this one gets what they leave of the processors. The
+# niceness is that of a session of its own too, for the kernel shares processors among sessions (sched_autogroup), and each
+# server of the tests has one.
 beside() {
-	"$2" >"$T/$2.log" 2>&1 </dev/null &
-	renice -n "$1" -p $! >/dev/null 2>&1 || true # it may have ended at once
+	names=$names long=$long under=$under setsid "$ROOT/dev" in_step test_beside "$@" >"$T/$2.log" 2>&1 </dev/null &
 	besides="$besides $2:$!"
+}
+test_beside() {
+	{ echo "$1" >/proc/self/autogroup; } 2>/dev/null || true # a kernel without that
+	renice -n "$1" -p $$ >/dev/null 2>&1 || true
+	"$2"
 }
 test_besides() {
 	for job in $besides; do
@@ -77,7 +84,7 @@ test_besides() {
 }
 test_end() {
 	for job in $besides; do
-		kill "${job#*:}" 2>/dev/null || true
+		kill -- "-${job#*:}" 2>/dev/null || true
 	done
 	test_database_stop
 }
@@ -249,7 +256,8 @@ test_without_memory() {
 	done
 }
 
-# The corpus and two seconds of seeded mutations of it; with --long thirty seconds of libFuzzer besides.
+# The corpus and thirty seconds of seeded mutations of it, in what the others leave of the processors; with --long thirty
+# seconds of libFuzzer besides. Under something else that watches it is about what that reports, so two seconds are enough.
 test_fuzz_corpora() {
 	for target in $(fuzz_targets); do
 		! wanted fuzz "$target" || check "tests/fuzz/${target}_fuzz.c" "corpus replay and mutations" test_fuzz_one "$target"
@@ -257,8 +265,9 @@ test_fuzz_corpora() {
 }
 test_fuzz_one() {
 	mkdir -p "$T/fuzz"
+	[ -z "$under" ] && seconds=30 || seconds=2
 	# shellcheck disable=SC2086
-	(cd "$T/fuzz" && ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/$1_fuzz" --seconds 2 --seed "${ROLLCALL_FUZZ_SEED:-1}" "$ROOT/tests/fuzz/corpus/$1") &&
+	(cd "$T/fuzz" && ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/$1_fuzz" --seconds $seconds --seed "${ROLLCALL_FUZZ_SEED:-1}" "$ROOT/tests/fuzz/corpus/$1") &&
 		{ [ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30; }
 }
 

@@ -33,8 +33,8 @@ under_build() {
 }
 # Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak.
 under_environment() {
-	[ "$1" != valgrind ] ||
-		export ROLLCALL_TEST_PREFIX="valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99"
+	[ "$1" != valgrind ] || export ROLLCALL_TEST_PREFIX=valgrind \
+		VALGRIND_OPTS="--quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99"
 }
 # The generator of load is that of the release build.
 under_step() {

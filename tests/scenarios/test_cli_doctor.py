@@ -6,6 +6,7 @@ import shutil
 import socket
 
 from harness import equal, true
+from harness.check import not_under_valgrind
 from test_cli import ctl, expect
 from test_messages import certificate
 
@@ -177,6 +178,7 @@ def test_wrong_password_of_the_database(env):
 
 # --- what the machine gives, and what cannot be tried ---
 
+@not_under_valgrind("limits of descriptors are those of valgrind")
 def test_too_few_descriptors(env):
     server = env.make({**udp_buffer(env), "server": {"max_connections": 4000}})
     whole = server.command

@@ -15,7 +15,7 @@ import time
 
 from harness import add_test, covers, equal, true
 from harness.attack import TRANSPORTS, plain_phone
-from harness.check import long_run
+from harness.check import long_run, not_under_valgrind
 from harness.digest import authorization, challenges
 from harness.message import parse_response
 from harness.report import report
@@ -248,6 +248,7 @@ def test_the_test_finds_what_is_there(env):
     true(resolution(one, one, ALARM) <= 8000, "resolution %s ns" % resolution(one, one, ALARM))
 
 
+@not_under_valgrind("100 us are less than chance")
 def test_the_test_finds_a_slow_user_on_the_wire(env):
     """A client that is slower by 100 us to ask for one of the users is told apart: the whole of the measurement works."""
     server, slow = prepared(env.server), "another"

@@ -1,5 +1,9 @@
 """What a test may say: a failure, a skip, which rows it covers."""
+import functools
 import os
+
+VALGRIND = os.environ.get("ROLLCALL_TEST_PREFIX", "").startswith("valgrind")
+PATIENT = 10 if VALGRIND else 1  # times as long
 
 
 class Failure(AssertionError):
@@ -22,6 +26,16 @@ def long_only(function):
     """Only in ./dev test --long."""
     function.long_only = True
     return function
+
+
+def not_under_valgrind(why):
+    """./dev test --under valgrind looks for what a test makes the daemon do; what the test wants of times or limits, it changes."""
+    def mark(function):
+        @functools.wraps(function)
+        def skipped(env):
+            raise Skip("under valgrind " + why)
+        return skipped if VALGRIND else function
+    return mark
 
 
 def add_test(namespace, name, function, rows=()):

@@ -2,9 +2,9 @@
 import json
 import socket
 
-from harness.check import Failure
+from harness.check import PATIENT, Failure
 
-PATIENCE = 10.0
+PATIENCE = 10.0 * PATIENT
 
 
 class Cut(Failure):

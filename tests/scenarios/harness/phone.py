@@ -5,7 +5,7 @@ import time
 from harness.check import Failure
 from harness.digest import authorization, challenges
 from harness.message import Request, branch, parse_response
-from harness.transport import SILENCE
+from harness.transport import PATIENCE, SILENCE
 
 ALICE_PASSWORD = "s3cret Pa55word!"
 T1, T2, TIMER_F = 0.5, 4.0, 32.0  # seconds
@@ -90,7 +90,7 @@ class Phone:
     def send(self, request):
         self.wire.send(bytes(request))
 
-    def receive(self, timeout=8.0):
+    def receive(self, timeout=PATIENCE):
         """The next final response; None after the timeout."""
         deadline = time.monotonic() + timeout
         while True:
@@ -99,7 +99,7 @@ class Phone:
             if response is None or response.status != 100:
                 return response
 
-    def exchange(self, request, timeout=8.0):
+    def exchange(self, request, timeout=PATIENCE):
         """Sends and waits for the final response to this very request; later answers to others are left out."""
         self.send(request)
         mark = request.get("Via").split("branch=")[-1].split(";")[0] if isinstance(request, Request) else ""

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness.check import Failure
+from harness.check import PATIENT, Failure
 from harness.database import DAEMON_PASSWORD, account
 from harness.phone import ALICE_PASSWORD, Phone
 from harness.transport import Stream, Udp
@@ -145,7 +145,7 @@ class Server:
     def health(self, path="/readyz"):
         """(status, body) of the health listener."""
         try:
-            with urllib.request.urlopen("http://127.0.0.1:%d%s" % (self.health_port, path), timeout=5) as answer:
+            with urllib.request.urlopen("http://127.0.0.1:%d%s" % (self.health_port, path), timeout=5 * PATIENT) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -153,6 +153,7 @@ class Server:
             return 0, ""
 
     def wait(self, condition, what, timeout=10.0):
+        timeout *= PATIENT
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             found = condition()
@@ -177,7 +178,7 @@ class Server:
             if self.process.poll() is None:
                 self.process.send_signal(signal_number)
             try:
-                self.process.wait(timeout)
+                self.process.wait(timeout * PATIENT)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
@@ -217,7 +218,7 @@ class Server:
         """(status, text) of the admin API, asked through its socket."""
         connection = http.client.HTTPConnection("localhost", timeout=10)
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(10)
+        connection.sock.settimeout(10 * PATIENT)
         connection.sock.connect(self.socket)
         try:
             connection.request(method, "/api/v1" + path, body)
@@ -236,7 +237,7 @@ class Server:
 
     def ctl(self, *arguments, input="", check=True):
         done = subprocess.run([*PREFIX, os.path.join(BUILD, "rollcallctl"), *arguments], input=input, capture_output=True,
-                              text=True, timeout=60, env={**os.environ, "ROLLCALL_URL": "unix:" + self.socket})
+                              text=True, timeout=60 * PATIENT, env={**os.environ, "ROLLCALL_URL": "unix:" + self.socket})
         if SANITIZER.search(done.stderr):
             raise Failure("sanitizer report of rollcallctl %s: %s" % (arguments, done.stderr[:3000]))
         if check and done.returncode != 0:

@@ -6,10 +6,10 @@ import socket
 import ssl
 import time
 
-from harness.check import Failure
+from harness.check import PATIENT, Failure
 
 SILENCE = 2.0
-PATIENCE = 8.0
+PATIENCE = 8.0 * PATIENT
 
 
 class Transcript:

@@ -8,6 +8,7 @@ import threading
 import time
 
 from harness import covers, equal, true
+from harness.check import not_under_valgrind
 from harness.faults import add_users
 from harness.haproxy import Haproxy
 from harness.phone import ALICE_PASSWORD, Phone
@@ -216,6 +217,7 @@ def restart(haproxy, node, name, callers):
     return watcher.events
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_rolling_restart(env):
     """Both nodes, one after the other, under load: no REGISTER of a retrying phone is lost, nobody is refused or told 503, and
     a probe sees 503 before the first connection is refused."""

@@ -8,6 +8,7 @@ import threading
 import time
 
 from harness import equal, true
+from harness.check import not_under_valgrind
 from harness.faults import Stopped, admin, slow_commits, without_fault, workers
 from harness.http import Http, ask
 from harness.server import free_ports
@@ -332,6 +333,7 @@ def test_several_listeners_and_families(env):
     probe(server, "/readyz").expect(200)
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_probes_do_not_wait_for_lists(env):
     """While twenty clients ask for a page of a thousand users, probes answer in no time."""
     server = env.start()

@@ -14,6 +14,7 @@ import threading
 import time
 
 from harness import equal, true
+from harness.check import not_under_valgrind
 from harness.database import ROOT
 from harness.http import Http, ask
 from test_admin import API, api, bearer, with_tcp
@@ -311,6 +312,7 @@ def test_request_lines(env):
         ("empty lines in front", "\r\n\n\r\n" + get(), SERVED)))
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_sizes(env):
     long = Refused(431)
     check(env, (
@@ -409,6 +411,7 @@ def test_fields_of_bodies(env):
         equal((server.database.query("select 1 from ban"), server.health()[0]), ([], 200), "bans, and readiness")
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_body_has_a_limit(env):
     with siege(env) as server:
         connection = Http(server.socket)

@@ -8,6 +8,7 @@ import threading
 import time
 
 from harness import Failure, covers, equal, true
+from harness.check import not_under_valgrind
 from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_workers,
                             worker_of, workers)
 from harness.http import ask
@@ -104,6 +105,7 @@ def test_acknowledged_bindings_survive_the_death_of_workers(env):
     equal(missing, [], "missing of %d acknowledged" % len(acknowledged))
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_datagrams_wait_for_the_successor(env):
     """The sockets are the master's: what came while nobody read is answered by the next one on the same socket."""
     server = env.start(TWO)
@@ -299,6 +301,7 @@ def test_udp_port_taken_names_the_process(env):
     occupied(env, socket.SOCK_DGRAM, 0)
 
 
+@not_under_valgrind("the process has another name")
 def test_second_daemon_on_the_same_ports_is_refused(env):
     """SO_REUSEPORT would let it take half of the phones away."""
     first = env.start(TWO)

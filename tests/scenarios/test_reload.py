@@ -9,6 +9,7 @@ import ssl
 import threading
 
 from harness import Stream, Udp, covers, equal, true
+from harness.check import not_under_valgrind
 from harness.faults import add_users, admin, full, resident_kb, wait_successor, workers
 from harness.failing import PLAIN_BUILD
 from harness.http import Http
@@ -79,6 +80,7 @@ def test_settings_of_registration_change(env):
     phone.reg(C2).expect(403)
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_reload_under_load_loses_nothing(env):
     server = env.start(TWO)
     count = 10

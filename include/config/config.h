@@ -60,7 +60,7 @@ struct config_rate {
 struct config {
 	struct {
 		char *name;
-		char *user; /* empty: nobody else */
+		char *user;	  /* empty: nobody else */
 		uint32_t workers; /* auto resolved */
 		char *header;
 		uint32_t max_connections; /* auto resolved, per node */
@@ -171,8 +171,8 @@ struct config_override {
  */
 struct config *config_load(const char *path, const struct config_override *overrides,
 			   size_t override_count, FILE *errors) __attribute__((warn_unused_result));
-/* The same of a text in memory, called name in messages: no conf.d, include, environment or
- * overrides. */
+/* The same of a text in memory of any length, called name in messages: no conf.d, include,
+ * environment or overrides. */
 struct config *config_load_text(struct str text, const char *name, FILE *errors)
 	__attribute__((warn_unused_result));
 /* What reading has to say: a mistake or a warning, and where. file NULL: nowhere in particular;
@@ -188,6 +188,9 @@ struct config *config_load_noted(const char *path, const struct config_override 
 				 size_t override_count,
 				 void (*note)(const struct config_note *note, void *arg), void *arg)
 	__attribute__((warn_unused_result));
+struct config *config_load_text_noted(struct str text, const char *name,
+				      void (*note)(const struct config_note *note, void *arg),
+				      void *arg) __attribute__((warn_unused_result));
 void config_free(struct config *config); /* NULL is nothing */
 
 /* The commented default file; and the effective configuration (passwords never are part of it).

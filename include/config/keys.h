@@ -22,6 +22,7 @@
 #define CONFIG_KILO 1024ull
 #define CONFIG_MEGA (1024 * CONFIG_KILO)
 #define CONFIG_GIGA (1024 * CONFIG_MEGA)
+#define CONFIG_CONNECTIONS_MAX 10000000u
 
 enum config_type {
 	CONFIG_TEXT,	   /* char *: anything without control characters */
@@ -74,7 +75,8 @@ enum config_type {
 	X(server, server_header, config, server.header, TEXT, "rollcall", 0, 255, NULL, RELOAD,    \
 	  "SIP Server header, empty = none")                                                       \
 	X(server, max_connections, config, server.max_connections, AUTO_COUNT, "auto", 16,         \
-	  10000000, NULL, RESTART, "per node; auto = workers x (descriptor limit - 512)")          \
+	  CONFIG_CONNECTIONS_MAX, NULL, RESTART,                                                   \
+	  "per node; auto = workers x (descriptor limit - 512)")                                   \
 	X(server, max_message_size, config, server.max_message_size, SIZE, "64k", 4 * CONFIG_KILO, \
 	  64 * CONFIG_KILO, NULL, RELOAD, "a larger message is answered 513; 4k-64k")              \
 	X(server, max_body_size, config, server.max_body_size, SIZE, "64k", 0, 64 * CONFIG_KILO,   \

@@ -52,8 +52,10 @@ resolve_connections(struct loader *loader)
 	uint32_t descriptors = descriptor_limit();
 	uint32_t each = descriptors > 2 * DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT
 							   : descriptors / 2;
+	uint64_t all = (uint64_t)config->server.workers * each;
 	if (config->server.max_connections == 0)
-		config->server.max_connections = config->server.workers * each;
+		config->server.max_connections =
+			all < CONFIG_CONNECTIONS_MAX ? (uint32_t)all : CONFIG_CONNECTIONS_MAX;
 	else if (config->server.max_connections > (uint64_t)config->server.workers * descriptors)
 		warn(loader, section_place(loader->once[CONFIG_SECTION_server], "max_connections"),
 		     "max_connections %u but the process may open %u files; set LimitNOFILE=",

@@ -182,15 +182,22 @@ config_load(const char *path, const struct config_override *overrides, size_t ov
 }
 
 struct config *
-config_load_text(struct str text, const char *name, FILE *errors)
+config_load_text_noted(struct str text, const char *name,
+		       void (*note)(const struct config_note *, void *), void *arg)
 {
 	struct loader loader;
 	if (new_config(&loader) == NULL) {
-		print_note(&(struct config_note){ .text = "out of memory" }, errors);
+		note(&(struct config_note){ .text = "out of memory" }, arg);
 		return NULL;
 	}
 	source_read_text(&loader, text, name);
-	return finish(&loader, true, print_note, errors);
+	return finish(&loader, true, note, arg);
+}
+
+struct config *
+config_load_text(struct str text, const char *name, FILE *errors)
+{
+	return config_load_text_noted(text, name, print_note, errors);
 }
 
 static bool

@@ -16,10 +16,27 @@ bind_everywhere(struct loader *loader, struct config_listener *listener, uint16_
 	listener->binds[1] = (struct endpoint){ .ip = { .family = 6 }, .port = port };
 }
 
+/* They are two, whatever the empty section that stands for them is called. */
+static void
+check_standard_names(struct loader *loader, struct place place)
+{
+	const struct config *config = loader->config;
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (strcmp(config->listeners[i].name, "sip") == 0 ||
+		    strcmp(config->listeners[i].name, "tls") == 0)
+			complain(
+				loader, place,
+				"an empty listener stands for the standard ones, \"sip\" and "
+				"\"tls\": give the other listener \"%s\" another name, or this one "
+				"its bind and transport",
+				config->listeners[i].name);
+}
+
 static void
 add_standard(struct loader *loader, struct place place)
 {
 	struct config *config = loader->config;
+	check_standard_names(loader, place);
 	struct config_listener *sip = &config->listeners[config->listener_count++];
 	*sip = (struct config_listener){ .name = loader_copy(loader, STR("sip")),
 					 .udp = true,

@@ -462,6 +462,13 @@ parse_text(struct loader *loader, struct str text, const char *name, unsigned ra
 	return reader.includes;
 }
 
+/* For whatever becomes of so many octets of text, before anything does. */
+static bool
+make_room(struct loader *loader, size_t octets)
+{
+	return arena_reserve(loader->arena, octets * MEMORY_AN_OCTET + ARENA_CHUNK_BYTES);
+}
+
 /* --- files --- */
 
 static bool
@@ -471,7 +478,7 @@ read_whole(struct loader *loader, FILE *file, struct str *text)
 	char *octets = malloc(room);
 	size_t len = octets == NULL ? 0 : fread(octets, 1, room, file);
 	bool fits = octets != NULL && len < room && !ferror(file);
-	if (fits && !arena_reserve(loader->arena, len * MEMORY_AN_OCTET + ARENA_CHUNK_BYTES)) {
+	if (fits && !make_room(loader, len)) {
 		errno = ENOMEM;
 		fits = false;
 	} else if (fits) {
@@ -587,6 +594,11 @@ source_read(struct loader *loader, const char *path)
 void
 source_read_text(struct loader *loader, struct str text, const char *name)
 {
+	if (!make_room(loader, text.len)) {
+		complain(loader, NOWHERE, "cannot read %s: %s", name, strerror(ENOMEM));
+		loader->broken = true;
+		return;
+	}
 	const struct included *included = parse_text(loader, text, name, ++loader->files);
 	if (included != NULL)
 		complain(loader, included->place, "include works in files only");

@@ -21,7 +21,6 @@
 #define LEAVE_MS 1500u /* so long for the database, or whoever asked for a reload, to be told */
 
 struct admin_process {
-	const struct launch *launch;
 	struct loop *loop;
 	struct store *store;
 	struct admin *admin;
@@ -97,7 +96,7 @@ reload(struct admin_process *process, enum log_level level, int fd)
 			close(fd);
 		return;
 	}
-	struct config *fresh = process_read_config(fd, process->launch);
+	struct config *fresh = process_read_config(fd);
 	if (fresh == NULL) {
 		make_room(process);
 		return;
@@ -176,7 +175,6 @@ admin_main(const struct birth *birth)
 	if (nice(NICENESS) == -1 && errno != 0)
 		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",
 			    strerror(errno));
-	process.launch = birth->launch;
 	process.config = birth->config;
 	process.control.message = on_control;
 	process.control.closed = on_master_gone;

@@ -438,7 +438,6 @@ static void
 run(struct master *master)
 {
 	struct birth birth = {
-		.launch = master->launch,
 		.memory = &master->memory,
 		.socket_fd = master->http.socket,
 		.listen_fd = master->http.listen,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,27 +62,39 @@ process_log_lines(enum log_level level, const char *event, const char *before, c
 }
 
 struct config *
-process_read_config(int fd, const struct launch *launch)
+process_parse_config(int fd, void (*note)(const struct config_note *, void *), void *arg)
 {
-	char path[64];
-	char *errors = NULL;
-	size_t len = 0;
+	struct stat entry;
+	void *text = MAP_FAILED;
+	if (fstat(fd, &entry) == 0)
+		text = mmap(NULL, (size_t)entry.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED) {
+		note(&(struct config_note){ .text = "out of memory" }, arg);
+		return NULL;
+	}
+	struct config *config = config_load_text_noted((struct str){ text, (size_t)entry.st_size },
+						       "as printed", note, arg);
+	munmap(text, (size_t)entry.st_size);
+	return config;
+}
+
+/* Warnings were told by the master. */
+static void
+log_note(const struct config_note *note, void *arg)
+{
+	(void)arg;
+	if (!note->warning)
+		log_message(LOG_LEVEL_ERROR, "reload", "%s", note->text);
+}
+
+struct config *
+process_read_config(int fd)
+{
 	if (fd < 0) {
 		log_message(LOG_LEVEL_ERROR, "reload", "no descriptor is left for it");
 		return NULL;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	FILE *sink = open_memstream(&errors, &len);
-	if (sink == NULL) {
-		log_message(LOG_LEVEL_ERROR, "reload", "out of memory");
-		close(fd);
-		return NULL;
-	}
-	struct config *config = config_load(path, launch->overrides, launch->override_count, sink);
-	fclose(sink);
-	if (config == NULL)
-		process_log_lines(LOG_LEVEL_ERROR, "reload", "", errors);
-	free(errors);
+	struct config *config = process_parse_config(fd, log_note, NULL);
 	close(fd);
 	return config;
 }

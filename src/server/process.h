@@ -21,7 +21,6 @@ struct launch {
 /* What a child is born with. The configuration becomes its own; descriptors are those it may use.
  */
 struct birth {
-	const struct launch *launch;
 	struct config *config;
 	const struct node_memory *memory;
 	int control;
@@ -41,9 +40,13 @@ void process_log_setup(const struct config *config);
 /* One event for each line of text; before stands before the first. */
 void process_log_lines(enum log_level level, const char *event, const char *before,
 		       const char *text);
-/* The configuration in a descriptor that the master sent, or NULL with the errors logged: the
- * caller shall make room for a process that can read it. Closes fd. */
-struct config *process_read_config(int fd, const struct launch *launch);
+/* The configuration that the master printed into a file in memory; NULL when it cannot be read, and
+ * then note was told why. fd stays open. */
+struct config *process_parse_config(int fd, void (*note)(const struct config_note *note, void *arg),
+				    void *arg);
+/* The same in a descriptor that the master sent, with the errors logged: the caller of NULL shall
+ * make room for a process that can read it. Closes fd. */
+struct config *process_read_config(int fd);
 
 /* The child's end of the control channel, watched by its loop. */
 struct control_watch {

@@ -197,6 +197,27 @@ config_to_memory(const struct config *config)
 	return -1;
 }
 
+static void
+find_unread(const struct config_note *note, void *memo)
+{
+	char sentence[512];
+	snprintf(sentence, sizeof(sentence), "the workers could not read it: %s", note->text);
+	if (!note->warning)
+		find_fault(memo, sentence);
+}
+
+/* A child that could not read it would have to end, and all of them get the same. */
+static bool
+hand_out(struct reload *reload, struct memo *memo)
+{
+	reload->text = config_to_memory(reload->config);
+	if (reload->text < 0)
+		return find_fault(memo, "out of memory");
+	struct config *again = process_parse_config(reload->text, find_unread, memo);
+	config_free(again);
+	return again != NULL;
+}
+
 static const struct certificate_mark *
 find_mark(const struct certificate_marks *marks, const char *name)
 {
@@ -261,8 +282,8 @@ reload_prepare(struct reload *reload, struct config *config, const struct runnin
 	}
 	if (!sockets_plan(&reload->plan, config))
 		good = find_fault(memo, "out of memory");
-	if (good && !check && (reload->text = config_to_memory(config)) < 0)
-		good = find_fault(memo, "out of memory");
+	if (good && !check)
+		good = hand_out(reload, memo);
 	good = judge_log(reload, check || !good, memo) && good;
 	/* A port that is taken is worth telling even when a file is no good. */
 	reload->good = open_added(&reload->plan, reload, running, check || !good, memo) && good;

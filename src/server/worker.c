@@ -40,7 +40,6 @@ struct retired {
 };
 
 struct worker {
-	const struct launch *launch;
 	struct loop *loop;
 	struct store *store;
 	struct limits *limits;
@@ -394,7 +393,7 @@ static bool
 reload(struct worker *worker, enum log_level level, int fd)
 {
 	bool guarded = true;
-	struct config *fresh = process_read_config(fd, worker->launch);
+	struct config *fresh = process_read_config(fd);
 	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(worker, fresh);
 	if (policy == NULL) {
 		if (fresh != NULL)
@@ -545,7 +544,6 @@ worker_main(const struct birth *birth)
 	stats_use(&birth->memory->pages[birth->index]);
 	table_seed();
 	worker.birth = birth;
-	worker.launch = birth->launch;
 	worker.config = birth->config;
 	worker.first = birth->index == 0;
 	worker.control.message = on_control;

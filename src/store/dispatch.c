@@ -9,6 +9,7 @@
 
 #define BATCH_US 2000u /* what a full batch takes, at least */
 #define TRIP_MS 5000u
+#define NOBODY_HELD UINT64_MAX
 
 /* What is under way cannot be withdrawn, so no more is than keeps a lane at work: one that is
  * executed, one behind it, and what the way there and back has room for. */
@@ -72,10 +73,16 @@ held_due(struct timer *timer)
 
 /* What a batch costs is shared by its operations. So while others are under way, which soon make
  * room for more, the next one waits until it is worth its cost: half full, or full beside several.
- * The queue is not empty. */
+ * But nobody waits for company longer than HELD_MS: there are always others under way while
+ * commits follow one another, and a few look-ups beside them would never be enough. The queue is
+ * not empty. */
 static bool
 worth_sending(struct store *store, const struct list *queue)
 {
+	const struct store_op *first = container_of(queue->next, struct store_op, link);
+	uint64_t held_ms = loop_now_ms(store->loop) - first->started_ms;
+	if (held_ms >= HELD_MS)
+		return true;
 	uint32_t wanted = batches_under_way(store) * store->settings.batch_rows / 2;
 	if (wanted > store->settings.batch_rows)
 		wanted = store->settings.batch_rows;
@@ -83,7 +90,8 @@ worth_sending(struct store *store, const struct list *queue)
 	list_each (node, queue)
 		if (++waiting >= wanted)
 			return true;
-	timer_start(store->loop, &store->held, HELD_MS, held_due);
+	if (HELD_MS - held_ms < store->hold_ms)
+		store->hold_ms = HELD_MS - held_ms;
 	return false;
 }
 
@@ -156,9 +164,12 @@ store_expire(struct store *store)
 void
 store_dispatch(struct store *store)
 {
+	store->hold_ms = NOBODY_HELD;
 	store_expire(store);
 	send_ops(store, &store->alone, true);
 	send_ops(store, &store->commits, false);
 	send_ops(store, &store->lookups, false);
 	send_queries(store);
+	if (store->hold_ms != NOBODY_HELD)
+		timer_start(store->loop, &store->held, store->hold_ms, held_due);
 }

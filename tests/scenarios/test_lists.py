@@ -9,6 +9,7 @@ import threading
 import time
 
 from harness import Failure, equal, long_only, true
+from harness.check import not_under_valgrind
 from harness.failing import PLAIN_BUILD
 from harness.faults import add_users, admin, resident_kb, workers
 from harness.http import Cut, Http, ask
@@ -250,6 +251,7 @@ def has_end(connection):
     return bool(poll.poll(0))
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 def test_readers_that_stand_still_are_cut(env):
     """A client that takes nothing is sent away when admin.request_timeout has passed, so is one that takes a few octets
     now and then; all places are free again then, also those of clients that went without a word."""

@@ -3,6 +3,7 @@ import socket
 import time
 
 from harness import Failure, add_test, covers, equal, long_only, true
+from harness.check import not_under_valgrind
 
 C1, S1 = "<sip:alice@192.0.2.10:5062>", "<sips:alice@192.0.2.10:5062>"
 U1 = C1.strip("<>")
@@ -216,6 +217,7 @@ def closes(wire, what, feed=b"", least=0.9, most=10.0):
     true(took >= least, "%s was closed after %.2f s" % (what, took))
 
 
+@not_under_valgrind("requests take longer than the deadline of this test")
 @covers("SEC-26.1.5-4", "TRN-18.3-5")
 def test_slow_streams_are_closed(env):
     server = env.start(HASTY)

@@ -345,6 +345,57 @@ START_TEST(batches_grow_beside_others)
 }
 END_TEST
 
+/* One after the other without a rest, as from phones that only refresh. */
+struct stream {
+	struct store *store;
+	struct store_op op;
+	unsigned commits;
+	bool over;
+};
+
+static void
+next_commit(struct store_op *op)
+{
+	struct stream *stream = container_of(op, struct stream, op);
+	stream->commits++;
+	if (!stream->over)
+		store_commit(stream->store, op);
+}
+
+/* Commits are sent first, so while they follow one another there is always a batch under way when
+ * look-ups are judged. */
+START_TEST(lookups_do_not_starve_beside_commits)
+{
+	static struct stream stream;
+	struct bench bench;
+	struct binding binding;
+	struct probe probe;
+	struct record after = one_binding(&binding, "c", 1);
+	scratch_reset();
+	scratch_account("alice");
+	bench_up(&bench);
+	stream = (struct stream){ .store = bench.store,
+				  .op = { .done = next_commit,
+					  .aor = STR("nobody@example.com"),
+					  .version = 1,
+					  .after = &after } };
+	store_commit(bench.store, &stream.op);
+	WAIT_UNTIL(&bench, stream.commits > 10);
+	for (int i = 0; i < 20; i++) {
+		uint64_t began_ms = loop_now_ms(bench.loop);
+		probe_lookup(&bench, &probe, "alice", "alice");
+		while (probe.done == 0 && loop_now_ms(bench.loop) - began_ms < 500)
+			loop_turn(bench.loop, 5);
+		ck_assert_uint_eq(probe.done, 1);
+		ck_assert_int_eq(probe.op.looked_up, LOOKUP_FOUND);
+	}
+	stream.over = true;
+	unsigned last = stream.commits;
+	WAIT_UNTIL(&bench, stream.commits > last);
+	bench_close(&bench);
+}
+END_TEST
+
 #define ROWS 32
 #define ROUNDS 40
 
@@ -588,6 +639,7 @@ END_TEST
 SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_stored,
       sql_in_values_stays_text, batches_answer_each_operation, one_poisoned_operation_fails_alone,
       transient_errors_are_retried, retries_end, locked_rows_do_not_hold_the_others,
-      batches_grow_beside_others, what_waits_too_long_is_never_sent, two_stores_lose_nothing,
-      unnamed_statements_work, queue_is_bounded, clock_offset_is_learned, a_clock_that_is_set,
-      rows_not_understood_fail, exhausted_arena_fails_the_lookup)
+      batches_grow_beside_others, lookups_do_not_starve_beside_commits,
+      what_waits_too_long_is_never_sent, two_stores_lose_nothing, unnamed_statements_work,
+      queue_is_bounded, clock_offset_is_learned, a_clock_that_is_set, rows_not_understood_fail,
+      exhausted_arena_fails_the_lookup)

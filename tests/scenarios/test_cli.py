@@ -644,6 +644,70 @@ def test_two_migrate_at_once(env):
     equal(database.value("select count(*) from schema_version"), str(SCHEMA), "rows of schema_version")
 
 
+def back_to_schema_3(database):
+    """So that 004 and 005 are to be applied, and a daemon of today, which looks at the version only as it connects, goes on."""
+    database.query("""drop function jsonb_array_length(text); drop function jsonb_array_elements(text);
+                      alter table aor rename constraint bindings_is_an_array to aor_bindings_check;
+                      alter table aor rename constraint marks_is_an_object to aor_marks_check;
+                      delete from schema_version where version > 3""")
+
+
+def migrating(database, url):
+    """A migration that waits for a lock by now."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROLLCALL_URL", "PG"))}
+    process = subprocess.Popen([CTL, "db", "migrate", "--url", url], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, env={**environment, "PGPASSWORD": database.cluster.password})
+    deadline = time.monotonic() + 20
+    while database.value("select count(*) from pg_stat_activity where application_name = 'rollcallctl' "
+                         "and wait_event_type = 'Lock' and datname = current_database()") == "0":
+        true(process.poll() is None and time.monotonic() < deadline, "the migration does not wait")
+        time.sleep(0.02)
+    return process
+
+
+READER = "select pg_backend_pid() from aor"  # whatever reads a table keeps a lock on it to the end of its transaction
+
+
+def test_a_migration_that_waits_stops_no_registration(env):
+    """Somebody reads in a transaction that stays open: the migration gives up, names him, and nobody had to wait for it."""
+    server = env.start({"limits": {"per_aor_rate": "100000/s"}})
+    database, phone = server.database, server.phone()
+    back_to_schema_3(database)
+    with database.locked("set application_name = 'the report'; " + READER):
+        reader = database.value("select pid from pg_stat_activity where application_name = 'the report'")
+        started, count = time.monotonic(), 0
+        process = migrating(database, owner_url(database))
+        try:
+            while process.poll() is None and time.monotonic() < started + 20:
+                phone.reg(C1).expect(200)
+                count += 1
+            said = process.communicate(timeout=1)[1]
+        finally:
+            process.kill()
+            process.wait()
+    took = time.monotonic() - started
+    equal(process.returncode, 1, "exit status: " + said)
+    true("error: process %s (user postgres, application the report) has a lock" % reader in said, said)
+    true("nothing was changed" in said, said)
+    true(count > 3 and took < 15, "%d registrations in %.1f s" % (count, took))
+    equal(database.value("select max(version) from schema_version"), "3", "the schema")
+    expect(db(database, "migrate", "--url", owner_url(database)), 0, "applying 004_", "schema %d of %d" % (SCHEMA, SCHEMA))
+    phone.reg(C1).expect(200)
+
+
+def test_a_migration_tries_again(env):
+    """Whoever has the lock is done in time."""
+    database = env.new_database()
+    back_to_schema_3(database)
+    with database.locked(READER):
+        process = migrating(database, owner_url(database))
+        equal(select.select([process.stderr], [], [], 20)[0], [process.stderr], "it says that it waits")
+    said = process.communicate(timeout=60)[1]
+    equal(process.returncode, 0, said)
+    true("schema %d of %d" % (SCHEMA, SCHEMA) in said, said)
+    equal(said.count("applying 004_"), 1, "it says once what it applies: " + said)
+
+
 def test_newer_schema(env):
     database = empty_database(env, "cli_newer")
     url = ("--url", owner_url(database))

@@ -15,6 +15,7 @@ import time
 
 from harness import Failure, Skip, equal, long_only, true
 from harness.database import Database
+from harness.failing import PLAIN_BUILD, Failing
 from harness.server import BUILD, SANITIZER
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
@@ -458,6 +459,77 @@ def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
     equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
     true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
     expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
+
+
+def rows_with_names(count):
+    """The last column of a row can lose its end and still be a display name."""
+    return "username,domain,ha1_md5,display_name\n" + "".join(
+        "imp%d,example.com,%s,number %d of many\n" % (i, HASH, i) for i in range(count))
+
+
+def import_and_meanwhile(server, path, change):
+    """(exit status, words) of an import whose file is changed once it has been checked and its beginning was sent."""
+    process = subprocess.Popen([CTL, "user", "import", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "ROLLCALL_URL": "unix:" + server.socket})
+    server.wait(lambda: os.path.exists(path + ".resume"), "the first batch was sent")
+    change()
+    said = process.communicate(timeout=60)[1]
+    return process.returncode, said
+
+
+HALVES = "select display_name from account where username like 'imp%' and display_name not like '%of many'"
+
+
+def test_a_file_that_was_cut_off_meanwhile_is_not_imported(env):
+    """Cut off in the middle of a row, of any and of the last: half a row is stored nowhere."""
+    server, rows = env.start(), rows_with_names(20000)
+    path = write_csv(env, "shrinks.csv", rows)
+    for last in (17500, 19999):
+        where = rows.index("number %d of many" % last) + len("number %d of" % last)
+        status, said = import_and_meanwhile(server, path, lambda: os.truncate(path, where))
+        equal(status, 1, "exit status: " + said)
+        true("error: %s has changed since it was checked; restore it and say --resume, or " % path in said, said)
+        equal(server.database.query(HALVES), [], "halves of rows")
+        write_csv(env, "shrinks.csv", rows)
+        expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
+        equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
+        true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
+        forget_imported(server)
+
+
+def test_a_file_that_grew_meanwhile_is_said_to_have_changed(env):
+    server = env.start()
+    path = write_csv(env, "grows.csv", rows_with_names(20000))
+
+    def grow():
+        with open(path, "a") as file:
+            file.write("late,example.com,%s,unchecked\n" % HASH)
+    status, said = import_and_meanwhile(server, path, grow)
+    equal(status, 1, "exit status: " + said)
+    true("error: %s has changed since it was checked" % path in said, said)
+    equal(server.database.query("select 1 from account where username = 'late'"), [], "rows that nobody checked")
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_not_imported(env):
+    """The disk fails in the middle of a row, in the first pass and in the second; --resume goes on."""
+    failing, rows = Failing(env), rows_with_names(900)
+    server, path = failing.server.start(), write_csv(env, "disk.csv", rows)
+
+    def run():
+        return subprocess.run([os.path.join(PLAIN_BUILD, "rollcallctl"), "user", "import", path], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60,
+                              env={**os.environ, **failing.server.environment, "ROLLCALL_URL": "unix:" + server.socket})
+    middle = rows.index("number 700 of many") + len("number 700 of")
+    failing.arm("getc", "EIO", after=middle)
+    expect(run(), 1, "error: %s: Input/output error" % path)
+    equal((failing.count(), os.path.exists(path + ".rejects")), (1, False), "failures, and a row that is said to be bad")
+    failing.arm("getc", "EIO", after=len(rows) + 1 + middle)
+    expect(run(), 1, "error: %s: Input/output error; when that is mended say --resume to go on" % path)
+    equal(failing.disarm()[0], 1, "failures")
+    true(os.path.exists(path + ".resume"), "nothing to resume is left")
+    equal(server.database.query(HALVES), [], "halves of rows")
+    expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
+    equal(server.database.value("select count(*) from account where username like 'imp%'"), "900", "users")
 
 
 def test_interrupted_import_forgets_no_rejected_row(env):

@@ -572,6 +572,29 @@ def test_resume_adds_to_the_rejects_and_a_new_start_forgets_it(env):
         forget_imported(server)
 
 
+def test_an_export_is_what_was_imported(env):
+    """Whatever is in a name comes back octet for octet from a file; on the terminal it commands nothing."""
+    server, name = env.server, "Bell\a, C1 \u0085\u009b31m, two\r\nlines, DEL\x7f"
+    path = write_csv(env, "odd.csv", 'username,domain,login,password,display_name\nodd,example.com,lo\u0085gin,secret,"%s"\n' % name)
+    there = ("select convert_to(display_name, 'UTF8'), login, ha1_md5, ha1_sha256, ha1_sha512_256 from account "
+             "where username = 'odd'")
+    try:
+        expect(server.ctl("user", "import", path), 0, "imported    1 user")
+        before = server.database.query(there)
+        equal(before[0][0], "\\x" + name.encode().hex(), "display name")
+        exported = os.path.join(env.directory, "exported.csv")
+        expect(server.ctl("user", "export", exported, "--domain", "example.com", "--user", "odd", "--with-hashes"), 0)
+        server.database.query("delete from account where username = 'odd'")
+        expect(server.ctl("user", "import", exported), 0, "imported    1 user")
+        equal(server.database.query(there), before, "behind an export and an import")
+        server.phone(user="odd", password="secret", login="lo\u0085gin").reg("<sip:odd@192.0.2.1>").expect(200)
+        terminal = on_terminal(server, "user", "export", "--user", "odd")
+        equal(terminal.end(), 0, terminal.seen)
+        true("Bell?, C1 ??31m, two??lines, DEL?" in terminal.seen, repr(terminal.seen))
+    finally:
+        server.database.query("delete from account where username = 'odd'")
+
+
 def test_passwords_are_taken_as_they_are(env):
     """An apostrophe in front of a formula sign is undone where export would have written it, and nowhere else."""
     path = write_csv(env, "signs.csv", "username,domain,password,display_name\nsigns,example.com,'=secret,'=Name\n")

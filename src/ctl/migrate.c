@@ -12,7 +12,6 @@
 
 #include "base/str.h"
 #include "database.h"
-#include "output.h"
 #include "sql_files.h"
 
 /* Two who migrate at once wait for each other. The number is ours alone. */

@@ -140,7 +140,7 @@ void ctl_give_to_group(int fd);
 enum ctl_exit token_make(const struct ctl_options *options, const char *path, const char *role);
 
 /* user.c, export.c, import.c, binding.c, ban.c, cluster.c, control.c, ready.c, status.c,
- * database.c */
+ * database.c, migrate.c */
 enum ctl_exit ctl_user_add(const struct ctl_options *options);
 enum ctl_exit ctl_user_list(const struct ctl_options *options);
 enum ctl_exit ctl_user_show(const struct ctl_options *options);

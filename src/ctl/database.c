@@ -1,7 +1,4 @@
-/*
- * db migrate, db status: the numbered files of sql/schema, each applied once, all in one
- * transaction under a lock, so that two who migrate at once do no harm.
- */
+/* How rollcallctl reaches the database, and db status. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +7,6 @@
 #include "config/config.h"
 #include "database.h"
 #include "output.h"
-#include "sql_files.h"
-
-/* Two who migrate at once wait for each other. The number is ours alone. */
-#define LOCK "select pg_advisory_xact_lock(7302661)"
 
 /* The schema warns of what it may not do; what PostgreSQL only remarks is nobody's business. */
 static void
@@ -105,18 +98,6 @@ database_connect(const struct ctl_options *options, enum ctl_exit *code)
 	return connection;
 }
 
-static bool
-run(PGconn *connection, const char *sql)
-{
-	PGresult *result = PQexec(connection, sql);
-	ExecStatusType status = PQresultStatus(result);
-	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-	if (!good)
-		ctl_error("%s", PQerrorMessage(connection));
-	PQclear(result);
-	return good;
-}
-
 /* The first value of the first row as a number, -1 with an error printed. */
 static int
 number_of(PGconn *connection, const char *sql)
@@ -139,61 +120,6 @@ database_version(PGconn *connection)
 	if (present != 1)
 		return present;
 	return number_of(connection, "select coalesce(max(version), 0) from schema_version");
-}
-
-static int
-file_version(const struct sql_file *file)
-{
-	return (int)strtol(file->name, NULL, 10);
-}
-
-int
-database_newest(void)
-{
-	int newest = 0;
-	for (const struct sql_file *file = sql_schema; file->name != NULL; file++)
-		newest = file_version(file);
-	return newest;
-}
-
-static enum ctl_exit
-migrate(PGconn *connection, const struct ctl_options *options)
-{
-	if (!run(connection, "begin") || !run(connection, LOCK))
-		return CTL_FAILED;
-	int have = database_version(connection), want = database_newest();
-	if (have < 0)
-		return CTL_FAILED;
-	if (have > want) {
-		ctl_error("database schema is %d, newer than the %d that this version knows; "
-			  "install the newer version",
-			  have, want);
-		return CTL_FAILED;
-	}
-	for (const struct sql_file *file = sql_schema; file->name != NULL; file++) {
-		if (file_version(file) <= have)
-			continue;
-		ctl_say(options, "%s %s", options->dry_run ? "would apply" : "applying",
-			file->name);
-		if (!options->dry_run && !run(connection, file->text))
-			return CTL_FAILED;
-	}
-	if (!run(connection, options->dry_run ? "rollback" : "commit"))
-		return CTL_FAILED;
-	ctl_say(options, "schema %d of %d", options->dry_run ? have : want, want);
-	return CTL_DONE;
-}
-
-enum ctl_exit
-ctl_db_migrate(const struct ctl_options *options)
-{
-	enum ctl_exit code;
-	PGconn *connection = database_connect(options, &code);
-	if (connection == NULL)
-		return code;
-	code = migrate(connection, options);
-	PQfinish(connection);
-	return code;
 }
 
 static void

@@ -11,5 +11,5 @@
 PGconn *database_connect(const struct ctl_options *options, enum ctl_exit *code);
 /* The highest version applied, 0 for a database without schema, -1 with an error printed. */
 int database_version(PGconn *connection);
-/* The version that this program knows. */
+/* The version that this program knows; migrate.c. */
 int database_newest(void);

@@ -21,6 +21,21 @@
 
 /* --- findings ------------------------------------------------------------------------- */
 
+/* One more; NULL when memory is too short. */
+static struct finding *
+add_finding(struct doctor *doctor)
+{
+	if (doctor->count == doctor->room) {
+		size_t room = doctor->room == 0 ? 64 : 2 * doctor->room;
+		struct finding *more = realloc(doctor->findings, room * sizeof(*more));
+		if (more == NULL)
+			return NULL;
+		doctor->findings = more;
+		doctor->room = room;
+	}
+	return &doctor->findings[doctor->count++];
+}
+
 void
 doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, const char *hint,
 	    const char *format, ...)
@@ -30,14 +45,15 @@ doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, cons
 	va_start(args, format);
 	int len = vasprintf(&text, format, args);
 	va_end(args);
-	if (len < 0)
-		return;
-	if (doctor->count == FINDINGS_MAX) {
-		free(text);
+	doctor->last = len < 0 ? NULL : add_finding(doctor);
+	if (doctor->last == NULL) {
+		doctor->lost++;
+		if (len >= 0)
+			free(text);
 		return;
 	}
 	output_harmless(text);
-	doctor->findings[doctor->count++] = (struct finding){
+	*doctor->last = (struct finding){
 		.check = check, .mark = mark, .text = text, .hint = hint ? strdup(hint) : NULL
 	};
 }
@@ -45,10 +61,11 @@ doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark, cons
 void
 doctor_brief(struct doctor *doctor, const char *format, ...)
 {
-	struct finding *finding = &doctor->findings[doctor->count - 1];
+	struct finding *finding = doctor->last;
 	va_list args;
 	va_start(args, format);
-	if (finding->brief == NULL && vasprintf(&finding->brief, format, args) < 0)
+	if (finding != NULL && finding->brief == NULL &&
+	    vasprintf(&finding->brief, format, args) < 0)
 		finding->brief = NULL;
 	va_end(args);
 }
@@ -61,7 +78,9 @@ doctor_clear(struct doctor *doctor)
 		free(doctor->findings[i].hint);
 		free(doctor->findings[i].brief);
 	}
-	doctor->count = 0;
+	free(doctor->findings);
+	doctor->findings = doctor->last = NULL;
+	doctor->count = doctor->room = 0;
 }
 
 static size_t
@@ -191,7 +210,10 @@ doctor_print(const struct doctor *doctor)
 		print_lines(doctor);
 	else
 		print_document(doctor);
-	return count_of(doctor, CTL_BAD) > 0 ? CTL_UNHEALTHY : CTL_DONE;
+	if (doctor->lost > 0)
+		ctl_error("memory is too short for %zu more finding%s; free some and run it again",
+			  doctor->lost, doctor->lost == 1 ? "" : "s");
+	return count_of(doctor, CTL_BAD) + doctor->lost > 0 ? CTL_UNHEALTHY : CTL_DONE;
 }
 
 /* --- the examination ------------------------------------------------------------------ */
@@ -212,7 +234,7 @@ static struct config *
 check_configuration(struct doctor *doctor, const char *path)
 {
 	struct config *config = config_load_noted(path, NULL, 0, note_configuration, doctor);
-	if (doctor->count == 0)
+	if (doctor->count + doctor->lost == 0)
 		doctor_note(doctor, "configuration", CTL_GOOD, NULL, "configuration valid");
 	return config;
 }

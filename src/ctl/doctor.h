@@ -4,7 +4,6 @@
 #include "config/config.h"
 #include "ctl.h"
 
-#define FINDINGS_MAX 96u
 #define DOCTOR_WAIT_MS 5000
 
 struct finding {
@@ -19,8 +18,10 @@ struct doctor {
 	const struct ctl_options *options;
 	const struct config *config;
 	json_t *stats; /* of the daemon; NULL: it did not answer */
-	struct finding findings[FINDINGS_MAX];
-	size_t count;
+	struct finding *findings;
+	size_t count, room;
+	size_t lost;	      /* findings that memory was too short for */
+	struct finding *last; /* noted last; NULL: it was lost */
 };
 
 /* check is a fixed word ("certificates"); hint may be NULL and is copied. */
@@ -30,7 +31,8 @@ void doctor_note(struct doctor *doctor, const char *check, enum ctl_colour mark,
  */
 void doctor_brief(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* As the options ask: lines with marks, or JSON. CTL_UNHEALTHY when there is a problem. */
+/* As the options ask: lines with marks, or JSON. CTL_UNHEALTHY when there is a problem, or may be:
+ * when findings were lost. */
 enum ctl_exit doctor_print(const struct doctor *doctor);
 void doctor_clear(struct doctor *doctor);
 

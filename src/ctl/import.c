@@ -153,8 +153,9 @@ reject(struct import *import, size_t line, json_t *row, const char *why)
 		fprintf(stderr, "line %zu: %s\n", line, why);
 }
 
-/* The next good row, or NULL at the end; bad ones are rejected when note is set, unless an earlier
- * run has done it. */
+/* The next good row, or NULL at the end and where the file cannot be read: a row that lost its end
+ * there may look like a good one. Bad ones are rejected when note is set, unless an earlier run has
+ * done it. */
 static json_t *
 next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 {
@@ -162,7 +163,7 @@ next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 	for (;;) {
 		const char *why = NULL;
 		enum csv_read read = csv_next(&import->reader, &record, &why);
-		if (read == CSV_END)
+		if (read == CSV_END || ferror(import->reader.file))
 			return NULL;
 		if (read == CSV_RECORD && record.count == 1 && record.fields[0][0] == '\0')
 			continue;
@@ -220,7 +221,8 @@ send_batch(struct import *import)
 		count_results(import, json_object_get(answer, "results"));
 		import->sent += count;
 		import->uncertain = false;
-		note_progress(import, import->lines[count - 1]);
+		import->done_line = import->lines[count - 1];
+		note_progress(import, import->done_line);
 		progress_show(&import->progress, import->sent);
 	} else {
 		ctl_error("stopped at line %zu; when that is mended say --resume to go on",
@@ -233,6 +235,48 @@ send_batch(struct import *import)
 	return code;
 }
 
+static bool
+size_changed(const struct import *import)
+{
+	struct stat entry;
+	return fstat(fileno(import->reader.file), &entry) != 0 ||
+	       (uint64_t)entry.st_size != import->size;
+}
+
+/* The next row of the second pass; NULL at the end, and in front of what the first pass did not
+ * see: a row too many, or the last one of a file that was cut off, perhaps in the middle of it. */
+static json_t *
+next_to_send(struct import *import, size_t *line, size_t *bytes)
+{
+	json_t *row = next_row(import, line, bytes, false);
+	if (row == NULL)
+		return NULL;
+	import->read_again++;
+	if (import->read_again <= import->good &&
+	    (!feof(import->reader.file) || !size_changed(import)))
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
+/* Behind the last row: whether all that was checked was read again. False with an error, and with
+ * what --resume needs. */
+static bool
+read_whole(struct import *import)
+{
+	if (ferror(import->reader.file))
+		ctl_error("%s: %s; when that is mended say --resume to go on", import->path,
+			  strerror(errno));
+	else if (import->read_again != import->good || size_changed(import))
+		ctl_error("%s has changed since it was checked; restore it and say --resume, or "
+			  "import it from the start with --on-duplicate skip",
+			  import->path);
+	else
+		return true;
+	note_progress(import, import->done_line);
+	return false;
+}
+
 static enum ctl_exit
 send_all(struct import *import)
 {
@@ -240,7 +284,7 @@ send_all(struct import *import)
 	json_t *row;
 	enum ctl_exit code = CTL_DONE;
 	import->batch = json_array();
-	while (code == CTL_DONE && (row = next_row(import, &line, &bytes, false)) != NULL) {
+	while (code == CTL_DONE && (row = next_to_send(import, &line, &bytes)) != NULL) {
 		if (line <= import->done_line) {
 			import->sent++;
 			import->progress.before++;
@@ -257,7 +301,7 @@ send_all(struct import *import)
 			code = send_batch(import);
 	}
 	if (code == CTL_DONE)
-		code = send_batch(import);
+		code = read_whole(import) ? send_batch(import) : CTL_FAILED;
 	json_decref(import->batch);
 	progress_end(&import->progress);
 	if (code == CTL_DONE)
@@ -284,16 +328,16 @@ plural(size_t count)
 static bool
 check_all(struct import *import)
 {
-	size_t line, bytes, good = 0;
+	size_t line, bytes;
 	if (!import_columns(&import->columns, &import->reader, import->path))
 		return false;
 	for (json_t *row; (row = next_row(import, &line, &bytes, true)) != NULL; json_decref(row))
-		good++;
+		import->good++;
 	if (ferror(import->reader.file)) {
 		ctl_error("%s: %s", import->path, strerror(errno));
 		return false;
 	}
-	size_t rows = good + import->bad;
+	size_t rows = import->good + import->bad;
 	char count[32], problems[32];
 	output_count(count, sizeof(count), (int64_t)rows);
 	output_count(problems, sizeof(problems), (int64_t)import->bad);
@@ -302,7 +346,7 @@ check_all(struct import *import)
 		rejects_named(import, import->rejects_path));
 	if (import->problems[0] != '\0')
 		ctl_say(import->options, "            %s", import->problems);
-	progress_start(&import->progress, good, import->options->quiet);
+	progress_start(&import->progress, import->good, import->options->quiet);
 	return true;
 }
 

@@ -29,12 +29,14 @@ struct import {
 	bool rejects_failed;
 	char *resume_path; /* says how far the file was sent, until all of it was */
 	uint64_t size;	   /* of the file */
-	size_t done_line;  /* rows up to here were sent by an earlier run */
+	size_t done_line;  /* rows up to here were sent, by this run or an earlier one */
 	bool uncertain;	   /* the next batch may have been stored already, its answer lost */
 	struct csv_reader reader;
 	struct import_columns columns;
 	size_t sent;
 	size_t added, updated, skipped;
+	size_t good;	   /* rows that are good as they stand */
+	size_t read_again; /* of those the second pass came upon so many */
 	size_t bad;	   /* rows that are no good as they stand */
 	size_t rejected;   /* those, and what the daemon refused; in an earlier run too */
 	char problems[88]; /* the first ones, for people */

@@ -16,6 +16,35 @@
 /* As many as a double surely has: 0.3 is to stay 0.3. */
 #define DIGITS JSON_REAL_PRECISION(15)
 
+static char *
+joined(json_t *list)
+{
+	size_t len = 1, index;
+	json_t *item;
+	json_array_foreach(list, index, item) len += json_string_length(item) + 2;
+	char *text = calloc(1, len);
+	if (text == NULL)
+		return NULL;
+	char *end = text;
+	json_array_foreach(list, index, item) end +=
+		snprintf(end, len - (size_t)(end - text), "%s%s", index == 0 ? "" : ", ",
+			 json_string_value(item) == NULL ? "?" : json_string_value(item));
+	return text;
+}
+
+static char *
+text_of(json_t *item, const char *key)
+{
+	json_t *value = json_object_get(item, key);
+	if (json_is_array(value))
+		return joined(value);
+	if (json_is_string(value))
+		return strdup(json_string_value(value));
+	if (value == NULL || json_is_null(value))
+		return strdup("-");
+	return json_dumps(value, JSON_ENCODE_ANY | DIGITS);
+}
+
 size_t
 output_width(const char *text)
 {
@@ -106,6 +135,16 @@ print_table(json_t *items, const struct column *columns, size_t count)
 
 /* --- for programs --------------------------------------------------------------------- */
 
+/* A file has what there is, octet for octet, for it may be imported again. */
+static char *
+csv_text(json_t *item, const char *key)
+{
+	char *text = text_of(item, key);
+	if (text != NULL && isatty(STDOUT_FILENO))
+		output_harmless(text);
+	return text;
+}
+
 static void
 print_csv(json_t *items, const struct listing *listing, bool first)
 {
@@ -119,7 +158,7 @@ print_csv(json_t *items, const struct listing *listing, bool first)
 	{
 		for (size_t i = 0; fields[i] != NULL; i++) {
 			json_t *value = json_object_get(item, fields[i]);
-			char *text = json_is_null(value) ? NULL : output_text(item, fields[i]);
+			char *text = json_is_null(value) ? NULL : csv_text(item, fields[i]);
 			if (i > 0)
 				putchar(',');
 			csv_write_cell(stdout, text == NULL ? "" : text);
@@ -199,22 +238,6 @@ output_rows(enum ctl_format format, json_t *items, const struct listing *listing
 
 /* --- texts ---------------------------------------------------------------------------- */
 
-static char *
-joined(json_t *list)
-{
-	size_t len = 1, index;
-	json_t *item;
-	json_array_foreach(list, index, item) len += json_string_length(item) + 2;
-	char *text = calloc(1, len);
-	if (text == NULL)
-		return NULL;
-	char *end = text;
-	json_array_foreach(list, index, item) end +=
-		snprintf(end, len - (size_t)(end - text), "%s%s", index == 0 ? "" : ", ",
-			 json_string_value(item) == NULL ? "?" : json_string_value(item));
-	return text;
-}
-
 void
 output_harmless(char *text)
 {
@@ -232,16 +255,7 @@ output_harmless(char *text)
 char *
 output_text(json_t *item, const char *key)
 {
-	json_t *value = json_object_get(item, key);
-	char *text;
-	if (json_is_array(value))
-		text = joined(value);
-	else if (json_is_string(value))
-		text = strdup(json_string_value(value));
-	else if (value == NULL || json_is_null(value))
-		text = strdup("-");
-	else
-		text = json_dumps(value, JSON_ENCODE_ANY | DIGITS);
+	char *text = text_of(item, key);
 	if (text != NULL)
 		output_harmless(text);
 	return text;

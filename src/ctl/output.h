@@ -19,7 +19,8 @@ struct listing {
 	const char *const *fields;    /* keys of the CSV columns, ends with NULL */
 };
 
-/* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. */
+/* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. A table
+ * commands no terminal; what is for programs does not either, but elsewhere has every octet. */
 void output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first);
 /* One document, indented; used by --json. */
 void output_json(json_t *document);

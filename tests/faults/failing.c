@@ -265,6 +265,19 @@ CALL(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size,
 CALL(ssize_t, pread, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
 CALL(int, dup, (int fd), (fd))
 
+/* As the C library's own behind a read that failed: the end, and the flag that ferror() tells. */
+int
+getc(FILE *file)
+{
+	static int (*real)(FILE * file);
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "getc");
+	if (!fails("getc", __builtin_return_address(0)))
+		return real(file);
+	file->_flags |= _IO_ERR_SEEN;
+	return EOF;
+}
+
 /* A name: FILE, DIR or memory that could not be had is NULL. */
 #define CALL_POINTER(type, name, none, params, args)                                 \
 	type name params;                                                            \

@@ -15,6 +15,7 @@ import time
 
 from harness import Failure, Skip, equal, long_only, true
 from harness.database import Database
+from harness.failing import PLAIN_BUILD, Failing
 from harness.server import BUILD, SANITIZER
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
@@ -460,6 +461,77 @@ def test_import_stopped_by_the_daemon_says_how_to_go_on(env):
     expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
 
 
+def rows_with_names(count):
+    """The last column of a row can lose its end and still be a display name."""
+    return "username,domain,ha1_md5,display_name\n" + "".join(
+        "imp%d,example.com,%s,number %d of many\n" % (i, HASH, i) for i in range(count))
+
+
+def import_and_meanwhile(server, path, change):
+    """(exit status, words) of an import whose file is changed once it has been checked and its beginning was sent."""
+    process = subprocess.Popen([CTL, "user", "import", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "ROLLCALL_URL": "unix:" + server.socket})
+    server.wait(lambda: os.path.exists(path + ".resume"), "the first batch was sent")
+    change()
+    said = process.communicate(timeout=60)[1]
+    return process.returncode, said
+
+
+HALVES = "select display_name from account where username like 'imp%' and display_name not like '%of many'"
+
+
+def test_a_file_that_was_cut_off_meanwhile_is_not_imported(env):
+    """Cut off in the middle of a row, of any and of the last: half a row is stored nowhere."""
+    server, rows = env.start(), rows_with_names(20000)
+    path = write_csv(env, "shrinks.csv", rows)
+    for last in (17500, 19999):
+        where = rows.index("number %d of many" % last) + len("number %d of" % last)
+        status, said = import_and_meanwhile(server, path, lambda: os.truncate(path, where))
+        equal(status, 1, "exit status: " + said)
+        true("error: %s has changed since it was checked; restore it and say --resume, or " % path in said, said)
+        equal(server.database.query(HALVES), [], "halves of rows")
+        write_csv(env, "shrinks.csv", rows)
+        expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
+        equal(server.database.value("select count(*) from account where username like 'imp%'"), "20000", "users")
+        true(not os.path.exists(path + ".resume"), "what is done need not be resumed")
+        forget_imported(server)
+
+
+def test_a_file_that_grew_meanwhile_is_said_to_have_changed(env):
+    server = env.start()
+    path = write_csv(env, "grows.csv", rows_with_names(20000))
+
+    def grow():
+        with open(path, "a") as file:
+            file.write("late,example.com,%s,unchecked\n" % HASH)
+    status, said = import_and_meanwhile(server, path, grow)
+    equal(status, 1, "exit status: " + said)
+    true("error: %s has changed since it was checked" % path in said, said)
+    equal(server.database.query("select 1 from account where username = 'late'"), [], "rows that nobody checked")
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_not_imported(env):
+    """The disk fails in the middle of a row, in the first pass and in the second; --resume goes on."""
+    failing, rows = Failing(env), rows_with_names(900)
+    server, path = failing.server.start(), write_csv(env, "disk.csv", rows)
+
+    def run():
+        return subprocess.run([os.path.join(PLAIN_BUILD, "rollcallctl"), "user", "import", path], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60,
+                              env={**os.environ, **failing.server.environment, "ROLLCALL_URL": "unix:" + server.socket})
+    middle = rows.index("number 700 of many") + len("number 700 of")
+    failing.arm("getc", "EIO", after=middle)
+    expect(run(), 1, "error: %s: Input/output error" % path)
+    equal((failing.count(), os.path.exists(path + ".rejects")), (1, False), "failures, and a row that is said to be bad")
+    failing.arm("getc", "EIO", after=len(rows) + 1 + middle)
+    expect(run(), 1, "error: %s: Input/output error; when that is mended say --resume to go on" % path)
+    equal(failing.disarm()[0], 1, "failures")
+    true(os.path.exists(path + ".resume"), "nothing to resume is left")
+    equal(server.database.query(HALVES), [], "halves of rows")
+    expect(server.ctl("user", "import", path, "--resume"), 0, "0 rejected")
+    equal(server.database.value("select count(*) from account where username like 'imp%'"), "900", "users")
+
+
 def test_interrupted_import_forgets_no_rejected_row(env):
     """Stopped in the middle: what was refused is in the file by then, and --resume still counts it."""
     server = env.start()
@@ -498,6 +570,29 @@ def test_resume_adds_to_the_rejects_and_a_new_start_forgets_it(env):
         expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
     finally:
         forget_imported(server)
+
+
+def test_an_export_is_what_was_imported(env):
+    """Whatever is in a name comes back octet for octet from a file; on the terminal it commands nothing."""
+    server, name = env.server, "Bell\a, C1 \u0085\u009b31m, two\r\nlines, DEL\x7f"
+    path = write_csv(env, "odd.csv", 'username,domain,login,password,display_name\nodd,example.com,lo\u0085gin,secret,"%s"\n' % name)
+    there = ("select convert_to(display_name, 'UTF8'), login, ha1_md5, ha1_sha256, ha1_sha512_256 from account "
+             "where username = 'odd'")
+    try:
+        expect(server.ctl("user", "import", path), 0, "imported    1 user")
+        before = server.database.query(there)
+        equal(before[0][0], "\\x" + name.encode().hex(), "display name")
+        exported = os.path.join(env.directory, "exported.csv")
+        expect(server.ctl("user", "export", exported, "--domain", "example.com", "--user", "odd", "--with-hashes"), 0)
+        server.database.query("delete from account where username = 'odd'")
+        expect(server.ctl("user", "import", exported), 0, "imported    1 user")
+        equal(server.database.query(there), before, "behind an export and an import")
+        server.phone(user="odd", password="secret", login="lo\u0085gin").reg("<sip:odd@192.0.2.1>").expect(200)
+        terminal = on_terminal(server, "user", "export", "--user", "odd")
+        equal(terminal.end(), 0, terminal.seen)
+        true("Bell?, C1 ??31m, two??lines, DEL?" in terminal.seen, repr(terminal.seen))
+    finally:
+        server.database.query("delete from account where username = 'odd'")
 
 
 def test_passwords_are_taken_as_they_are(env):
@@ -642,6 +737,70 @@ def test_two_migrate_at_once(env):
         expect(done, 0, "schema %d of %d" % (SCHEMA, SCHEMA))
     equal(sum("applying 001_init" in done.stderr for done in dones), 1, "those that applied it")
     equal(database.value("select count(*) from schema_version"), str(SCHEMA), "rows of schema_version")
+
+
+def back_to_schema_3(database):
+    """So that 004 and 005 are to be applied, and a daemon of today, which looks at the version only as it connects, goes on."""
+    database.query("""drop function jsonb_array_length(text); drop function jsonb_array_elements(text);
+                      alter table aor rename constraint bindings_is_an_array to aor_bindings_check;
+                      alter table aor rename constraint marks_is_an_object to aor_marks_check;
+                      delete from schema_version where version > 3""")
+
+
+def migrating(database, url):
+    """A migration that waits for a lock by now."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROLLCALL_URL", "PG"))}
+    process = subprocess.Popen([CTL, "db", "migrate", "--url", url], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, env={**environment, "PGPASSWORD": database.cluster.password})
+    deadline = time.monotonic() + 20
+    while database.value("select count(*) from pg_stat_activity where application_name = 'rollcallctl' "
+                         "and wait_event_type = 'Lock' and datname = current_database()") == "0":
+        true(process.poll() is None and time.monotonic() < deadline, "the migration does not wait")
+        time.sleep(0.02)
+    return process
+
+
+READER = "select pg_backend_pid() from aor"  # whatever reads a table keeps a lock on it to the end of its transaction
+
+
+def test_a_migration_that_waits_stops_no_registration(env):
+    """Somebody reads in a transaction that stays open: the migration gives up, names him, and nobody had to wait for it."""
+    server = env.start({"limits": {"per_aor_rate": "100000/s"}})
+    database, phone = server.database, server.phone()
+    back_to_schema_3(database)
+    with database.locked("set application_name = 'the report'; " + READER):
+        reader = database.value("select pid from pg_stat_activity where application_name = 'the report'")
+        started, count = time.monotonic(), 0
+        process = migrating(database, owner_url(database))
+        try:
+            while process.poll() is None and time.monotonic() < started + 20:
+                phone.reg(C1).expect(200)
+                count += 1
+            said = process.communicate(timeout=1)[1]
+        finally:
+            process.kill()
+            process.wait()
+    took = time.monotonic() - started
+    equal(process.returncode, 1, "exit status: " + said)
+    true("error: process %s (user postgres, application the report) has a lock" % reader in said, said)
+    true("nothing was changed" in said, said)
+    true(count > 3 and took < 15, "%d registrations in %.1f s" % (count, took))
+    equal(database.value("select max(version) from schema_version"), "3", "the schema")
+    expect(db(database, "migrate", "--url", owner_url(database)), 0, "applying 004_", "schema %d of %d" % (SCHEMA, SCHEMA))
+    phone.reg(C1).expect(200)
+
+
+def test_a_migration_tries_again(env):
+    """Whoever has the lock is done in time."""
+    database = env.new_database()
+    back_to_schema_3(database)
+    with database.locked(READER):
+        process = migrating(database, owner_url(database))
+        equal(select.select([process.stderr], [], [], 20)[0], [process.stderr], "it says that it waits")
+    said = process.communicate(timeout=60)[1]
+    equal(process.returncode, 0, said)
+    true("schema %d of %d" % (SCHEMA, SCHEMA) in said, said)
+    equal(said.count("applying 004_"), 1, "it says once what it applies: " + said)
 
 
 def test_newer_schema(env):

@@ -52,14 +52,35 @@ resolve_connections(struct loader *loader)
 	uint32_t descriptors = descriptor_limit();
 	uint32_t each = descriptors > 2 * DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT
 							   : descriptors / 2;
+	struct place place = section_place(loader->once[CONFIG_SECTION_server], "max_connections");
 	uint64_t all = (uint64_t)config->server.workers * each;
 	if (config->server.max_connections == 0)
 		config->server.max_connections =
 			all < CONFIG_CONNECTIONS_MAX ? (uint32_t)all : CONFIG_CONNECTIONS_MAX;
+	else if (config->server.max_connections < config->server.workers)
+		complain(loader, place,
+			 "max_connections %u is none for some of %u workers; set it to %u or more, "
+			 "or workers to less",
+			 config->server.max_connections, config->server.workers,
+			 config->server.workers);
 	else if (config->server.max_connections > (uint64_t)config->server.workers * descriptors)
-		warn(loader, section_place(loader->once[CONFIG_SECTION_server], "max_connections"),
+		warn(loader, place,
 		     "max_connections %u but the process may open %u files; set LimitNOFILE=",
 		     config->server.max_connections, descriptors);
+}
+
+/* It is shown in JSON and written into the database, both of which take no octets of other
+ * encodings. */
+static void
+check_name(struct loader *loader)
+{
+	const char *name = loader->config->server.name;
+	for (size_t i = 0; name[i] != '\0'; i++)
+		if (name[i] <= 0x20 || name[i] > 0x7e) {
+			complain(loader, section_place(loader->once[CONFIG_SECTION_server], "name"),
+				 "name may have printable ASCII only, and no blank, e.g. reg-1");
+			return;
+		}
 }
 
 void
@@ -71,6 +92,7 @@ values_resolve(struct loader *loader)
 	if (config->server.workers == 0)
 		config->server.workers = cores();
 	resolve_connections(loader);
+	check_name(loader);
 	if (config->server.max_body_size > config->server.max_message_size &&
 	    section_setting(server, "max_body_size") == NULL)
 		config->server.max_body_size = config->server.max_message_size;

@@ -110,10 +110,6 @@ check(const struct config *config, bool quiet)
 {
 	char error[512], password[256], application[96];
 	struct store_settings store;
-	if (privileges_held() && !privileges_settle(config->server.user, error, sizeof(error))) {
-		fprintf(stderr, "error: %s\n", error);
-		return EXIT_FAILURE;
-	}
 	struct tls_server *tls = settings_tls(config, error, sizeof(error), print_warning, NULL);
 	bool good = tls != NULL || error[0] == '\0';
 	if (tls != NULL)
@@ -131,6 +127,32 @@ check(const struct config *config, bool quiet)
 	if (!quiet)
 		puts("configuration ok");
 	return EXIT_SUCCESS;
+}
+
+static void
+print_unread(const struct config_note *note, void *user)
+{
+	if (!note->warning)
+		fprintf(stderr, "error: user %s: %s\n", (const char *)user, note->text);
+}
+
+/* Becomes whom the configuration names and reads it once more as that one, as each reload will:
+ * what root alone can read is found now. NULL after an error. */
+static struct config *
+settle(const struct launch *launch, struct config *config)
+{
+	char error[512], user[256];
+	bool other = config->server.user[0] != '\0' && privileges_held();
+	snprintf(user, sizeof(user), "%s", config->server.user);
+	bool settled = privileges_settle(user, error, sizeof(error));
+	if (!settled)
+		fprintf(stderr, "error: %s\n", error);
+	if (settled && !other)
+		return config;
+	config_free(config);
+	return settled ? config_load_noted(launch->config_path, launch->overrides,
+					   launch->override_count, print_unread, user)
+		       : NULL;
 }
 
 int
@@ -153,6 +175,11 @@ main(int argc, char **argv)
 		config_free(config);
 		return EXIT_SUCCESS;
 	}
+	/* Whoever is nobody special may check a configuration for another user. */
+	if (!choices.check || privileges_held())
+		config = settle(&choices.launch, config);
+	if (config == NULL)
+		return EXIT_FAILURE;
 	if (choices.check) {
 		int status = check(config, choices.quiet);
 		config_free(config);

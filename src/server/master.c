@@ -193,9 +193,9 @@ tell_sockets(struct master *master, const struct sockets *plan)
 static void
 apply(struct master *master, struct reload *fresh)
 {
+	logfile_use(&master->children, fresh->log); /* first: its kind decides the format */
 	log_level_configured(master, fresh->config);
 	struct control_message message = { .verb = CONTROL_RELOAD, .level = log_get_level() };
-	logfile_use(&master->children, fresh->log);
 	label_domains(master->memory.node, fresh->config);
 	children_tell(&master->children, &message, fresh->text);
 	tell_sockets(master, &fresh->plan);
@@ -473,8 +473,7 @@ master_main(const struct launch *launch, struct config *config)
 	master.config = master.boot = config;
 	notify_open();
 	http_sockets_init(&master.http);
-	if (!privileges_settle(config->server.user, error, sizeof(error)) ||
-	    !open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
+	if (!open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
 		log_message(LOG_LEVEL_ERROR, "start", "%s", error);
 		if (log_descriptor() != STDERR_FILENO)
 			fprintf(stderr, "error: %s\n", error);

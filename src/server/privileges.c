@@ -48,8 +48,8 @@ forbid_new_privileges(void)
 
 /*
  * The kernel then hides the process from its own user, as one that may still know what root knew:
- * nobody could tell how many descriptors it has. It knows nothing, for the configuration, which is
- * all that was read, is that user's to read again.
+ * nobody could tell how many descriptors it has. It knows nothing of the kind, for all that was
+ * read is the configuration, which that user must be able to read as well.
  */
 static bool
 take_identity(const struct passwd *user)

@@ -1,4 +1,5 @@
-/* What the daemon may do on its host, settled before it opens anything; children inherit it. */
+/* What the daemon may do on its host, settled before it opens anything but its configuration;
+ * children inherit it. */
 #pragma once
 
 #include <stdbool.h>

@@ -333,22 +333,36 @@ log_placed(enum log_level level, const char *before, const struct str *fields)
 		    level == LOG_LEVEL_ERROR ? "error: " : "", STR_ARG(fields[3]));
 }
 
+static void
+log_applied(const struct str *fields)
+{
+	char sentence[1024];
+	without_arrow(fields[1], sentence, sizeof(sentence));
+	log_message(LOG_LEVEL_NOTICE, "reload", "applied: %s", sentence);
+}
+
+/* Of warnings and changes the first ones, so that a file with a thousand new domains does not bury
+ * the log; of errors all, for the last one may be the reason. */
 void
 reload_log(const char *text, size_t len, bool good)
 {
 	struct str rest = { text, len }, fields[MEMO_FIELDS_MAX];
-	char sentence[1024], keys[1024];
+	char keys[1024];
 	struct writer w = writer_on(keys, sizeof(keys) - 1);
 	bool told = good;
-	for (unsigned lines = 0; lines < LINES_LOGGED_MAX && memo_next(&rest, fields); lines++) {
+	for (unsigned lines = 0; memo_next(&rest, fields);) {
+		bool room = lines < LINES_LOGGED_MAX;
 		if (str_eq(fields[0], STR("error"))) {
 			log_placed(LOG_LEVEL_ERROR, refused, fields);
 			told = true;
 		} else if (str_eq(fields[0], STR("warning"))) {
-			log_placed(LOG_LEVEL_WARNING, "", fields);
+			if (room)
+				log_placed(LOG_LEVEL_WARNING, "", fields);
+			lines++;
 		} else if (good && str_eq(fields[0], STR("applied"))) {
-			without_arrow(fields[1], sentence, sizeof(sentence));
-			log_message(LOG_LEVEL_NOTICE, "reload", "applied: %s", sentence);
+			if (room)
+				log_applied(fields);
+			lines++;
 		} else if (good) {
 			writer_printf(&w, "%s%.*s", w.len == 0 ? "" : " ", STR_ARG(fields[1]));
 		}

@@ -268,6 +268,9 @@ read_password(const char *path, char *password, size_t cap, char *error, size_t 
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t len = fd < 0 ? -1 : read(fd, password, cap - 1);
 	int reason = errno;
+	char more;
+	bool whole = len < (ssize_t)cap - 1 || memchr(password, '\n', (size_t)len) != NULL ||
+		     read(fd, &more, 1) == 0;
 	if (fd >= 0)
 		close(fd);
 	if (len < 0) {
@@ -275,6 +278,12 @@ read_password(const char *path, char *password, size_t cap, char *error, size_t 
 			 "database.password_file %s: %s; it must hold the password in its first "
 			 "line",
 			 path, strerror(reason));
+		return false;
+	}
+	if (!whole) {
+		snprintf(error, error_cap,
+			 "database.password_file %s: the first line is longer than %zu octets",
+			 path, cap - 1);
 		return false;
 	}
 	password[len] = '\0';

@@ -364,6 +364,40 @@ START_TEST(too_many_connections_for_the_descriptors)
 }
 END_TEST
 
+START_TEST(connections_for_every_worker)
+{
+	expect_bad(
+		DOMAIN CERTIFICATE "server {\n\tworkers = 64\n\tmax_connections = 20\n}\n",
+		"test.conf:5: error: max_connections 20 is none for some of 64 workers; set it to "
+		"64 or more, or workers to less\n");
+}
+END_TEST
+
+START_TEST(names_of_a_node)
+{
+	static const char *const names[] = { "caf\xe9", "caf\xc3\xa9", "a b" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), DOMAIN CERTIFICATE "server { name = \"%s\" }\n",
+			 names[i]);
+		expect_bad(text, "test.conf:3: error: name may have printable ASCII only, and no "
+				 "blank, e.g. reg-1\n");
+	}
+}
+END_TEST
+
+START_TEST(a_standard_listener_whose_name_is_taken)
+{
+	static const char standard[] =
+		"test.conf:4: error: an empty listener stands for the standard ones, \"sip\" and "
+		"\"tls\": give the other listener \"sip\" another name, or this one its bind and "
+		"transport\n";
+	expect_bad(DOMAIN CERTIFICATE "listener \"sip\" { bind = {\"192.0.2.1:5070\"} }\n"
+				      "listener \"tls\" {}\n",
+		   standard);
+}
+END_TEST
+
 START_TEST(broken_syntax)
 {
 	expect_bad(DOMAIN "server {\n\tworkers 3\n}\n",
@@ -479,5 +513,6 @@ END_TEST
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
       contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
-      passwords_stay_out, too_many_connections_for_the_descriptors, broken_syntax,
+      passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,
+      names_of_a_node, a_standard_listener_whose_name_is_taken, broken_syntax,
       comments_keep_the_lines, many_errors_are_counted)

@@ -1,4 +1,6 @@
 /* What is printed can be read again and means the same; what differs and needs a restart. */
+#include <sys/resource.h>
+
 #include "config/keys.h"
 #include "loading.h"
 
@@ -31,7 +33,8 @@ START_TEST(printed_configurations_load_again)
 		"listener \"u\" { bind = {\"127.0.0.1:5070\"} transport = {\"udp\"} udp_only = yes "
 		"}\n"
 		"listener \"t\" { bind = {\"[::1]:5071\"} transport = {\"tls\"} }\n"
-		"server { name = reg-1 workers = 7 server_header = \"\" max_connections = 100 "
+		"server { name = reg-1 user = nobody workers = 7 server_header = \"\" "
+		"max_connections = 100 "
 		"max_message_size = 5k max_body_size = 0k transaction_memory = 3m }\n"
 		"tls { min_version = 1.3 client_auth = request client_ca = \"/ca\" sni_strict = "
 		"yes "
@@ -130,5 +133,27 @@ START_TEST(auto_is_resolved)
 }
 END_TEST
 
+static rlim_t descriptors; /* as if the process might open so many; 0: the truth */
+int __real_getrlimit(int resource, struct rlimit *limit);
+int __wrap_getrlimit(int resource, struct rlimit *limit);
+int
+__wrap_getrlimit(int resource, struct rlimit *limit)
+{
+	int status = __real_getrlimit(resource, limit);
+	if (descriptors != 0 && resource == RLIMIT_NOFILE)
+		limit->rlim_cur = limit->rlim_max = descriptors;
+	return status;
+}
+
+/* Workers read what is printed, also on a host that has more than any file may ask for. */
+START_TEST(auto_is_within_the_limits)
+{
+	descriptors = 1048576;
+	check_round_trip(DOMAIN CERTIFICATE "server { workers = 64 }\n");
+	descriptors = 0;
+}
+END_TEST
+
 SUITE(print, printed_configurations_load_again, default_file_is_the_defaults,
-      default_file_shows_every_key_and_its_help, keys_are_told_apart, auto_is_resolved)
+      default_file_shows_every_key_and_its_help, keys_are_told_apart, auto_is_resolved,
+      auto_is_within_the_limits)

@@ -185,7 +185,8 @@ def test_who_stays_root_is_told(env):
     server = env.make({"server": {"user": "no-such-user"}})
     done = subprocess.run(server.command(), capture_output=True, text=True, timeout=30)
     equal(done.returncode, 1, "exit status")
-    true("server.user: no-such-user is no user of this host; make one with useradd --system no-such-user, or leave it empty"
+    true("server.user: no-such-user is no user of this host; make one with useradd --system --user-group no-such-user, "
+         "or leave it empty"
          in done.stderr, done.stderr)
     if os.geteuid() == 0:
         server = for_nobody(env)
@@ -204,6 +205,12 @@ def test_check_looks_with_the_eyes_of_that_user(env):
     server.configure({"server": {"user": "nobody"}})
     check = [*server.command(), "-t"]
     equal(subprocess.run(check, capture_output=True, text=True).stdout, "configuration ok\n", "what it says")
+    os.chmod(server.configuration_path, 0o600)
+    for command in (check, server.command()):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        equal(done.returncode, 1, "exit status")
+        true("error: user nobody: cannot read" in done.stderr, done.stderr)
+    os.chmod(server.configuration_path, 0o644)
     os.chmod(server.certificates + "/server.key", 0o600)
     done = subprocess.run(check, capture_output=True, text=True)
     equal(done.returncode, 1, "exit status")

@@ -475,7 +475,53 @@ def test_a_reload_of_much_with_little_memory(env):
     true("configuration applied" in server.log, "16 MB were too little")
 
 
+def test_a_reload_of_very_much(env):
+    """What the master prints for its children is several times as long as what it read: they read it whatever its length."""
+    server = env.make()
+    server.build = PLAIN_BUILD  # libConfuse compares every name with every other
+    server.start()
+    phone = server.phone("tcp")
+    phone.reg(C1).expect(200)
+    before = workers(server)
+    server.configure({("domain", "d%04d.example" % i): {} for i in range(8000)})
+    server.reload()
+    server.wait_log("configuration applied")
+    server.wait(lambda: server.phone().opt("sip:d7999.example").status == 200, "the last of the domains is served", 30)
+    phone.reg(C1).expect(200)
+    equal(workers(server), before, "workers")
+
+
+def test_the_reason_of_a_refusal_is_told_behind_many_changes(env):
+    """Of changes the log has the first hundred; the error that came behind them counts."""
+    server = env.start()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        server.configure({("domain", "d%03d.example" % i): {} for i in range(150)})
+        server.configure({("listener", "more"): {"bind": ["127.0.0.1:%d" % taken.getsockname()[1]], "transport": ["tcp"]}})
+        server.reload()
+        line = server.wait_log(r"error reload .*message=\"(reload refused.*)\"\n").group(1)
+        true("in use by process %d" % os.getpid() in line, line)
+
+
 # --- log ---
+
+def test_the_format_follows_the_file(env):
+    """Format auto looks at where the log goes: in the master too it is that of the new file when that opens."""
+    server = env.make({"log": {"format": "auto"}})
+    with open(server.log_path, "ab"):
+        pass
+    entry = os.stat(server.log_path)
+    server.environment["JOURNAL_STREAM"] = "%d:%d" % (entry.st_dev, entry.st_ino)  # as if stderr were the journal
+    server.start()
+    path = os.path.join(server.directory, "moved.log")
+    server.configure({"log": {"file": path}})
+    server.reload()
+    server.wait(lambda: os.path.exists(path) and "configuration applied" in open(path).read(), "the new file is written to")
+    with open(path) as file:
+        lines = file.read().splitlines()
+    equal([line for line in lines if not line.startswith("{")], [], "lines of another format")
+
 
 def test_log_level_changes(env):
     server = env.start({"log": {"level": "notice"}})

@@ -7,6 +7,27 @@
 #include "chars.h"
 #include "sip/scan.h"
 
+/* A search for each would pass over all that is left where there are only ends of the other kind;
+ * so they are looked for in turns, a piece at a time. */
+#define LINE_PIECE 128
+
+size_t
+section_line_len(struct str octets)
+{
+	for (size_t at = 0; at < octets.len; at += LINE_PIECE) {
+		const char *piece = octets.p + at;
+		size_t len = octets.len - at < LINE_PIECE ? octets.len - at : LINE_PIECE;
+		const char *lf = memchr(piece, '\n', len);
+		size_t reach = lf == NULL ? len : (size_t)(lf - piece);
+		const char *cr = memchr(piece, '\r', reach);
+		if (cr != NULL)
+			return (size_t)(cr - octets.p);
+		if (lf != NULL)
+			return (size_t)(lf - octets.p);
+	}
+	return octets.len;
+}
+
 bool
 section_next_line(struct str *rest, struct str *line, enum section_end *end)
 {

@@ -11,6 +11,9 @@
 #include "sip/headers.h"
 #include "sip/message.h"
 
+/* Octets before the first CR or LF; all, when there is none. */
+size_t section_line_len(struct str octets);
+
 enum section_end { SECTION_END_CRLF, SECTION_END_BARE, SECTION_END_NONE };
 
 /*

@@ -76,7 +76,8 @@ trim_folds(struct str s)
 	return s;
 }
 
-/* False when there is not exactly one Content-Length that can be used (D-26). */
+/* False when there is not exactly one Content-Length that can be used (D-26), or when there are too
+ * many lines, which no parser reads either (PAR-LIM-2). */
 static bool
 find_length(struct str head, size_t *length)
 {
@@ -84,8 +85,12 @@ find_length(struct str head, size_t *length)
 	struct str name, value, line;
 	enum section_end end;
 	bool found = false;
+	size_t lines = 0;
 	section_next_line(&head, &line, &end);
 	while (section_next_row(&head, &row)) {
+		lines += row.lines;
+		if (lines > SIP_MAX_LINES + 1) /* the empty line is one */
+			return false;
 		if (!str_cut(row.first, ':', &name, &value) ||
 		    section_header_id(str_trim(name)) != SIP_HEADER_CONTENT_LENGTH)
 			continue;

@@ -33,15 +33,11 @@ section_next_line(struct str *rest, struct str *line, enum section_end *end)
 {
 	if (rest->len == 0)
 		return false;
-	const char *lf = memchr(rest->p, '\n', rest->len);
-	size_t reach = lf == NULL ? rest->len : (size_t)(lf - rest->p);
-	const char *cr = memchr(rest->p, '\r', reach);
-	size_t len = cr == NULL ? reach : (size_t)(cr - rest->p);
-	size_t used;
+	size_t len = section_line_len(*rest), used;
 	if (len == rest->len) {
 		*end = SECTION_END_NONE;
 		used = len;
-	} else if (cr != NULL && lf == cr + 1) {
+	} else if (str_starts(str_slice(*rest, len, 2), STR("\r\n"))) {
 		*end = SECTION_END_CRLF;
 		used = len + 2;
 	} else {
@@ -70,7 +66,8 @@ section_next_row(struct str *rest, struct section_row *row)
 	row->lines = 1;
 	row->bare_end = end == SECTION_END_BARE;
 	if (row->first.len > 0)
-		while (is_continued(*rest) && section_next_line(rest, &line, &end)) {
+		while (row->lines <= SIP_MAX_LINES && is_continued(*rest) &&
+		       section_next_line(rest, &line, &end)) {
 			row->whole.len = (size_t)(line.p + line.len - row->whole.p);
 			row->lines++;
 			row->bare_end |= end == SECTION_END_BARE;

@@ -33,11 +33,19 @@ struct peer {
 	int interface;	     /* of a datagram */
 };
 
+/* What the user has found out about stream octets that it did not take. The net keeps it, and hands
+ * it back with them. */
+struct stream_known {
+	size_t searched;
+	bool judged;
+};
+
 /* What became of stream octets that were handed over. */
 struct stream_taken {
 	size_t taken;  /* so many are done with; what is left comes again with what follows */
 	size_t wanted; /* octets without which it makes no sense to be called again; 0: any */
 	bool begun;    /* what is left begins a message, which must be whole in time */
+	struct stream_known known; /* of what is left */
 };
 
 /* What the user of the net is asked; all from the loop, none from inside peer_send(). */
@@ -45,9 +53,10 @@ struct net_user {
 	/* A datagram, valid during the call; it may be written to. False when it was let go of at
 	 * once: more are read in the same turn then. */
 	bool (*datagram)(struct net_user *user, const struct peer *peer, char *octets, size_t len);
-	/* Stream octets that wait, valid during the call. Never called while the peer is paused. */
+	/* Stream octets that wait, valid during the call, and what was known of the first of them
+	 * when they were left. Never called while the peer is paused. */
 	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
-				      const char *octets, size_t len);
+				      const char *octets, size_t len, struct stream_known known);
 	/* May this connection be accepted? Asked before anything is read from it but the header of
 	 * a load balancer, which names the source. Who declines counts the reason. */
 	bool (*accept)(struct net_user *user, enum transport transport,

@@ -1,5 +1,5 @@
 /* Where one message of a stream ends: RFC 3261 §18.3, §7.5, RFC 5626 §5.4. Stateless: call again
- * with more octets. */
+ * with more octets, and with what the last call found out about those that were there. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,15 +20,25 @@ enum sip_frame_status {
 	SIP_FRAME_GARBAGE,   /* cannot become a request: close */
 };
 
+/* What is known of octets at the front of a stream; all zero: nothing. It spares work, and changes
+ * no frame: who sends a header section octet by octet must not have each of them looked at again
+ * with every one that follows. */
+struct sip_frame_known {
+	size_t searched; /* the empty line does not begin in so many octets */
+	bool judged;	 /* the first line has ended, and is no garbage */
+};
+
 struct sip_frame {
 	enum sip_frame_status status;
 	size_t used;
 	/* SIP_FRAME_MORE with the header section complete: octets the whole message will have; else
 	 * 0. */
 	size_t expected;
-	bool started; /* a message has begun: more than half a ping is there */
+	bool started;		      /* a message has begun: more than half a ping is there */
+	struct sip_frame_known known; /* SIP_FRAME_MORE: for the next call with these octets */
 };
 
-/* Never reads beyond octets; the body itself is never searched. A single CR at the end is
- * SIP_FRAME_MORE, and so is a single CRLF, which may be half a ping. */
-struct sip_frame sip_frame(struct str octets, const struct sip_limits *limits);
+/* Never reads beyond octets; the body itself is never searched, and neither is what is known. A
+ * single CR at the end is SIP_FRAME_MORE, and so is a single CRLF, which may be half a ping. */
+struct sip_frame sip_frame(struct str octets, struct sip_frame_known known,
+			   const struct sip_limits *limits);

@@ -20,9 +20,11 @@ bool sip_is_control(char c);
 bool sip_is_token(struct str s); /* 1*token-char */
 bool sip_is_word(struct str s);	 /* §25.1 word */
 
-/* What a client sent, octet for octet; only a control octet that is not escaped, which makes a
- * field malformed, becomes a '?', so that no answer carries it further. */
+/* What a client sent, octet for octet; only a control octet that is not escaped in a quoted string,
+ * which makes a field malformed, becomes a '?', so that no answer carries it further. */
 void sip_write_clean(struct writer *w, struct str text);
+/* The same for a field that has no quoted strings in its grammar: there every one does. */
+void sip_write_plain(struct writer *w, struct str text);
 
 /* A cursor over one header value. Each function consumes what it names, or nothing and returns
  * false. */

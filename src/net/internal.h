@@ -126,7 +126,8 @@ struct connection {
 	char *in;		 /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
 	bool begun; /* they begin a message */
-	char *out;  /* octets out_sent to out_len are to be sent; NULL when none */
+	struct stream_known known;
+	char *out; /* octets out_sent to out_len are to be sent; NULL when none */
 	size_t out_sent, out_len, out_cap;
 	int owed;
 	bool paused;

@@ -12,6 +12,7 @@
 #include "session.h"
 
 #define BUFFER_START 4096
+#define READS_PER_TURN 16u
 
 /* Room for more octets behind the first len of a buffer that grows by doubling. */
 static bool
@@ -38,6 +39,7 @@ stream_forget_input(struct connection *c)
 	c->in = NULL;
 	c->in_len = c->in_cap = c->wanted = 0;
 	c->begun = false;
+	c->known = (struct stream_known){ 0 };
 	fifo_stop(&c->message_deadline);
 }
 
@@ -92,12 +94,13 @@ hand_over(struct connection *c, const char *octets, size_t len)
 {
 	struct net *net = c->net;
 	size_t limit = net->settings.max_message_bytes;
-	struct stream_taken result = net->user->stream(net->user, &c->peer, octets, len);
+	struct stream_taken result = net->user->stream(net->user, &c->peer, octets, len, c->known);
 	if (c->phase != PHASE_OPEN)
 		return; /* what is left is forgotten when the connection settles */
 	keep_rest(c, octets, len, result.taken < len ? result.taken : len);
 	c->wanted = result.wanted < limit ? result.wanted : limit;
 	c->begun = result.begun && c->in_len > 0;
+	c->known = result.known;
 	if (result.taken == 0 && c->in_len >= limit && !c->paused)
 		connection_end(c, CLOSE_PROTOCOL);
 	watch_message(c, result.taken > 0);
@@ -137,13 +140,16 @@ receive(struct connection *c, size_t *got)
 /* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
  * hold up nobody else: one read of a socket. TLS takes many records off the socket in one read;
  * what it then still holds, epoll cannot see, and so it is read on here, now or at the end of the
- * turn. Where it holds nothing, there is no read to learn that: epoll says when there is more. */
+ * turn, some records at a time, for one may be a single octet. Where it holds nothing, there is no
+ * read to learn that: epoll says when there is more. */
 static void
 read_some(struct connection *c)
 {
 	size_t got, left = SCRATCH_BYTES;
+	unsigned reads = READS_PER_TURN;
 	bool more = true;
-	while (more && left > 0 && c->phase == PHASE_OPEN && !c->paused && !c->ended) {
+	while (more && left > 0 && reads-- > 0 && c->phase == PHASE_OPEN && !c->paused &&
+	       !c->ended) {
 		more = false;
 		switch (receive(c, &got)) {
 		case IO_DONE:

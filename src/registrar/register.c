@@ -57,13 +57,16 @@ find_aor(struct registration *r)
 
 /*
  * D-38: the digest-uri need not be the Request-URI, but must name something that is served here: a
- * domain, an alias, or the very address that the request came to (SIPp writes that one).
+ * domain, an alias, or the very address that the request came to (SIPp writes that one). It is
+ * looked at before the nonce is judged, so it may cost no more than the Request-URI may: nothing
+ * that is served has a longer one.
  */
 static bool
 names_served_domain(const struct registration *r, struct str digest_uri)
 {
 	struct sip_uri uri;
-	if (!sip_uri_parse(&uri, digest_uri) || uri.scheme == SIP_SCHEME_OTHER)
+	if (digest_uri.len > SIP_MAX_URI || !sip_uri_parse(&uri, digest_uri) ||
+	    uri.scheme == SIP_SCHEME_OTHER)
 		return false;
 	bool own_address = uri.host.ip.family != 0 && ip_equal(&uri.host.ip, &r->origin.dialled);
 	return own_address || policy_domain(r->policy, &uri.host) != NULL;

@@ -217,18 +217,21 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 }
 
 static struct stream_taken
-on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len)
+on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
+	  struct stream_known known)
 {
 	struct requests *all = container_of(user, struct requests, user);
-	struct stream_taken result = { 0 };
+	struct stream_taken result = { .known = known };
 	bool more = true;
 	while (more && result.taken < len) {
 		struct str rest = { octets + result.taken, len - result.taken };
-		struct sip_frame frame = sip_frame(rest, &all->settings.policy->limits);
+		struct sip_frame_known front = { result.known.searched, result.known.judged };
+		struct sip_frame frame = sip_frame(rest, front, &all->settings.policy->limits);
 		more = take_frame(all, peer, rest, &frame);
 		result.taken += frame.used;
 		result.wanted = frame.expected;
 		result.begun = frame.status == SIP_FRAME_MORE && frame.started;
+		result.known = (struct stream_known){ frame.known.searched, frame.known.judged };
 	}
 	return result;
 }

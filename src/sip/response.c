@@ -23,6 +23,16 @@ write_copied_header(struct writer *w, struct str name, struct str value)
 	writer_str(w, STR("\r\n"));
 }
 
+/* Call-ID and CSeq hold no quoted strings, and so no octet that could be escaped. */
+static void
+write_copied_word(struct writer *w, struct str name, struct str value)
+{
+	writer_str(w, name);
+	writer_str(w, STR(": "));
+	sip_write_plain(w, value);
+	writer_str(w, STR("\r\n"));
+}
+
 static void
 write_vias(struct writer *w, const struct sip_message *request, const struct endpoint *source)
 {
@@ -78,9 +88,9 @@ sip_response_begin(struct writer *w, const struct sip_message *request,
 	if (request->rows[SIP_HEADER_TO] > 0)
 		write_to(w, request, to_tag);
 	if (request->rows[SIP_HEADER_CALL_ID] > 0)
-		write_copied_header(w, STR("Call-ID"), request->call_id_text);
+		write_copied_word(w, STR("Call-ID"), request->call_id_text);
 	if (request->rows[SIP_HEADER_CSEQ] > 0)
-		write_copied_header(w, STR("CSeq"), request->cseq_line);
+		write_copied_word(w, STR("CSeq"), request->cseq_line);
 	if (server.len > 0)
 		sip_response_header(w, STR("Server"), server);
 }

@@ -44,22 +44,6 @@ sip_is_word(struct str s)
 }
 
 void
-sip_write_clean(struct writer *w, struct str text)
-{
-	size_t start = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.p[i] == '\\') {
-			i++;
-		} else if (sip_is_control(text.p[i])) {
-			writer_str(w, str_slice(text, start, i - start));
-			writer_char(w, '?');
-			start = i + 1;
-		}
-	}
-	writer_str(w, str_slice(text, start, text.len));
-}
-
-void
 sip_skip_lws(struct sip_scan *scan)
 {
 	while (scan->rest.len > 0 && (scan->rest.p[0] == ' ' || scan->rest.p[0] == '\t'))
@@ -132,6 +116,38 @@ sip_take_quoted(struct sip_scan *scan, struct str *quoted)
 	*quoted = first(scan->rest, len);
 	scan->rest = skipped(scan->rest, len);
 	return true;
+}
+
+void
+sip_write_plain(struct writer *w, struct str text)
+{
+	size_t start = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!sip_is_control(text.p[i]))
+			continue;
+		writer_str(w, str_slice(text, start, i - start));
+		writer_char(w, '?');
+		start = i + 1;
+	}
+	writer_str(w, str_slice(text, start, text.len));
+}
+
+/* Behind a quoted string that does not end there is none, or each quote would have the rest
+ * searched again. */
+void
+sip_write_clean(struct writer *w, struct str text)
+{
+	const char *quote;
+	while (text.len > 0 && (quote = memchr(text.p, '"', text.len)) != NULL) {
+		size_t before = (size_t)(quote - text.p);
+		size_t quoted = quoted_span(skipped(text, before));
+		if (quoted == 0)
+			break;
+		sip_write_plain(w, first(text, before));
+		writer_str(w, str_slice(text, before, quoted));
+		text = skipped(text, before + quoted);
+	}
+	sip_write_plain(w, text);
 }
 
 struct str

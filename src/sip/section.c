@@ -7,20 +7,37 @@
 #include "chars.h"
 #include "sip/scan.h"
 
+/* A search for each would pass over all that is left where there are only ends of the other kind;
+ * so they are looked for in turns, a piece at a time. */
+#define LINE_PIECE 128
+
+size_t
+section_line_len(struct str octets)
+{
+	for (size_t at = 0; at < octets.len; at += LINE_PIECE) {
+		const char *piece = octets.p + at;
+		size_t len = octets.len - at < LINE_PIECE ? octets.len - at : LINE_PIECE;
+		const char *lf = memchr(piece, '\n', len);
+		size_t reach = lf == NULL ? len : (size_t)(lf - piece);
+		const char *cr = memchr(piece, '\r', reach);
+		if (cr != NULL)
+			return (size_t)(cr - octets.p);
+		if (lf != NULL)
+			return (size_t)(lf - octets.p);
+	}
+	return octets.len;
+}
+
 bool
 section_next_line(struct str *rest, struct str *line, enum section_end *end)
 {
 	if (rest->len == 0)
 		return false;
-	const char *lf = memchr(rest->p, '\n', rest->len);
-	size_t reach = lf == NULL ? rest->len : (size_t)(lf - rest->p);
-	const char *cr = memchr(rest->p, '\r', reach);
-	size_t len = cr == NULL ? reach : (size_t)(cr - rest->p);
-	size_t used;
+	size_t len = section_line_len(*rest), used;
 	if (len == rest->len) {
 		*end = SECTION_END_NONE;
 		used = len;
-	} else if (cr != NULL && lf == cr + 1) {
+	} else if (str_starts(str_slice(*rest, len, 2), STR("\r\n"))) {
 		*end = SECTION_END_CRLF;
 		used = len + 2;
 	} else {
@@ -49,7 +66,8 @@ section_next_row(struct str *rest, struct section_row *row)
 	row->lines = 1;
 	row->bare_end = end == SECTION_END_BARE;
 	if (row->first.len > 0)
-		while (is_continued(*rest) && section_next_line(rest, &line, &end)) {
+		while (row->lines <= SIP_MAX_LINES && is_continued(*rest) &&
+		       section_next_line(rest, &line, &end)) {
 			row->whole.len = (size_t)(line.p + line.len - row->whole.p);
 			row->lines++;
 			row->bare_end |= end == SECTION_END_BARE;

@@ -11,6 +11,9 @@
 #include "sip/headers.h"
 #include "sip/message.h"
 
+/* Octets before the first CR or LF; all, when there is none. */
+size_t section_line_len(struct str octets);
+
 enum section_end { SECTION_END_CRLF, SECTION_END_BARE, SECTION_END_NONE };
 
 /*
@@ -24,9 +27,9 @@ bool section_next_line(struct str *rest, struct str *line, enum section_end *end
 struct section_row {
 	struct str first; /* the first line, without its end */
 	struct str whole; /* all lines, without the last end */
-	size_t lines;
-	bool bare_end; /* a bare CR or LF among the line ends */
-	bool ended;    /* the last line has an end */
+	size_t lines;	  /* of more than SIP_MAX_LINES only one more is read */
+	bool bare_end;	  /* a bare CR or LF among the line ends */
+	bool ended;	  /* the last line has an end */
 };
 /* False when *rest is empty. The empty line that ends the section is a row with an empty first. */
 bool section_next_row(struct str *rest, struct section_row *row);

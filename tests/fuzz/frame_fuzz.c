@@ -1,5 +1,5 @@
-/* A stream fed in pieces gives the same frames as the whole. The first octet says how the rest is
- * cut. */
+/* A stream fed in pieces, each with what is known of those before, gives the same frames as the
+ * whole. The first octet says how the rest is cut. */
 #include "fuzz.h"
 #include "sip/frame.h"
 
@@ -11,6 +11,7 @@ struct frames {
 	struct sip_frame list[MAX_FRAMES];
 	size_t count;
 	bool over; /* the stream would be closed */
+	struct sip_frame_known known;
 };
 
 /* Takes every frame that is there; *used moves behind them. */
@@ -19,8 +20,9 @@ take_frames(struct frames *frames, struct str octets, size_t *used)
 {
 	while (!frames->over && frames->count < MAX_FRAMES) {
 		struct str rest = str_slice(octets, *used, octets.len);
-		struct sip_frame frame = sip_frame(rest, &limits);
-		FUZZ_CHECK(frame.used <= rest.len);
+		struct sip_frame frame = sip_frame(rest, frames->known, &limits);
+		frames->known = frame.known;
+		FUZZ_CHECK(frame.used <= rest.len && frame.known.searched <= rest.len);
 		if (frame.status == SIP_FRAME_MORE) {
 			FUZZ_CHECK(frame.used == 0 && rest.len <= limits.max_message_bytes);
 			FUZZ_CHECK(frame.expected == 0 || frame.expected > rest.len);

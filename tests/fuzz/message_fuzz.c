@@ -129,7 +129,8 @@ check_message(const void *octets, size_t len, enum sip_framing framing)
 static void
 check_frame(const void *octets, size_t len)
 {
-	struct sip_frame frame = sip_frame((struct str){ octets, len }, &limits);
+	struct sip_frame frame =
+		sip_frame((struct str){ octets, len }, (struct sip_frame_known){ 0 }, &limits);
 	struct reading r;
 	if (frame.status != SIP_FRAME_MESSAGE && frame.status != SIP_FRAME_BROKEN &&
 	    frame.status != SIP_FRAME_TOO_LARGE)

@@ -288,6 +288,33 @@ START_TEST(wanted_spares_calls)
 }
 END_TEST
 
+/* What the user knows of the octets it left comes back with them, and goes with them. */
+START_TEST(what_is_known_comes_back)
+{
+	struct world world;
+	struct client client;
+	world_open(&world, usual_settings(), TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "on");
+	UNTIL(&world, world.stream_calls == 1);
+	ck_assert(world.known.searched == 0 && !world.known.judged);
+	client_write(&client, "e");
+	UNTIL(&world, world.stream_calls == 2);
+	ck_assert(world.known.searched == 2 && world.known.judged);
+	client_write(&client, "\ntwo");
+	UNTIL(&world, world.stream_calls == 3);
+	ck_assert_uint_eq(world.known.searched, 3);
+	client_write(&client, "\n");
+	UNTIL(&world, world.stream_calls == 4);
+	ck_assert_uint_eq(world.known.searched, 3);
+	client_write(&client, "three");
+	UNTIL(&world, world.stream_calls == 5);
+	ck_assert(world.known.searched == 0 && !world.known.judged);
+	client_close(&client);
+	world_close(&world);
+}
+END_TEST
+
 START_TEST(pausing_holds_back_what_has_arrived)
 {
 	struct world world;
@@ -500,7 +527,7 @@ SUITE(stream, any_number_of_pieces, answers_stay_on_their_connection,
       half_closed_peers_get_their_answers, a_peer_that_is_owed_nothing_goes_at_once,
       a_peer_that_never_reads, the_output_limit_holds_to_the_octet, closing_sends_everything_first,
       an_idle_connection_holds_no_buffer, the_message_limit_holds_to_the_octet, wanted_spares_calls,
-      pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped,
-      a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe,
-      running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed,
-      shutting_down_answers_what_has_arrived)
+      what_is_known_comes_back, pausing_holds_back_what_has_arrived, the_greedy_take_turns,
+      connections_are_capped, a_peer_of_the_past_finds_nobody,
+      who_comes_and_goes_without_a_word_is_a_probe, running_out_of_descriptors_is_no_spin,
+      shutting_down_waits_for_what_is_owed, shutting_down_answers_what_has_arrived)

@@ -477,6 +477,36 @@ START_TEST(nothing_stays_inside_tls)
 }
 END_TEST
 
+/* T18: records of one octet each are no way to keep a worker: only a few are taken in a turn, but
+ * in the end all of them. */
+START_TEST(short_records_take_turns)
+{
+	enum { RECORDS = 600, A_TURN = 16 };
+	struct tls_world w;
+	struct tls_client client;
+	tls_world_prepare(&w);
+	tls_world_open(&w);
+	struct world *world = &w.world;
+	tls_prepare(&client);
+	tls_connect(&client, world, NULL, NULL);
+	tls_talk(world, &client);
+	world_lapse(world, 5);
+	for (int i = 0; i < RECORDS - 1; i++)
+		ck_assert_int_eq(SSL_write(client.ssl, "x", 1), 1);
+	ck_assert_int_eq(SSL_write(client.ssl, "\n", 1), 1);
+	for (int turns = 0; turns < RECORDS && world->lines == 1; turns++) {
+		unsigned before = world->stream_calls;
+		loop_turn(world->loop, 20);
+		/* Each time with what waits already: in its turn, and again at the end of it. */
+		ck_assert_uint_le(world->stream_calls - before, 2 * (A_TURN + 1));
+	}
+	ck_assert_uint_eq(world->lines, 2);
+	ck_assert_uint_eq(world->last_len, RECORDS);
+	tls_finish(&client);
+	tls_world_close(&w);
+}
+END_TEST
+
 /* TLS-5923-8.3-1: closing sends what is owed, then close_notify; a client that says close_notify
  * first still gets what it is owed */
 START_TEST(closing_says_so)
@@ -660,6 +690,6 @@ SUITE(tls, versions_that_are_served, versions_that_are_not, suites_of_tls12, sui
       groups, certificates_by_name, unknown_names_are_refused_when_strict, protocols_by_alpn,
       renegotiation_is_refused, plain_text_gets_no_answer, half_open_handshakes,
       handshakes_take_turns, a_flood_of_handshakes_holds_nobody_up,
-      the_half_through_go_before_beginners, nothing_stays_inside_tls, closing_says_so,
-      closing_with_octets_inside_is_no_spin, bulk_over_tls, reload_drops_nobody,
+      the_half_through_go_before_beginners, nothing_stays_inside_tls, short_records_take_turns,
+      closing_says_so, closing_with_octets_inside_is_no_spin, bulk_over_tls, reload_drops_nobody,
       client_certificates)

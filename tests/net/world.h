@@ -51,7 +51,8 @@ struct world {
 	bool lengths;	/* messages are eight digits and so many octets instead of lines */
 	unsigned datagrams, lines, accepts, closes, stream_calls, foreign;
 	enum close_cause cause;
-	struct peer peer; /* of the last line or datagram */
+	struct stream_known known; /* what the last call was told */
+	struct peer peer;	   /* of the last line or datagram */
 	struct peer closed_peer;
 	size_t last_len;
 };
@@ -92,13 +93,15 @@ message_length(const struct world *world, struct str octets, size_t *wanted)
 }
 
 static inline struct stream_taken
-world_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len)
+world_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
+	     struct stream_known known)
 {
 	size_t wanted = 0;
 	struct world *world = container_of(user, struct world, user);
 	struct str rest = { octets, len };
 	size_t line;
 	world->stream_calls++;
+	world->known = known;
 	world->peer = *peer;
 	while ((line = message_length(world, rest, &wanted)) > 0) {
 		wanted = 0;
@@ -116,7 +119,9 @@ world_stream(struct net_user *user, const struct peer *peer, const char *octets,
 			break;
 		}
 	}
-	return (struct stream_taken){ len - rest.len, wanted, rest.len > 0 && !world->blanks };
+	return (struct stream_taken){
+		len - rest.len, wanted, rest.len > 0 && !world->blanks, { rest.len, rest.len > 0 }
+	};
 }
 
 static inline bool

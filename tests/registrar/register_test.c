@@ -56,6 +56,25 @@ START_TEST(another_realm_is_not_stale)
 }
 END_TEST
 
+/* ORD-33, AUT-8760-2.6-6: the digest-uri is no longer than any other URI may be; it is parsed
+ * before the nonce is judged, so a stranger could have the names of 64 KB of parameters compared */
+START_TEST(long_digest_uris)
+{
+	char uri[SIP_MAX_URI + 1];
+	static const char start[] = "sip:example.com;x=";
+	memset(uri, 'y', sizeof(uri));
+	memcpy(uri, start, strlen(start));
+	rig_open(&rig);
+	REGISTER(.digest_uri = { uri, SIP_MAX_URI }, FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 200);
+	REGISTER(.digest_uri = { uri, SIP_MAX_URI + 1 }, FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 400);
+	ck_assert_int_eq(rig.answer.reason, REASON_URI_MISMATCH);
+	ck_assert_ptr_null(rig.answer.challenge);
+	rig_close(&rig);
+}
+END_TEST
+
 /* What became of each binding is counted once, when it is done. */
 START_TEST(changes_are_counted)
 {
@@ -607,10 +626,11 @@ START_TEST(memory_runs_out)
 END_TEST
 
 SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure, another_realm_is_not_stale,
-      changes_are_counted, without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
-      the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores,
-      a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits,
-      the_list_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
+      long_digest_uris, changes_are_counted, without_keys_nobody_is_challenged,
+      retry_after_is_spread, jitter, the_answer_says_what_was_granted,
+      no_clock_makes_a_binding_longer, what_a_binding_stores, a_refresh_keeps_id_and_birth,
+      ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram,
+      contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
       a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
       the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
       what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,

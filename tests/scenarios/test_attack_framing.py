@@ -163,6 +163,31 @@ def fields_in_the_shadow(env, transport):
     equal(list(ask(phone, request).expect(200).contacts), [U1], "contacts")
 
 
+# --- what an answer repeats ---
+
+REPEATED = [  # control octets behind a backslash, where it escapes nothing
+    ("Call-ID", b"a\\\x1b[2J"), ("Call-ID", b'"\\\x1b[2J"'), ("Call-ID", b"\\\\\x07"), ("CSeq", b"1 \\\x1bOPTIONS"),
+    ("CSeq", b'1 "\\\x7f"'), ("From", b"a\\\x1b[2J <sip:a@b>;tag=1"), ("From", b"<sip:a@b>;tag=\\\x00"),
+    ("To", b'"\\\x1b[2J <sip:a@b>'), ("To", b'"a" \\\x07 <sip:a@b>'), ("To", b'"\x1b\\\x1b" <sip:a@b>'),
+    ("To", b'<sip:a@b>;x="\\\x1b";y=\\\x1b'),
+]
+
+
+@everywhere
+@covers("SEC-26.1-1", "PAR-25-2")
+def escapes_outside_quoted_strings(env, transport):
+    """400, and lint finds no control octet in what it repeats: who reads it may show it on a terminal. In quotes one may stand."""
+    for field, value in REPEATED + [("Via", b", SIP/2.0/UDP a\\\x1b[2J"), ("Via", b";x=\\\x1b[2J")]:
+        phone = plain_phone(env.server, transport)
+        request = phone.request("OPTIONS", "sip:example.com")
+        answer = ask(phone, bytes(request.set(field, (request.get("Via").encode() if field == "Via" else b"") + value)))
+        true(answer is not None and answer.status == 400, "%s %r got %s" % (field, value, answer and answer.status))
+    phone = plain_phone(env.server, transport)
+    legal = '"\\\x1b\\\x07" <sip:alice@example.com>'
+    answer = ask(phone, bytes(phone.request("OPTIONS", "sip:example.com").set("To", legal))).expect(200)
+    true(answer.get("to").startswith(legal), "To came back as %r" % answer.get("to"))
+
+
 # --- floods within one message ---
 
 def floods(phone):

@@ -79,6 +79,32 @@ START_TEST(fifty_octet_by_octet)
 }
 END_TEST
 
+/* What was searched for the end of a header section is not searched again when more arrives, or a
+ * client could have each octet of it looked at thousands of times; the next message is. */
+START_TEST(no_octet_is_searched_twice)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
+	struct site_request options = { .method = "OPTIONS", .no_credentials = true };
+	struct str text = site_text(&site, options);
+	size_t half = text.len - 10;
+	for (unsigned i = 1; i <= 3; i++) {
+		fake_write(site.net, c, str_slice(text, 0, half));
+		char kept[] = { c->in[40], c->in[41], c->in[42], c->in[43] };
+		memcpy(c->in + 40, "\r\n\r\n", 4);
+		fake_write(site.net, c, str_slice(text, half, 1));
+		ck_assert(!c->closing && fake_sent_count(site.net) == i - 1);
+		memcpy(c->in + 40, kept, 4);
+		fake_write(site.net, c, str_slice(text, half + 1, text.len));
+		ck_assert_uint_eq(fake_sent_count(site.net), i);
+		ck_assert_int_eq(sent_status(&site, i - 1), 200);
+		ck_assert(!c->closing);
+	}
+	site_close(&site);
+}
+END_TEST
+
 /* TXN-17.2.2-4, TXN-17.2.2-2: a thousand REGISTERs over TCP leave no transaction */
 START_TEST(nothing_stays_behind_streams)
 {
@@ -385,7 +411,8 @@ START_TEST(trying_on_a_stream)
 }
 END_TEST
 
-SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, nothing_stays_behind_streams,
-      answers_take_their_own_connection, keepalives, what_begins_a_message, body_is_no_keepalive,
-      broken_streams, endless_header_section, client_leaves, connection_carries_its_bindings,
-      connections_of_a_source, rate_of_a_source, trying_on_a_stream)
+SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, no_octet_is_searched_twice,
+      nothing_stays_behind_streams, answers_take_their_own_connection, keepalives,
+      what_begins_a_message, body_is_no_keepalive, broken_streams, endless_header_section,
+      client_leaves, connection_carries_its_bindings, connections_of_a_source, rate_of_a_source,
+      trying_on_a_stream)

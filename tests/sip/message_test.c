@@ -1,6 +1,9 @@
 /* Requests as a whole: the order of checks, lines, header fields, limits. */
 #include "sip/message.h"
 
+#include <time.h>
+
+#include "../../src/sip/section.h"
 #include "parsed.h"
 #include "support/check_main.h"
 
@@ -329,6 +332,75 @@ START_TEST(sizes)
 }
 END_TEST
 
+/* CPU time, in the unit of clock(), that it takes to walk over all lines of text so many times; the
+ * least of some tries. */
+static clock_t
+walk(struct str text, unsigned times)
+{
+	clock_t least = 0;
+	for (int try = 0; try < 5; try++) {
+		clock_t begin = clock();
+		for (unsigned i = 0; i < times; i++) {
+			struct str rest = text, line;
+			enum section_end end;
+			while (section_next_line(&rest, &line, &end))
+				;
+		}
+		clock_t took = clock() - begin;
+		least = try == 0 || took < least ? took : least;
+	}
+	return least;
+}
+
+/* PAR-LIM-1: whatever ends the lines, sixteen times the octets take about sixteen times as long,
+ * not two hundred: forty at most. */
+START_TEST(lines_are_found_in_one_pass)
+{
+	static const char *const units[] = { "\r", "\n", "\r ", "\n ", "\ra", "\r\n " };
+	static char text[65536];
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t unit = strlen(units[i]);
+		for (size_t at = 0; at < sizeof(text); at++)
+			text[at] = units[i][at % unit];
+		clock_t few = walk((struct str){ text, sizeof(text) / 16 }, 16 * 4);
+		clock_t many = walk((struct str){ text, sizeof(text) }, 4);
+		ck_assert_msg(2 * many <= 5 * few, "unit %zu: %ld, in parts %ld", i, (long)many,
+			      (long)few);
+	}
+}
+END_TEST
+
+/* PAR-LIM-2: nobody walks over more lines of a row, or of a header section, than a message may
+ * have; a frame of more is refused with its connection */
+START_TEST(lines_over_the_limit_are_not_read)
+{
+	struct section_row row;
+	struct writer w = writer_on(buffer, sizeof(buffer));
+	for (unsigned line = 0; line < 2 * SIP_MAX_LINES; line++)
+		writer_text_z(&w, "X\r\n ");
+	struct str rest = writer_text(&w);
+	ck_assert(section_next_row(&rest, &row));
+	ck_assert_uint_eq(row.lines, SIP_MAX_LINES + 1);
+	for (unsigned over = 0; over <= 1; over++) {
+		w = writer_on(buffer, sizeof(buffer));
+		writer_text_z(&w, REGISTER_LINE "\r\n" USUAL_ROWS "l: 2\r\n");
+		for (unsigned line = 6; line < SIP_MAX_LINES + over; line++)
+			writer_text_z(&w, line % 2 == 0 ? "X: y\r\n" : " z\r\n");
+		writer_text_z(&w, "\r\n");
+		size_t head = w.len;
+		writer_text_z(&w, "ab");
+		struct sip_frame frame = sip_frame(writer_text(&w), NOTHING_KNOWN, &default_limits);
+		ck_assert_int_eq(frame.status, over ? SIP_FRAME_BROKEN : SIP_FRAME_MESSAGE);
+		ck_assert_uint_eq(frame.used, over ? head : w.len);
+		parse_limited(&parsed, (struct str){ buffer, frame.used }, SIP_STREAM,
+			      &default_limits);
+		ck_assert_int_eq(parsed.fault, over ? SIP_FAULT_MESSAGE_TOO_LARGE : SIP_FAULT_NONE);
+		release(&parsed);
+	}
+	ck_assert(sip_fault_closes(SIP_FAULT_MESSAGE_TOO_LARGE));
+}
+END_TEST
+
 /* PAR-LIM-2: 1000 lines, 1001 lines, one line that fills the message */
 START_TEST(lines_are_limited)
 {
@@ -533,6 +605,7 @@ START_TEST(max_forwards)
 END_TEST
 
 SUITE(message, a_request_is_read, start_lines, methods, lines_of_the_header_section,
-      line_feeds_alone, folds_are_undone_in_place, content_lengths, sizes, lines_are_limited,
+      line_feeds_alone, folds_are_undone_in_place, content_lengths, sizes,
+      lines_are_found_in_one_pass, lines_over_the_limit_are_not_read, lines_are_limited,
       header_capacity_is_kept, mandatory_fields, fields_are_limited, the_first_fault_decides,
       max_forwards)

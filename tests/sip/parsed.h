@@ -3,12 +3,15 @@
 
 #include <check.h>
 
+#include "sip/frame.h"
 #include "sip/message.h"
 #include "sip/response.h"
 #include "support/guard.h"
 
 static const struct sip_limits default_limits = { .max_message_bytes = 65535,
 						  .max_body_bytes = 65535 };
+
+#define NOTHING_KNOWN ((struct sip_frame_known){ 0, false })
 
 struct parsed {
 	struct str text; /* the copy, unfolded by the parser */

@@ -62,6 +62,51 @@ START_TEST(quoted_strings)
 }
 END_TEST
 
+#define OCTETS(literal)                        \
+	{                                      \
+		(literal), sizeof(literal) - 1 \
+	}
+
+/* SEC-26.1-1, PAR-25-2: only in a quoted string a backslash escapes, and only there an escaped
+ * control octet goes back; one that does not end is none, and nothing behind it is */
+START_TEST(copies_are_clean)
+{
+	static const struct {
+		struct str text;
+		const char *copy; /* NULL: the same */
+	} cases[] = {
+		{ OCTETS(""), NULL },
+		{ OCTETS("plain\t\\\\ text"), NULL },
+		{ OCTETS("\"\\\x1b\""), NULL },
+		{ OCTETS("\"a\\\0\\\x7f\" b \"\\\x01\""), NULL },
+		{ OCTETS("\xc3\xa9\\\xff\x80"), NULL },
+		{ OCTETS("\0a\x7f\x1b"), "?a??" },
+		{ OCTETS("\\\x1b"), "\\?" },
+		{ OCTETS("\\\\\x1b\\"), "\\\\?\\" },
+		{ OCTETS("a\\\x1b\"\\\x1b\"\\\x1b"), "a\\?\"\\\x1b\"\\?" },
+		{ OCTETS("\\\"\\\x1b\""), "\\\"\\\x1b\"" },
+		{ OCTETS("\"\\\x1b"), "\"\\?" },
+		{ OCTETS("\"\\\x1b\\\""), "\"\\?\\\"" },
+		{ OCTETS("\"a\x1b\\\x1b\""), "\"a?\\?\"" },
+		{ OCTETS("\"\\\x1b\\\x80\"\"\\\x1b\""), "\"\\?\\\x80\"\"\\?\"" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char copy[64];
+		struct str text = guard_copy(cases[i].text);
+		struct writer w = writer_on(copy, sizeof(copy));
+		sip_write_clean(&w, text);
+		ck_assert_msg(str_eq(writer_text(&w),
+				     cases[i].copy == NULL ? text : str_of(cases[i].copy)),
+			      "case %zu", i);
+		guard_free(text);
+	}
+	char copy[64];
+	struct writer w = writer_on(copy, sizeof(copy));
+	sip_write_plain(&w, STR("a\t\"\\\x1b\"\0\x7f"));
+	ck_assert_slice_eq(writer_text(&w), STR("a\t\"\\?\"??"));
+}
+END_TEST
+
 /* PAR-25-2, PAR-7-2: escapes are undone, NUL and all; a token is its own value */
 START_TEST(unquoting)
 {
@@ -215,6 +260,6 @@ START_TEST(intervals)
 }
 END_TEST
 
-SUITE(scan, token_and_word_are_sets_of_characters, quoted_strings, unquoting, parameters_in_order,
-      parameters_that_are_refused, parameters_are_limited, parameters_are_found_by_name,
-      comma_lists, intervals)
+SUITE(scan, token_and_word_are_sets_of_characters, quoted_strings, copies_are_clean, unquoting,
+      parameters_in_order, parameters_that_are_refused, parameters_are_limited,
+      parameters_are_found_by_name, comma_lists, intervals)

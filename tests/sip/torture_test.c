@@ -511,7 +511,7 @@ START_TEST(files_on_a_stream)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct str octets = load(cases[i].file);
-		struct sip_frame frame = sip_frame(octets, &default_limits);
+		struct sip_frame frame = sip_frame(octets, NOTHING_KNOWN, &default_limits);
 		ck_assert_msg(frame.status == cases[i].first, "%s: %d", cases[i].file,
 			      (int)frame.status);
 		if (frame.status != SIP_FRAME_MESSAGE && frame.status != SIP_FRAME_BROKEN)
@@ -526,7 +526,7 @@ START_TEST(files_on_a_stream)
 			continue;
 		do {
 			octets = str_slice(octets, frame.used, octets.len);
-			frame = sip_frame(octets, &default_limits);
+			frame = sip_frame(octets, NOTHING_KNOWN, &default_limits);
 		} while (frame.status == SIP_FRAME_SKIP);
 		ck_assert_msg(frame.status == cases[i].then, "%s, then: %d", cases[i].file,
 			      (int)frame.status);

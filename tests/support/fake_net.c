@@ -88,10 +88,11 @@ hand_over(struct net *net, struct fake_connection *connection)
 	while (connection->alive && !connection->closing && !connection->paused &&
 	       connection->in_len > 0) {
 		struct str copy = guard_copy((struct str){ connection->in, connection->in_len });
-		struct stream_taken result =
-			net->user->stream(net->user, &connection->peer, copy.p, copy.len);
+		struct stream_taken result = net->user->stream(net->user, &connection->peer, copy.p,
+							       copy.len, connection->known);
 		size_t taken = result.taken;
 		connection->begun = result.begun;
+		connection->known = result.known;
 		guard_free(copy);
 		assert(taken <= connection->in_len);
 		connection->in_len -= taken;

@@ -20,6 +20,7 @@ struct fake_connection {
 	unsigned keepalives;
 	char *in;
 	size_t in_len;
+	struct stream_known known;
 };
 
 struct fake_sent {

@@ -8,8 +8,10 @@ COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "
            "c": "content-type", "e": "content-encoding", "s": "subject"}
 STATUSES = {100, 200, 302, 400, 401, 403, 404, 405, 413, 414, 415, 416, 420, 423, 439, 480, 481, 482, 500, 501, 503, 505,
             513}
-# Copied from the request octet for octet, so they may hold what the server itself would never write.
-ECHOED = {"via", "from", "to", "call-id", "cseq"}
+# Copied from the request octet for octet, so they may hold what the server itself would never write: control octets, but
+# only escaped in a quoted string.
+ECHOED = {"via", "from", "to"}
+QUOTED = re.compile(r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"')
 
 
 def octets(value):
@@ -137,8 +139,8 @@ def lint(response):
     if status not in STATUSES:
         raise Failure("status %d is never sent by this server" % status)
     for name, value in response.fields:
-        forbidden = r"[\r\n]" if name in ECHOED else r"[\x00-\x08\x0a-\x1f\x7f]"
-        if re.search(forbidden, value):
+        plain = QUOTED.sub("", value) if name in ECHOED else value
+        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", plain):
             raise Failure("control octet in %s: %r" % (name, value))
     lengths = response.all("content-length")
     if lengths != [str(len(response.body))]:

@@ -529,6 +529,65 @@ START_TEST(expired_things_are_not_stored_again)
 }
 END_TEST
 
+/* AUT-7616-5.5-1, AUT-7616-3.4-3: a clock that was wrong for a while locks nobody out until time
+ * has come to where it was, and what was captured meanwhile is good for nothing, before and then */
+START_TEST(a_floor_that_lies_ahead_locks_nobody_out)
+{
+	struct rig_request phone = { .call_id = STR("a"), FIELDS("Contact: " C1) };
+	rig_open(&rig);
+	rig_register(&rig, &phone);
+	struct str before = rig.nonce;
+	rig.now_ms += 86400 * 1000;
+	rig_register(&rig, &(struct rig_request){ .call_id = STR("b") });
+	struct str ahead = rig.nonce;
+	rig.now_ms += 400 * 1000;
+	rig_register(&rig, &(struct rig_request){ .call_id = STR("c") });
+	ck_assert_uint_eq(rig.record.mark_floor_s, RIG_NOW_MS / 1000 + 86400);
+
+	rig.now_ms = RIG_NOW_MS + 60 * 1000;
+	phone.cseq = STR("2");
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert(rig.answer.stale);
+	char told[NONCE_TEXT_LEN + 1];
+	memcpy(told, rig.answer.nonce, sizeof(told));
+	phone.nonce = str_of(told);
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.record.binding_count, 1);
+
+	struct rig_request thief = { .call_id = STR("evil"),
+				     FIELDS("Contact: <sip:mallory@192.0.2.66>") };
+	const struct str captured[] = { before, str_of(told) };
+	for (size_t i = 0; i < 2; i++) {
+		thief.nonce = captured[i];
+		rig_register(&rig, &thief);
+		ck_assert_int_eq(rig.answer.reason, REASON_NONCE_REPLAYED);
+		ck_assert_uint_eq(rig.record.binding_count, 1);
+	}
+	rig.now_ms = RIG_NOW_MS + 86460 * 1000;
+	thief.nonce = ahead;
+	rig_register(&rig, &thief);
+	ck_assert_int_eq(rig.answer.reason, REASON_NONCE_REPLAYED);
+	rig_close(&rig);
+}
+END_TEST
+
+/* AUT-7616-5.5-1, ORD-36, ORD-38: who may not register the address puts no mark there */
+START_TEST(a_floor_that_lies_ahead_is_no_stranger_s_business)
+{
+	rig_open(&rig);
+	rig.record.mark_floor_s = RIG_NOW_MS / 1000 + 86400;
+	REGISTER(.password = STR("wrong"));
+	ck_assert_int_eq(rig.answer.reason, REASON_BAD_PASSWORD);
+	REGISTER(.login = STR("bob"), .password = STR("bob's"));
+	ck_assert_int_eq(rig.answer.status, 403);
+	ck_assert_uint_eq(rig.committed, 0);
+	ck_assert_uint_eq(rig.record.mark_count, 0);
+	rig_close(&rig);
+}
+END_TEST
+
 /* REG-DB-1, REG-10.3-7: deciding changes neither the record nor anything else */
 START_TEST(deciding_has_no_side_effects)
 {
@@ -614,5 +673,6 @@ SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure, another
       a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
       the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
       what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
-      expired_things_are_not_stored_again, deciding_has_no_side_effects,
+      expired_things_are_not_stored_again, a_floor_that_lies_ahead_locks_nobody_out,
+      a_floor_that_lies_ahead_is_no_stranger_s_business, deciding_has_no_side_effects,
       repetitions_store_only_counts, memory_runs_out)

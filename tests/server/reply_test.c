@@ -242,6 +242,39 @@ START_TEST(failures_of_many_sources)
 }
 END_TEST
 
+/* REG-DB-2: a line for each time that the clock was set, and none for what clocks differ by */
+START_TEST(a_clock_that_was_set_is_logged)
+{
+	const int64_t set_ms[] = { 86400000, 86400000, 0, 0, 9000, 0, 0 };
+	const char *said[] = { "time has gone ahead by 86400s",
+			       NULL,
+			       "time has gone back by 86400s",
+			       NULL,
+			       NULL,
+			       NULL,
+			       NULL };
+	struct site site;
+	char line[2048];
+	site_open(&site);
+	site_send(&site, (struct site_request){ .call_id = "first" });
+	capture_log(LOG_LEVEL_WARNING);
+	for (size_t i = 0; i < sizeof(set_ms) / sizeof(*set_ms); i++) {
+		char call_id[16];
+		snprintf(call_id, sizeof(call_id), "t%zu", i);
+		site_pass(&site, 5);
+		fake_loop_set_real(site.loop, FAKE_REAL_MS + set_ms[i]);
+		site_send(&site, (struct site_request){ .call_id = call_id });
+		ck_assert_uint_eq(logged("db.clock", line), said[i] != NULL);
+		if (said[i] != NULL)
+			ck_assert_ptr_nonnull(strstr(line, said[i]));
+	}
+	site_pass(&site, 600000);
+	site_send(&site, (struct site_request){ .call_id = "last" });
+	ck_assert_uint_eq(logged("db.clock", line), 0); /* time that has passed is no jump */
+	site_close(&site);
+}
+END_TEST
+
 /* SEC-26.1-1: what came from the network is escaped and bounded; SEC-26.2-1: credentials are not
  * logged */
 START_TEST(log_lines_are_safe)
@@ -308,4 +341,4 @@ END_TEST
 
 SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
       scanners_get_silence, failures_are_logged_once_a_second, failures_of_many_sources,
-      log_lines_are_safe, outcomes_are_counted)
+      a_clock_that_was_set_is_logged, log_lines_are_safe, outcomes_are_counted)

@@ -26,10 +26,9 @@
 /* The largest message with all that is made of it, once for each time that it is decided again. */
 #define REQUEST_ARENA_LIMIT (4u * 1024 * 1024)
 #define REPLY_STREAM_MAX (192u * 1024)
-#define REPLY_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
-#define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
-#define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
-#define RECHECK_MS 100u		  /* between look-ups for a commit whose outcome is unknown */
+#define AMPLIFICATION_MAX 3u  /* SEC-26.1.5-1 */
+#define TRYING_AFTER_MS 3500u /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
+#define RECHECK_MS 100u	      /* between look-ups for a commit whose outcome is unknown */
 
 /* Requests in flight on one connection; a connection without any has none. */
 struct flow {

@@ -11,8 +11,7 @@
  * beside its texts. */
 #define LIST_MAX_BYTES 60000u
 #define LIST_ROW_BYTES 40u
-#define ANSWER_OWN_BYTES 300u /* what the 200 says beside texts that were given: names, Date, tag \
-			       */
+#define ANSWER_OWN_BYTES 300u /* names of fields, tag, Date and the like */
 
 enum entry_state { ENTRY_KEPT, ENTRY_WRITTEN, ENTRY_GONE };
 

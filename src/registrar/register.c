@@ -292,6 +292,7 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 		return refuse_login(r, fault);
 	enum mark_verdict mark = marks_judge(record, &r->nonce, marks_count(&r->credentials));
 	r->repetition = mark != MARK_USED && repetition_is_stored(r, record);
+	r->unproved = r->repetition && mark == MARK_EQUAL && !repetition_is_at_home(r, record);
 	bool used_up = mark == MARK_USED || (mark == MARK_EQUAL && !r->repetition);
 	if (used_up && !marks_floor_ahead(record, r->now_ms))
 		return challenge(r, REASON_NONCE_REPLAYED, true);

@@ -206,7 +206,8 @@ on_lookup(struct store_op *op)
 	enum register_next next =
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
-	rq->recognized = op->looked_up == LOOKUP_FOUND && !rq->registration.answer.failed_login;
+	rq->recognized = op->looked_up == LOOKUP_FOUND && !rq->registration.answer.failed_login &&
+			 !rq->registration.unproved;
 	count_for_rate(rq, next);
 	advance(rq, next);
 }

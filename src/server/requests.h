@@ -113,7 +113,7 @@ struct request {
 	bool delayed; /* its answer is ready and waits for failure_delay to be over */
 	bool delay_over;
 	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
-	bool recognized; /* a record was read and the digest was right */
+	bool recognized; /* a record was read and the digest was right, and not captured */
 	bool counted;	 /* by limits.per_aor_rate */
 	struct transaction_key key;
 	struct transaction *transaction;

@@ -123,6 +123,48 @@ START_TEST(long_lists_are_sent)
 }
 END_TEST
 
+/* SEC-26.1.5-1: a request that was captured proves nothing of who sends it again with a source of
+ * his choice; the client itself, from another port too, gets its answer */
+START_TEST(a_captured_request_amplifies_nothing)
+{
+	static const struct {
+		const char *source;
+		bool answered;
+	} cases[] = { { "198.51.100.9:5060", false },
+		      { "192.0.2.4:40000", true },
+		      { "192.0.2.4:40001", true },
+		      { "192.0.2.5:40000", false } };
+	struct site site;
+	char contact[1024];
+	site_open(&site);
+	for (unsigned i = 1; i <= 9; i++) {
+		int len = snprintf(contact, sizeof(contact), "<sip:alice@192.0.2.%u;x=", i);
+		memset(contact + len, 'y', 900);
+		snprintf(contact + len + 900, sizeof(contact) - (size_t)len - 900, ">");
+		site_send(&site, (struct site_request){
+					 .contact = contact, .call_id = "others", .cseq = i });
+		site_pass(&site, 10);
+	}
+	struct str text = site_text(&site, (struct site_request){ .contact = "<sip:captured@h>" });
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 9), 200);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct peer peer = fake_host(cases[i].source);
+		site_pass(&site, 33000); /* its transaction is forgotten */
+		fake_sent_forget(site.net);
+		fake_datagram(site.net, &peer, text);
+		site_pass(&site, 10);
+		ck_assert_msg(fake_sent_count(site.net) == cases[i].answered, "case %zu", i);
+		if (cases[i].answered)
+			ck_assert_uint_gt(sent_text(&site, 0).len, 3 * text.len);
+	}
+	ck_assert_uint_eq(site.stats.outcomes[REASON_POLICY_SILENCE][TRANSPORT_UDP], 2);
+	ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 10);
+	site_close(&site);
+}
+END_TEST
+
 /* A User-Agent of the list gets silence, and on a connection its end. */
 START_TEST(scanners_get_silence)
 {
@@ -340,5 +382,6 @@ START_TEST(outcomes_are_counted)
 END_TEST
 
 SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
-      scanners_get_silence, failures_are_logged_once_a_second, failures_of_many_sources,
-      a_clock_that_was_set_is_logged, log_lines_are_safe, outcomes_are_counted)
+      a_captured_request_amplifies_nothing, scanners_get_silence, failures_are_logged_once_a_second,
+      failures_of_many_sources, a_clock_that_was_set_is_logged, log_lines_are_safe,
+      outcomes_are_counted)

@@ -12,6 +12,8 @@
 #include "registrar/record.h"
 #include "sip/message.h"
 
+#define ANSWER_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
+
 struct answer {
 	int status;
 	const char *phrase; /* NULL: the usual one */

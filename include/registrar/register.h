@@ -75,6 +75,7 @@ struct registration {
 	bool recheck;	   /* the outcome of a commit is unknown until a look-up decides it */
 	bool sure;	   /* a look-up must find what a commit waits for (store.h) */
 	bool repetition;   /* of the request that made the bindings (D-04) */
+	bool unproved;	   /* a repetition, count included, from elsewhere: captured, perhaps */
 	bool strict_would_refuse; /* accepted only because contacts = compatible (D-16) */
 
 	/* What to commit: the whole row after the change. Expired bindings and marks are gone from

@@ -24,11 +24,16 @@ handshake_due(struct fifo *fifo, struct fifo_entry *entry)
 	connection_settle(c);
 }
 
+/* One that has begun in time has the time of any message, which another timer keeps; should it turn
+ * out to be none, this one is there again. */
 static void
 first_message_due(struct fifo *fifo, struct fifo_entry *entry)
 {
 	struct connection *c = container_of(entry, struct connection, deadline);
-	(void)fifo;
+	if (c->begun && fifo_waits(&c->message_deadline)) {
+		fifo_start(fifo, entry);
+		return;
+	}
 	stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, c->peer.transport, DOMAIN_OTHER);
 	connection_end(c, CLOSE_FIRST_MESSAGE);
 }

@@ -62,6 +62,7 @@ struct net {
 	struct timer accept_pause;
 	struct timer datagram_rest;
 	bool accept_paused;	  /* said so in the log already */
+	bool datagrams_paused;	  /* the same */
 	struct list shaking[2];	  /* who waits for a step: those half through, then beginners */
 	uint32_t handshake_steps; /* left in this turn */
 	struct quiet tls_log;	  /* tls.failed */
@@ -92,7 +93,8 @@ void udp_flush(struct net *net);
 
 void listener_prepare(const struct served *served);
 void listener_ready(struct watch *watch, bool readable, bool writable);
-/* When descriptors ran out all listeners rest for a moment. */
+/* When descriptors ran out all listeners rest for a moment, and for another while they cannot be
+ * watched. */
 void listeners_resume(struct timer *timer);
 
 /* --- connection.c: birth, look-up, state, end --- */

@@ -54,15 +54,20 @@ rest(struct net *net)
 	net->accept_paused = true;
 }
 
+/* What ran out may still be short, and a listener that epoll does not take back would be deaf. */
 void
 listeners_resume(struct timer *timer)
 {
 	struct net *net = container_of(timer, struct net, accept_pause);
+	bool all = true;
 	for (uint32_t slot = 0; slot < net->served_count; slot++) {
 		struct served *served = net->served[slot];
-		if (served != NULL && served->transport != TRANSPORT_UDP)
-			loop_watch(net->loop, &served->watch, served->watch.fd, true, false);
+		if (served != NULL && served->transport != TRANSPORT_UDP &&
+		    !loop_watch(net->loop, &served->watch, served->watch.fd, true, false))
+			all = false;
 	}
+	if (!all)
+		timer_start(net->loop, timer, REST_MS, listeners_resume);
 }
 
 static void

@@ -64,6 +64,20 @@ stream_keep_input(struct connection *c, const char *octets, size_t len)
 	c->in_len += len;
 }
 
+/* A few octets may wait for as long as a connection lives, and no limit counts the room that a long
+ * message before them needed. */
+static void
+shrink_input(struct connection *c)
+{
+	if (c->in_len > BUFFER_START || c->in_cap <= BUFFER_START)
+		return;
+	char *moved = realloc(c->in, BUFFER_START);
+	if (moved == NULL)
+		return;
+	c->in = moved;
+	c->in_cap = BUFFER_START;
+}
+
 static void
 keep_rest(struct connection *c, const char *octets, size_t len, size_t taken)
 {
@@ -72,10 +86,13 @@ keep_rest(struct connection *c, const char *octets, size_t len, size_t taken)
 		return;
 	}
 	c->in_len = len - taken;
-	if (c->in_len > 0)
-		memmove(c->in, c->in + taken, c->in_len);
-	else
+	if (c->in_len == 0) {
 		stream_forget_input(c);
+		return;
+	}
+	memmove(c->in, c->in + taken, c->in_len);
+	if (taken > 0)
+		shrink_input(c);
 }
 
 /* A message that has begun must be whole in time, counted from its first octet; while we do not

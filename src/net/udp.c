@@ -11,12 +11,14 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "base/log.h"
 #include "internal.h"
 
 #define BATCH 32
 #define SLOT_BYTES 65536
 #define WORK_PER_TURN 128    /* datagrams that somebody has work with */
 #define ROUNDS_PER_TURN 128u /* of BATCH */
+#define REST_AGAIN_MS 100    /* until epoll may have memory again */
 #define OUT_COUNT 64
 #define OUT_BYTES 262144
 #define DATAGRAM_MAX 65507 /* 65,535 less IP and UDP headers */
@@ -216,17 +218,26 @@ udp_ready(struct watch *watch, bool readable, bool writable)
 	}
 }
 
+/* A socket that epoll does not take back, for want of memory, rests on until it does. */
 static void
 rest_is_over(struct timer *timer)
 {
 	struct net *net = container_of(timer, struct net, datagram_rest);
+	int error = 0;
 	for (uint32_t slot = 0; slot < net->served_count; slot++) {
 		struct served *served = net->served[slot];
 		if (served == NULL || !served->resting)
 			continue;
-		served->resting = false;
-		loop_watch(net->loop, &served->watch, served->watch.fd, true, false);
+		served->resting =
+			!loop_watch(net->loop, &served->watch, served->watch.fd, true, false);
+		if (served->resting)
+			error = errno;
 	}
+	if (error != 0)
+		timer_start(net->loop, timer, REST_AGAIN_MS, rest_is_over);
+	if (error != 0 && !net->datagrams_paused)
+		log_message(LOG_LEVEL_WARNING, "datagrams.paused", "%s", strerror(error));
+	net->datagrams_paused = error != 0;
 }
 
 void

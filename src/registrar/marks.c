@@ -34,6 +34,12 @@ marks_judge(const struct record *record, const struct nonce *nonce, uint32_t nc)
 	return nonce->issued_s <= record->mark_floor_s ? MARK_USED : MARK_FRESH;
 }
 
+bool
+marks_floor_ahead(const struct record *record, int64_t now_ms)
+{
+	return (int64_t)record->mark_floor_s * 1000 > now_ms;
+}
+
 static void
 forget(struct record *after, uint32_t index)
 {

@@ -18,6 +18,9 @@ enum mark_verdict {
  * (D-11). */
 uint32_t marks_count(const struct credentials *credentials);
 enum mark_verdict marks_judge(const struct record *record, const struct nonce *nonce, uint32_t nc);
+/* A clock that was wrong for a while has left the floor in the future: no nonce of today is good
+ * without a mark. */
+bool marks_floor_ahead(const struct record *record, int64_t now_ms);
 /*
  * Copies the marks of record to after, that of nonce raised to nc at least. Expired ones are left
  * out, and the oldest when there would be more than MARKS_MAX. False when the arena is exhausted.

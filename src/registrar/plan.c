@@ -11,6 +11,7 @@
  * beside its texts. */
 #define LIST_MAX_BYTES 60000u
 #define LIST_ROW_BYTES 40u
+#define ANSWER_OWN_BYTES 300u /* names of fields, tag, Date and the like */
 
 enum entry_state { ENTRY_KEPT, ENTRY_WRITTEN, ENTRY_GONE };
 
@@ -362,6 +363,22 @@ make_room(const struct plan *plan, uint32_t limit)
 	return true;
 }
 
+/* What the 200 has beside the list: it repeats fields of the request, any number of which may be
+ * long (RFC 3261 §8.2.6.2). */
+static size_t
+answered_beside(const struct registration *r)
+{
+	const struct sip_message *request = r->request;
+	size_t bytes = request->from_text.len + request->to_text.len + request->call_id_text.len +
+		       request->cseq_line.len + r->policy->server_header.len +
+		       r->inspection.domain->service_route.len + ANSWER_OWN_BYTES;
+	struct str via;
+	for (uint16_t row = request->first[SIP_HEADER_VIA]; sip_message_row(request, &row, &via);)
+		bytes += via.len + STR("Via: \r\n").len;
+	return bytes;
+}
+
+/* Asked before anything is stored: who could not be told what was done would be told 500. */
 static bool
 list_can_be_answered(const struct plan *plan)
 {
@@ -376,7 +393,10 @@ list_can_be_answered(const struct plan *plan)
 			 LIST_ROW_BYTES;
 	}
 	bytes += registration_path(plan->r).len;
-	if (!written || bytes < LIST_MAX_BYTES)
+	bool too_long = written && bytes >= LIST_MAX_BYTES;
+	if (plan->r->origin.transport == TRANSPORT_UDP)
+		too_long |= bytes + answered_beside(plan->r) > ANSWER_DATAGRAM_MAX;
+	if (!too_long)
 		return true;
 	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
 }

@@ -221,6 +221,29 @@ decide_bindings(struct registration *r, const struct record *record)
 	return REGISTER_COMMIT;
 }
 
+/*
+ * A floor in the future would lock the address out until then, and must not be lowered: it is all
+ * that the row knows of nonces issued by the clock that was wrong, which are good again once time
+ * has come to them. So the nonce that this answer brings gets a mark before anybody can use it, and
+ * all others stay used up.
+ */
+static enum register_next
+challenge_with_mark(struct registration *r, const struct record *record)
+{
+	r->version = record->version;
+	r->after = *record;
+	if (!plan_nothing(r, record))
+		return REGISTER_REPLY;
+	(void)challenge(r, REASON_NONCE_REPLAYED, true);
+	struct nonce fresh;
+	if (nonce_judge(r->nonce_keys, str_of(r->answer.nonce), r->inspection.domain->name,
+			r->aor.key, r->now_ms, r->policy->nonce_ttl_s, &fresh) != NONCE_GOOD)
+		return REGISTER_REPLY; /* no key any more, and the answer says so */
+	if (!marks_raise(&r->after, record, &fresh, 0, r->now_ms, r->policy->nonce_ttl_s, r->arena))
+		return reject(r, 500, NULL, REASON_INTERNAL);
+	return REGISTER_COMMIT;
+}
+
 /* What the row says of our commit, whose outcome is unknown. */
 enum fate {
 	FATE_LANDED, /* it was done */
@@ -272,7 +295,9 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 		return refuse_login(r, fault);
 	enum mark_verdict mark = marks_judge(record, &r->nonce, marks_count(&r->credentials));
 	r->repetition = mark != MARK_USED && repetition_is_stored(r, record);
-	if (mark == MARK_USED || (mark == MARK_EQUAL && !r->repetition))
+	r->unproved = r->repetition && mark == MARK_EQUAL && !repetition_is_at_home(r, record);
+	bool used_up = mark == MARK_USED || (mark == MARK_EQUAL && !r->repetition);
+	if (used_up && !marks_floor_ahead(record, r->now_ms))
 		return challenge(r, REASON_NONCE_REPLAYED, true);
 
 	if (str_empty(r->aor.key)) /* 5. an address of this domain */
@@ -281,6 +306,8 @@ register_decide(struct registration *r, enum lookup_result result, const struct 
 		return reject(r, 403, NULL, REASON_IDENTITY_MISMATCH);
 	if (!record->exists) /* 5. that exists */
 		return reject(r, 404, NULL, REASON_AOR_UNKNOWN);
+	if (used_up)
+		return challenge_with_mark(r, record);
 
 	enum register_next next = decide_bindings(r, record); /* 6, 7. */
 	if (next != REGISTER_COMMIT || mark != MARK_EQUAL)

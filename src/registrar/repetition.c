@@ -37,6 +37,20 @@ repetition_is_stored(const struct registration *r, const struct record *record)
 	return true;
 }
 
+bool
+repetition_is_at_home(const struct registration *r, const struct record *record)
+{
+	for (uint32_t i = 0; i < record->binding_count; i++) {
+		const struct binding *binding = &record->bindings[i];
+		struct endpoint source;
+		if (binding_made_by(binding, r->request) &&
+		    (!endpoint_parse(binding->source, &source) ||
+		     !ip_equal(&source.ip, &r->origin.source.ip)))
+			return false;
+	}
+	return true;
+}
+
 static const struct binding *
 binding_with_id(const struct record *record, struct str id)
 {

@@ -11,7 +11,7 @@
 static struct writer
 scratch(struct request *rq)
 {
-	size_t cap = rq->peer.transport == TRANSPORT_UDP ? REPLY_DATAGRAM_MAX : REPLY_STREAM_MAX;
+	size_t cap = rq->peer.transport == TRANSPORT_UDP ? ANSWER_DATAGRAM_MAX : REPLY_STREAM_MAX;
 	return writer_on(rq->all->scratch, cap);
 }
 

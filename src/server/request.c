@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/stats.h"
 #include "readiness.h"
 #include "requests.h"
@@ -205,7 +206,8 @@ on_lookup(struct store_op *op)
 	enum register_next next =
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
-	rq->recognized = op->looked_up == LOOKUP_FOUND && !rq->registration.answer.failed_login;
+	rq->recognized = op->looked_up == LOOKUP_FOUND && !rq->registration.answer.failed_login &&
+			 !rq->registration.unproved;
 	count_for_rate(rq, next);
 	advance(rq, next);
 }
@@ -432,16 +434,38 @@ turn_away(struct request *rq)
 		refuse_for_now(rq, REASON_OVERLOADED);
 }
 
+/* What two databases of one cluster, or two readings of one clock, may differ by. */
+#define HELD_BACK_MAX_MS 10000
+
+/*
+ * The database's time. It never goes back (REG-DB-2), but for a clock that was set: who held on to
+ * a time that was wrong would live in a future of his own until he is started again, where the
+ * bindings of all others are over, and what he grants ends for nobody else.
+ */
+static int64_t
+registration_time(struct requests *all)
+{
+	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
+	int64_t passed_ms = now_ms - all->latest_ms;
+	int64_t set_ms = passed_ms - (int64_t)(loop_now_ms(all->loop) - all->latest_at_ms);
+	if (passed_ms <= 0 && passed_ms >= -HELD_BACK_MAX_MS)
+		return all->latest_ms;
+	if (llabs(set_ms) > HELD_BACK_MAX_MS && all->latest_ms != 0)
+		log_message(LOG_LEVEL_WARNING, "db.clock",
+			    "time has gone %s by %llds; nonces and expiry suffer; check NTP",
+			    set_ms > 0 ? "ahead" : "back", (llabs(set_ms) + 500) / 1000);
+	all->latest_ms = now_ms;
+	all->latest_at_ms = loop_now_ms(all->loop);
+	return now_ms;
+}
+
 static void
 start_register(struct request *rq)
 {
 	struct requests *all = rq->all;
 	struct registration *r = &rq->registration;
-	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
-	if (now_ms > all->latest_ms)
-		all->latest_ms = now_ms;
 	r->nonce_keys = store_nonce_keys(all->store);
-	r->now_ms = all->latest_ms;
+	r->now_ms = registration_time(all);
 	r->retries = all->settings.retries;
 	random_bytes(r->random, sizeof(r->random));
 	enum register_next next = register_begin(r);

@@ -26,10 +26,9 @@
 /* The largest message with all that is made of it, once for each time that it is decided again. */
 #define REQUEST_ARENA_LIMIT (4u * 1024 * 1024)
 #define REPLY_STREAM_MAX (192u * 1024)
-#define REPLY_DATAGRAM_MAX 65507u /* what fits into UDP over IPv4 */
-#define AMPLIFICATION_MAX 3u	  /* SEC-26.1.5-1 */
-#define TRYING_AFTER_MS 3500u	  /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
-#define RECHECK_MS 100u		  /* between look-ups for a commit whose outcome is unknown */
+#define AMPLIFICATION_MAX 3u  /* SEC-26.1.5-1 */
+#define TRYING_AFTER_MS 3500u /* RFC 4320 §4.1: when Timer E of the client has reached T2 */
+#define RECHECK_MS 100u	      /* between look-ups for a commit whose outcome is unknown */
 
 /* Requests in flight on one connection; a connection without any has none. */
 struct flow {
@@ -87,10 +86,11 @@ struct requests {
 	bool overload_told;	/* the log says so */
 	uint64_t overloaded_ms; /* when it was so last */
 	struct traffic traffic;
-	uint64_t http_told_ms;	 /* when the log last told of a probe on a SIP port; 0: never */
-	int64_t latest_ms;	 /* the latest time given to a registration: time never goes back */
-	struct quiet failed_log; /* auth.failed */
-	struct quiet refused_log;	/* request.refused */
+	uint64_t http_told_ms;	  /* when the log last told of a probe on a SIP port; 0: never */
+	int64_t latest_ms;	  /* the time given to the last registration … */
+	uint64_t latest_at_ms;	  /* … and what the loop's clock said then */
+	struct quiet failed_log;  /* auth.failed */
+	struct quiet refused_log; /* request.refused */
 	char scratch[REPLY_STREAM_MAX]; /* the response being built */
 };
 
@@ -113,7 +113,7 @@ struct request {
 	bool delayed; /* its answer is ready and waits for failure_delay to be over */
 	bool delay_over;
 	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
-	bool recognized; /* a record was read and the digest was right */
+	bool recognized; /* a record was read and the digest was right, and not captured */
 	bool counted;	 /* by limits.per_aor_rate */
 	struct transaction_key key;
 	struct transaction *transaction;

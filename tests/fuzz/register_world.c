@@ -81,6 +81,14 @@ set_policy(struct world *world, const uint8_t *octets)
 	policy->server_header = octets[7] & 1 ? STR("rollcall") : STR("");
 }
 
+/* The floor of a clock that was wrong, in the future; an older one; none. */
+static uint32_t
+floor_of(const struct world *world, uint8_t spread)
+{
+	uint32_t now_s = (uint32_t)(world->rig.now_ms / 1000);
+	return spread == 1 ? now_s + 500 : spread & 1 ? now_s - 2u * spread : 0;
+}
+
 /* Marks of log-ins long ago, so that there is not room for all. */
 static void
 set_marks(struct world *world, struct record *record, uint8_t count, uint8_t spread)
@@ -96,7 +104,7 @@ set_marks(struct world *world, struct record *record, uint8_t count, uint8_t spr
 	}
 	record->marks = marks;
 	record->mark_count = count < MARKS_MAX ? count : MARKS_MAX;
-	record->mark_floor_s = spread & 1 ? (uint32_t)(world->rig.now_ms / 1000) - 2u * spread : 0;
+	record->mark_floor_s = floor_of(world, spread);
 }
 
 static struct record *
@@ -545,7 +553,8 @@ store(struct world *world, struct world_row *row)
 	pass_through_json(world, &record);
 	replace_row(row, &record);
 	uint64_t nc = r->credentials.qop == DIGEST_QOP_NONE ? UINT32_MAX : r->credentials.nc;
-	nonce->next_nc = nc + 1;
+	if (r->answer.status != 401) /* else it was used up already */
+		nonce->next_nc = nc + 1;
 	world->stored++;
 }
 

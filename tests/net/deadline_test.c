@@ -37,6 +37,41 @@ START_TEST(no_first_message)
 }
 END_TEST
 
+/* TRN-18.3-5, SEC-26.1.5-4: the first message is only to begin within its time, and then has the
+ * time of any message; what turns out to be none is judged by the first again */
+START_TEST(a_first_message_that_takes_its_time)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.first_message_timeout_ms = 2 * SHORT_MS;
+	settings.message_timeout_ms = 8 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "sl");
+	world_lapse(&world, 5 * SHORT_MS);
+	ck_assert_uint_eq(world.closes, 0);
+	client_write(&client, "ow\n");
+	UNTIL(&world, client_read(&client) == 8);
+	client_close(&client);
+	UNTIL(&world, world.closes == 1);
+	world.closes = 0;
+
+	client_open(&client, &world);
+	client_write(&client, "never whole");
+	closed_as(&world, &client, CLOSE_MESSAGE);
+	world.closes = 0;
+
+	client_open(&client, &world);
+	client_write(&client, "no");
+	world_lapse(&world, 3 * SHORT_MS);
+	world.blanks = true; /* it was none */
+	client_write(&client, "ne");
+	closed_as(&world, &client, CLOSE_FIRST_MESSAGE);
+	world_close(&world);
+}
+END_TEST
+
 /* SEC-26.1.5-4, TRN-18.3-5: a message that has begun must be whole in time, however its octets
  * drip; the time starts with its first octet */
 START_TEST(a_message_in_drips)
@@ -214,7 +249,7 @@ START_TEST(quiet_connections_stay)
 }
 END_TEST
 
-SUITE(deadline, no_first_message, a_message_in_drips, half_a_keepalive_is_never_late,
-      whole_messages_are_never_late, while_paused_the_peer_is_not_late,
-      idle_connections_close_and_keepalives_count, a_binding_suspends_the_idle_limit,
-      who_is_owed_an_answer_is_not_idle, quiet_connections_stay)
+SUITE(deadline, no_first_message, a_first_message_that_takes_its_time, a_message_in_drips,
+      half_a_keepalive_is_never_late, whole_messages_are_never_late,
+      while_paused_the_peer_is_not_late, idle_connections_close_and_keepalives_count,
+      a_binding_suspends_the_idle_limit, who_is_owed_an_answer_is_not_idle, quiet_connections_stay)

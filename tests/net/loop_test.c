@@ -1,4 +1,5 @@
 /* The loop with real descriptors: order of a turn, what fires and what must not. */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -8,7 +9,20 @@
 #include "base/stats.h"
 #include "net/loop.h"
 #include "net/timer.h"
-#include "support/check_main.h"
+#include "world.h"
+
+unsigned epoll_refuses;
+int __real_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+int
+__wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	if (operation != EPOLL_CTL_ADD || epoll_refuses == 0)
+		return __real_epoll_ctl(epoll_fd, operation, fd, event);
+	epoll_refuses--;
+	errno = ENOMEM;
+	return -1;
+}
 
 /* A socket pair whose near end is watched; what happened is noted. */
 struct pipe_end {

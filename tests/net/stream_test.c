@@ -1,4 +1,5 @@
 /* Connections over loopback: pieces, queues, half-closed peers, caps, ends. */
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include "../../src/net/internal.h"
@@ -224,6 +225,32 @@ START_TEST(an_idle_connection_holds_no_buffer)
 	UNTIL(&world, client_read(&client) == 15);
 	ck_assert_ptr_null(c->in);
 	ck_assert_ptr_null(c->out);
+	client_close(&client);
+	world_close(&world);
+}
+END_TEST
+
+/* SEC-26.1.5-4: nor, with an octet that waits for its message, one that a long message needed */
+START_TEST(an_octet_holds_no_large_buffer)
+{
+	struct world world;
+	struct client client;
+	static char text[60002];
+	world_open(&world, usual_settings(), TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	fill(text, 60000, 'x');
+	text[59999] = '\n';
+	text[60000] = '\r';
+	text[60001] = '\0';
+	client_write(&client, text);
+	UNTIL(&world, client_read(&client) == 60003);
+	const struct connection *c = connection_find(world.net, &world.peer);
+	UNTIL(&world, c->in_len == 1);
+	ck_assert_uint_le(c->in_cap, 4096);
+	ck_assert_uint_le(malloc_usable_size(c->in), 8192);
+	client_write(&client, "\n");
+	UNTIL(&world, client_read(&client) == 60008);
+	ck_assert_str_eq(client.got + 60003, "re:\r\n");
 	client_close(&client);
 	world_close(&world);
 }
@@ -457,6 +484,7 @@ START_TEST(running_out_of_descriptors_is_no_spin)
 	client_open(&client, &world);
 	int next = dup(0);
 	close(next);
+	epoll_refuses = 2; /* to take the listener back */
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	low = limit;
 	low.rlim_cur = (rlim_t)next;
@@ -469,6 +497,7 @@ START_TEST(running_out_of_descriptors_is_no_spin)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	client_write(&client, "patience\n");
 	UNTIL(&world, client_read(&client) == 12);
+	ck_assert_uint_eq(epoll_refuses, 0);
 	client_close(&client);
 	world_close(&world);
 }
@@ -526,8 +555,4 @@ END_TEST
 SUITE(stream, any_number_of_pieces, answers_stay_on_their_connection,
       half_closed_peers_get_their_answers, a_peer_that_is_owed_nothing_goes_at_once,
       a_peer_that_never_reads, the_output_limit_holds_to_the_octet, closing_sends_everything_first,
-      an_idle_connection_holds_no_buffer, the_message_limit_holds_to_the_octet, wanted_spares_calls,
-      what_is_known_comes_back, pausing_holds_back_what_has_arrived, the_greedy_take_turns,
-      connections_are_capped, a_peer_of_the_past_finds_nobody,
-      who_comes_and_goes_without_a_word_is_a_probe, running_out_of_descriptors_is_no_spin,
-      shutting_down_waits_for_what_is_owed, shutting_down_answers_what_has_arrived)
+      an_idle_connection_holds_no_buffer, an_octet_holds_no_large_buffer, the_message_limit_holds_to_the_octet, wanted_spares_calls, pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped, a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe, running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed, shutting_down_answers_what_has_arrived,

@@ -287,8 +287,26 @@ START_TEST(a_rest_keeps_datagrams_waiting)
 }
 END_TEST
 
+/* A socket that epoll does not take back is offered again, until it does */
+START_TEST(a_rest_ends_when_memory_is_back)
+{
+	struct world world;
+	char buf[64];
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world.at.port);
+	net_rest_datagrams(world.net, 1);
+	epoll_refuses = 2;
+	ck_assert_int_eq(send(fd, "one", 3, 0), 3);
+	UNTIL(&world, epoll_refuses == 0);
+	ck_assert_uint_eq(world.datagrams, 0);
+	UNTIL(&world, datagram_read(fd, buf, sizeof(buf)) == 3);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       unreachable_peers_do_no_harm, a_target_replaces_the_source,
       a_flood_is_worked_off_turn_by_turn, what_is_no_work_is_read_on,
       a_socket_no_longer_served_is_silent, a_deaf_socket_still_answers, a_full_buffer_loses_answers,
-      a_rest_keeps_datagrams_waiting)
+      a_rest_keeps_datagrams_waiting, a_rest_ends_when_memory_is_back)

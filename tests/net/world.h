@@ -23,6 +23,9 @@
 
 #define GENEROUS_MS 20000
 
+/* So many descriptors epoll does not take, for want of memory (loop_test.c). */
+extern unsigned epoll_refuses;
+
 /* Turns the loop until the condition holds; a generous while without is an error. */
 #define UNTIL(world, condition)                                                         \
 	do {                                                                            \

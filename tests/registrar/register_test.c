@@ -326,6 +326,60 @@ START_TEST(the_list_fits_a_datagram)
 }
 END_TEST
 
+/* A REGISTER of a contact of 20,000 octets, with as many more in fields that its answer repeats. */
+static int
+status_with_echo_of(size_t echoed, enum transport transport)
+{
+	static char fields[65000], to[32768];
+	struct writer w = writer_on(fields, sizeof(fields)), t = writer_on(to, sizeof(to));
+	writer_text_z(&w, "Contact: <sip:2@h>;x=");
+	for (size_t n = 0; n < 20000; n++)
+		writer_char(&w, 'x');
+	writer_text_z(&w, "\r\nVia: SIP/2.0/UDP h;x=");
+	for (size_t n = 0; n < echoed / 2; n++)
+		writer_char(&w, 'v');
+	writer_text_z(&w, "\r\n");
+	writer_char(&t, '"');
+	for (size_t n = echoed / 2; n < echoed; n++)
+		writer_char(&t, 't');
+	writer_text_z(&t, "\" <sip:alice@example.com>");
+	ck_assert(writer_ok(&w) && writer_ok(&t));
+	REGISTER(.call_id = STR("b"), .to = writer_text(&t), .fields = writer_text(&w),
+		 .transport = transport);
+	return rig.answer.status;
+}
+
+/* REG-10.3.7-17, UAS-8.2-1: what could not be answered in a datagram is refused before it is
+ * stored, and not for nothing; a stream carries it */
+START_TEST(the_answer_fits_a_datagram)
+{
+	static char params[30000];
+	size_t longest = 0, refused = 0;
+	rig_open(&rig);
+	memset(params, 'x', sizeof(params));
+	rig_given(&rig, STR("<sip:1@h>"))->params =
+		(struct str){ params, sizeof(params) }; /* ";x=…", say */
+	const struct binding given = rig.record.bindings[0];
+	for (size_t echoed = 13000; echoed < 17000; echoed += 100) {
+		rig.record.bindings[0] = given;
+		rig.record.binding_count = 1;
+		int status = status_with_echo_of(echoed, TRANSPORT_UDP);
+		if (status == 200 && rig.response.len > longest)
+			longest = rig.response.len;
+		if (status == 200)
+			continue;
+		ck_assert_int_eq(status, 403);
+		ck_assert_uint_eq(rig.record.binding_count, 1);
+		refused++;
+	}
+	ck_assert_uint_le(longest, ANSWER_DATAGRAM_MAX);
+	ck_assert_uint_gt(longest, ANSWER_DATAGRAM_MAX - 1000);
+	ck_assert_uint_gt(refused, 0);
+	ck_assert_int_eq(status_with_echo_of(16000, TRANSPORT_TCP), 200);
+	rig_close(&rig);
+}
+END_TEST
+
 /* SEC-26.1.5-3: whatever the configuration says, a request brings CONTACTS_MAX contacts at most */
 START_TEST(contacts_of_one_request_are_bounded)
 {
@@ -548,6 +602,65 @@ START_TEST(expired_things_are_not_stored_again)
 }
 END_TEST
 
+/* AUT-7616-5.5-1, AUT-7616-3.4-3: a clock that was wrong for a while locks nobody out until time
+ * has come to where it was, and what was captured meanwhile is good for nothing, before and then */
+START_TEST(a_floor_that_lies_ahead_locks_nobody_out)
+{
+	struct rig_request phone = { .call_id = STR("a"), FIELDS("Contact: " C1) };
+	rig_open(&rig);
+	rig_register(&rig, &phone);
+	struct str before = rig.nonce;
+	rig.now_ms += 86400 * 1000;
+	rig_register(&rig, &(struct rig_request){ .call_id = STR("b") });
+	struct str ahead = rig.nonce;
+	rig.now_ms += 400 * 1000;
+	rig_register(&rig, &(struct rig_request){ .call_id = STR("c") });
+	ck_assert_uint_eq(rig.record.mark_floor_s, RIG_NOW_MS / 1000 + 86400);
+
+	rig.now_ms = RIG_NOW_MS + 60 * 1000;
+	phone.cseq = STR("2");
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 401);
+	ck_assert(rig.answer.stale);
+	char told[NONCE_TEXT_LEN + 1];
+	memcpy(told, rig.answer.nonce, sizeof(told));
+	phone.nonce = str_of(told);
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.record.binding_count, 1);
+
+	struct rig_request thief = { .call_id = STR("evil"),
+				     FIELDS("Contact: <sip:mallory@192.0.2.66>") };
+	const struct str captured[] = { before, str_of(told) };
+	for (size_t i = 0; i < 2; i++) {
+		thief.nonce = captured[i];
+		rig_register(&rig, &thief);
+		ck_assert_int_eq(rig.answer.reason, REASON_NONCE_REPLAYED);
+		ck_assert_uint_eq(rig.record.binding_count, 1);
+	}
+	rig.now_ms = RIG_NOW_MS + 86460 * 1000;
+	thief.nonce = ahead;
+	rig_register(&rig, &thief);
+	ck_assert_int_eq(rig.answer.reason, REASON_NONCE_REPLAYED);
+	rig_close(&rig);
+}
+END_TEST
+
+/* AUT-7616-5.5-1, ORD-36, ORD-38: who may not register the address puts no mark there */
+START_TEST(a_floor_that_lies_ahead_is_no_stranger_s_business)
+{
+	rig_open(&rig);
+	rig.record.mark_floor_s = RIG_NOW_MS / 1000 + 86400;
+	REGISTER(.password = STR("wrong"));
+	ck_assert_int_eq(rig.answer.reason, REASON_BAD_PASSWORD);
+	REGISTER(.login = STR("bob"), .password = STR("bob's"));
+	ck_assert_int_eq(rig.answer.status, 403);
+	ck_assert_uint_eq(rig.committed, 0);
+	ck_assert_uint_eq(rig.record.mark_count, 0);
+	rig_close(&rig);
+}
+END_TEST
+
 /* REG-DB-1, REG-10.3-7: deciding changes neither the record nor anything else */
 START_TEST(deciding_has_no_side_effects)
 {
@@ -626,13 +739,4 @@ START_TEST(memory_runs_out)
 END_TEST
 
 SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure, another_realm_is_not_stale,
-      long_digest_uris, changes_are_counted, without_keys_nobody_is_challenged,
-      retry_after_is_spread, jitter, the_answer_says_what_was_granted,
-      no_clock_makes_a_binding_longer, what_a_binding_stores, a_refresh_keeps_id_and_birth,
-      ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram,
-      contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
-      a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit,
-      the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
-      what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
-      expired_things_are_not_stored_again, deciding_has_no_side_effects,
-      repetitions_store_only_counts, memory_runs_out)
+      changes_are_counted, without_keys_nobody_is_challenged, retry_after_is_spread, jitter, the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores, a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram, the_answer_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit, the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed, what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done, expired_things_are_not_stored_again, a_floor_that_lies_ahead_locks_nobody_out, a_floor_that_lies_ahead_is_no_stranger_s_business, deciding_has_no_side_effects, repetitions_store_only_counts, memory_runs_out,

@@ -12,6 +12,7 @@
 
 #define ALICE_PASSWORD STR("s3cret Pa55word!")
 #define REQUEST_MAX 65535u
+#define RESPONSE_MAX 131072u
 
 static struct str
 or_else(struct str text, struct str usual)
@@ -231,9 +232,9 @@ rig_write(struct rig *rig, const struct rig_request *request)
 static void
 write_response(struct rig *rig, const struct endpoint *source)
 {
-	char *buf = arena_alloc(&rig->arena, REQUEST_MAX);
+	char *buf = arena_alloc(&rig->arena, RESPONSE_MAX);
 	assert(buf != NULL);
-	struct writer w = writer_on(buf, REQUEST_MAX);
+	struct writer w = writer_on(buf, RESPONSE_MAX);
 	bool written =
 		answer_write(&w, &rig->answer, &rig->policy, &rig->message, source, STR("tag"));
 	assert(written);

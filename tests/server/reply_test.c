@@ -123,6 +123,48 @@ START_TEST(long_lists_are_sent)
 }
 END_TEST
 
+/* SEC-26.1.5-1: a request that was captured proves nothing of who sends it again with a source of
+ * his choice; the client itself, from another port too, gets its answer */
+START_TEST(a_captured_request_amplifies_nothing)
+{
+	static const struct {
+		const char *source;
+		bool answered;
+	} cases[] = { { "198.51.100.9:5060", false },
+		      { "192.0.2.4:40000", true },
+		      { "192.0.2.4:40001", true },
+		      { "192.0.2.5:40000", false } };
+	struct site site;
+	char contact[1024];
+	site_open(&site);
+	for (unsigned i = 1; i <= 9; i++) {
+		int len = snprintf(contact, sizeof(contact), "<sip:alice@192.0.2.%u;x=", i);
+		memset(contact + len, 'y', 900);
+		snprintf(contact + len + 900, sizeof(contact) - (size_t)len - 900, ">");
+		site_send(&site, (struct site_request){
+					 .contact = contact, .call_id = "others", .cseq = i });
+		site_pass(&site, 10);
+	}
+	struct str text = site_text(&site, (struct site_request){ .contact = "<sip:captured@h>" });
+	fake_datagram(site.net, &site.host, text);
+	site_pass(&site, 10);
+	ck_assert_int_eq(sent_status(&site, 9), 200);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct peer peer = fake_host(cases[i].source);
+		site_pass(&site, 33000); /* its transaction is forgotten */
+		fake_sent_forget(site.net);
+		fake_datagram(site.net, &peer, text);
+		site_pass(&site, 10);
+		ck_assert_msg(fake_sent_count(site.net) == cases[i].answered, "case %zu", i);
+		if (cases[i].answered)
+			ck_assert_uint_gt(sent_text(&site, 0).len, 3 * text.len);
+	}
+	ck_assert_uint_eq(site.stats.outcomes[REASON_POLICY_SILENCE][TRANSPORT_UDP], 2);
+	ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 10);
+	site_close(&site);
+}
+END_TEST
+
 /* A User-Agent of the list gets silence, and on a connection its end. */
 START_TEST(scanners_get_silence)
 {
@@ -242,6 +284,39 @@ START_TEST(failures_of_many_sources)
 }
 END_TEST
 
+/* REG-DB-2: a line for each time that the clock was set, and none for what clocks differ by */
+START_TEST(a_clock_that_was_set_is_logged)
+{
+	const int64_t set_ms[] = { 86400000, 86400000, 0, 0, 9000, 0, 0 };
+	const char *said[] = { "time has gone ahead by 86400s",
+			       NULL,
+			       "time has gone back by 86400s",
+			       NULL,
+			       NULL,
+			       NULL,
+			       NULL };
+	struct site site;
+	char line[2048];
+	site_open(&site);
+	site_send(&site, (struct site_request){ .call_id = "first" });
+	capture_log(LOG_LEVEL_WARNING);
+	for (size_t i = 0; i < sizeof(set_ms) / sizeof(*set_ms); i++) {
+		char call_id[16];
+		snprintf(call_id, sizeof(call_id), "t%zu", i);
+		site_pass(&site, 5);
+		fake_loop_set_real(site.loop, FAKE_REAL_MS + set_ms[i]);
+		site_send(&site, (struct site_request){ .call_id = call_id });
+		ck_assert_uint_eq(logged("db.clock", line), said[i] != NULL);
+		if (said[i] != NULL)
+			ck_assert_ptr_nonnull(strstr(line, said[i]));
+	}
+	site_pass(&site, 600000);
+	site_send(&site, (struct site_request){ .call_id = "last" });
+	ck_assert_uint_eq(logged("db.clock", line), 0); /* time that has passed is no jump */
+	site_close(&site);
+}
+END_TEST
+
 /* SEC-26.1-1: what came from the network is escaped and bounded; SEC-26.2-1: credentials are not
  * logged */
 START_TEST(log_lines_are_safe)
@@ -307,5 +382,6 @@ START_TEST(outcomes_are_counted)
 END_TEST
 
 SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
-      scanners_get_silence, failures_are_logged_once_a_second, failures_of_many_sources,
-      log_lines_are_safe, outcomes_are_counted)
+      a_captured_request_amplifies_nothing, scanners_get_silence, failures_are_logged_once_a_second,
+      failures_of_many_sources, a_clock_that_was_set_is_logged, log_lines_are_safe,
+      outcomes_are_counted)

@@ -424,8 +424,60 @@ START_TEST(time_never_goes_back)
 }
 END_TEST
 
+/* REG-DB-2: a clock that was set is believed, ahead and back: in the end no binding of another
+ * device counts as over, and what is granted ends in time */
+START_TEST(a_clock_that_was_wrong_leaves_nothing)
+{
+	const char *alice = "alice@example.com";
+	struct site site;
+	site_open(&site);
+	int64_t start_ms = loop_real_ms(site.loop);
+	fake_loop_set_real(site.loop, start_ms + 86400000);
+	site_send(&site,
+		  (struct site_request){ .login = "bob", .password = "bob's", .call_id = "bob" });
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 0), 200);
+
+	fake_loop_set_real(site.loop, start_ms + 1000);
+	site_send(&site, (struct site_request){ .contact = C1 ";expires=100" });
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	ck_assert_int_eq(fake_store_row(site.store, alice)->bindings[0].expires_ms,
+			 start_ms + 101000);
+	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.11>",
+						.call_id = "other",
+						.cseq = 2 });
+	site_pass(&site, 5);
+	ck_assert_int_eq(sent_status(&site, 2), 200);
+	ck_assert_uint_eq(row_bindings(&site, alice), 2);
+	site_close(&site);
+}
+END_TEST
+
+/* REG-DB-2: what clocks of two nodes may differ by is no clock that was set */
+START_TEST(time_is_held_back_by_ten_seconds)
+{
+	const char *alice = "alice@example.com";
+	struct site site;
+	site_open(&site);
+	int64_t start_ms = loop_real_ms(site.loop);
+	site_send(&site, (struct site_request){ .contact = C1 });
+	site_pass(&site, 5);
+	fake_loop_set_real(site.loop, start_ms - 10000);
+	site_send(&site, (struct site_request){ .contact = C1, .cseq = 2 });
+	site_pass(&site, 5);
+	ck_assert_int_eq(fake_store_row(site.store, alice)->bindings[0].updated_ms, start_ms);
+	fake_loop_set_real(site.loop, start_ms - 10001);
+	site_send(&site, (struct site_request){ .contact = C1, .cseq = 3 });
+	site_pass(&site, 5);
+	ck_assert_int_eq(fake_store_row(site.store, alice)->bindings[0].updated_ms,
+			 start_ms - 10001);
+	site_close(&site);
+}
+END_TEST
+
 SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
       rfc2543_client, merged, cancelling, ack_is_silent, other_methods, udp_keepalives_are_silent,
       dropped_silently, faults_are_answered, failures_leave_after_20_ms,
       failures_keep_nobody_waiting, failures_look_alike_and_lock_nobody, evicted_transaction,
-      time_never_goes_back)
+      time_never_goes_back, a_clock_that_was_wrong_leaves_nothing, time_is_held_back_by_ten_seconds)

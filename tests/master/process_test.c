@@ -108,7 +108,6 @@ START_TEST(no_room_for_a_descriptor)
 {
 	int ends[2];
 	struct control_message message = { .verb = CONTROL_RELOAD };
-	struct launch launch = { 0 };
 	if (skipped_under_valgrind(__func__, "it hands out descriptors beyond any limit"))
 		return;
 	ck_assert(control_pair(ends));
@@ -116,7 +115,7 @@ START_TEST(no_room_for_a_descriptor)
 	ck_assert(control_send(ends[0], &message, STDERR_FILENO));
 	ck_assert_int_eq(receive_with_room(ends[1], 0), -1);
 	ck_assert_int_eq(lowest_unused(), unused);
-	ck_assert_ptr_null(process_read_config(-1, &launch));
+	ck_assert_ptr_null(process_read_config(-1));
 	close(ends[0]);
 	close(ends[1]);
 }

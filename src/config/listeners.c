@@ -114,20 +114,13 @@ check_front(struct loader *loader, const struct section *section,
 			 name);
 }
 
-static bool
-any_address(const struct ip *ip)
-{
-	static const uint8_t zero[16];
-	return memcmp(ip->octets, zero, ip->family == 4 ? 4 : 16) == 0;
-}
-
 /* What is heard on an address of that family counts for each of them. */
 static bool
 covers(const struct endpoint *wide, const struct endpoint *endpoint)
 {
 	return endpoint_equal(wide, endpoint) ||
 	       (wide->port == endpoint->port && wide->ip.family == endpoint->ip.family &&
-		any_address(&wide->ip));
+		ip_any(&wide->ip));
 }
 
 static bool

@@ -72,10 +72,12 @@ open_sip_sockets(struct master *master, char *error, size_t cap)
 		snprintf(error, cap, "out of memory");
 		return false;
 	}
-	for (size_t i = 0; i < master->sockets.count; i++)
-		if (!listening_open(&master->sockets.items[i], master->config->server.workers,
-				    false, error, cap))
+	for (size_t i = 0; i < master->sockets.count; i++) {
+		struct listening *item = &master->sockets.items[i];
+		if (!listening_open(item, master->config->server.workers,
+				    sockets_meet(&master->sockets, item), error, cap))
 			return false;
+	}
 	return true;
 }
 

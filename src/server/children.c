@@ -404,7 +404,7 @@ http_sockets_open(struct http_sockets *http, const struct config *config, char *
 		if (http->listen < 0)
 			return false;
 	}
-	for (size_t i = 0; i < config->health.listen_count && i < HEALTH_LISTENERS_MAX; i++) {
+	for (size_t i = 0; i < config->health.listen_count; i++) {
 		int fd = sockets_open_http(&config->health.listen[i], "health.listen", error,
 					   error_cap);
 		if (fd < 0)

@@ -49,11 +49,10 @@ void children_serve(struct children *children, const struct listening *item);
 void children_unserve(struct children *children, const struct listening *item);
 
 /* The admin's and the health listeners, held by the master too. */
-#define HEALTH_LISTENERS_MAX 16
 struct http_sockets {
 	int socket;
 	int listen;
-	int health[HEALTH_LISTENERS_MAX];
+	int health[CONFIG_HEALTH_LISTENERS_MAX];
 	size_t health_count;
 };
 void http_sockets_init(struct http_sockets *http);

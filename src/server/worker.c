@@ -2,6 +2,7 @@
  * A worker: one loop, one net, one store, sharing nothing. This file puts them together, follows
  * the master's commands and ends in order; what happens to a request is in request.c.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #define HURRIED_MS 5000u     /* instead of drain_timeout: beyond the goodbye of connections */
 #define RETIRE_MS 300000u    /* beyond the life of any request: a minute for each of its trips */
 #define WITHOUT_TLS_MS 2000u /* then the certificates are looked at again */
-#define SERVED_MAX 256
+#define SERVED_MAX (2 * CONFIG_SIP_SOCKETS_MAX) /* a reload closes the old ones after the new */
 
 struct served {
 	enum transport transport;
@@ -191,12 +192,7 @@ guard(struct worker *worker, int slot, enum transport transport, const struct en
 static bool
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
-	if (worker->served_count == SERVED_MAX) {
-		log_message(LOG_LEVEL_ERROR, "reload", "more than %d listening sockets",
-			    SERVED_MAX);
-		close(fd);
-		return true; /* its successor could not either */
-	}
+	assert(worker->served_count < SERVED_MAX);
 	int slot = net_serve(worker->net, fd, transport, bound,
 			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
 	if (slot >= 0 && !guard(worker, slot, transport, bound)) {

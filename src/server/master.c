@@ -103,6 +103,7 @@ start(struct master *master, char *error, size_t cap)
 	node->master_pid = getpid();
 	node->log_level = (int32_t)config->log.level;
 	label_domains(node, config);
+	log_share(&node->log_torn);
 	stats_use(node_master_page(&master->memory));
 	if (!files_good(master, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))

@@ -30,6 +30,8 @@ bool ip_parse(struct str text, struct ip *ip);
 void ip_write(struct writer *w, const struct ip *ip);
 bool ip_equal(const struct ip *a, const struct ip *b);
 bool ip_loopback(const struct ip *ip);
+/* 0.0.0.0 or ::, which listen on all addresses of their family. */
+bool ip_any(const struct ip *ip);
 /* ::ffff:a.b.c.d becomes a.b.c.d; anything else stays. */
 struct ip ip_unmapped(struct ip ip);
 

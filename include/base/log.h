@@ -53,6 +53,9 @@ void log_mask(bool masked);
  * closed unless it is stderr. It was opened with O_APPEND, so that processes can share the file. */
 void log_output(int fd);
 int log_descriptor(void);
+/* Processes that share a file share this mark too, in memory that they share: the last line was cut
+ * short. */
+void log_share(_Atomic bool *mark);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_level_word(enum log_level level);

@@ -33,7 +33,8 @@ struct node {
 	uint64_t drain_began_ms; /* monotonic, while stopping */
 	int32_t log_level; /* enum log_level, of all processes; the configured one, or for a while
 			      another */
-	int64_t log_until_ms; /* real time of its end, 0: none */
+	int64_t log_until_ms;  /* real time of its end, 0: none */
+	_Atomic bool log_torn; /* see log_share() */
 	struct node_domains domains;
 };
 

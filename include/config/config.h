@@ -56,6 +56,9 @@ struct config_rate {
 	uint32_t per_ms; /* "20/s": 20 per 1000 */
 };
 
+#define CONFIG_SIP_SOCKETS_MAX 256u /* for each address and transport of all listeners */
+#define CONFIG_HEALTH_LISTENERS_MAX 16u
+
 /* Durations in ms, sizes in octets. */
 struct config {
 	struct {

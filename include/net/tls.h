@@ -20,6 +20,7 @@ enum tls_client_auth { TLS_CLIENT_AUTH_OFF, TLS_CLIENT_AUTH_REQUEST, TLS_CLIENT_
 struct tls_settings {
 	const struct tls_certificate_settings *certificates; /* the first is the default */
 	size_t certificate_count;
+	bool any_date; /* those that have expired, or are not valid yet, are good enough */
 	const char *const
 		*domains; /* served domains, to warn about those that no certificate covers */
 	size_t domain_count;

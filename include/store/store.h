@@ -89,6 +89,8 @@ store_op_repeated(const struct store_op *op)
 /* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are
  * copied. */
 struct store *store_open(struct loop *loop, const struct store_settings *settings);
+/* From the next connection on; false when memory is out. */
+bool store_password(struct store *store, const char *password);
 /* Ends the connections; operations still waiting complete as unavailable (commits that were sent:
  * unknown) before it returns. Not from a done(). NULL is allowed. */
 void store_close(struct store *store);

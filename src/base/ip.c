@@ -129,6 +129,13 @@ ip_loopback(const struct ip *ip)
 	return ip->family == 4 ? ip->octets[0] == 127 : memcmp(ip->octets, one, 16) == 0;
 }
 
+bool
+ip_any(const struct ip *ip)
+{
+	static const uint8_t zero[16];
+	return memcmp(ip->octets, zero, ip->family == 4 ? 4 : 16) == 0;
+}
+
 struct ip
 ip_unmapped(struct ip ip)
 {

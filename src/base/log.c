@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@ static char current_node[64];
 static bool masked;
 static int output = STDERR_FILENO;
 static uint64_t lost; /* lines that nobody took, not told yet */
-static bool torn;     /* the last one only in part: a full disk */
+static _Atomic bool own_mark;
+static _Atomic bool *torn = &own_mark; /* the last line only in part: a full disk */
 
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug" };
 static const int syslog_priority[] = { 3, 4, 5, 6, 7 };
@@ -48,7 +50,13 @@ log_output(int fd)
 	if (output != STDERR_FILENO && output != fd)
 		close(output);
 	output = fd;
-	torn = false;
+	*torn = false;
+}
+
+void
+log_share(_Atomic bool *mark)
+{
+	torn = mark;
 }
 
 int
@@ -255,7 +263,8 @@ has_room(void)
 	return poll(&wait, 1, 0) != 0;
 }
 
-/* False when it was not taken whole. What a full disk took of a line is ended before the next. */
+/* False when it was not taken whole. What a full disk took of a line is ended before the next, by
+ * whichever process writes that. */
 static bool
 write_line(struct log_line *line)
 {
@@ -266,13 +275,14 @@ write_line(struct log_line *line)
 		log_number(line, "count", line->count);
 	line->text.cap = sizeof(line->text_buf);
 	writer_text_z(&line->text, current_format == LOG_FORMAT_JSON ? "}\n" : "\n");
-	struct iovec parts[] = { { "\n", torn ? 1 : 0 },
+	bool mine = atomic_exchange(torn, false);
+	struct iovec parts[] = { { "\n", mine ? 1 : 0 },
 				 { line->fixed_buf, line->fixed.len },
 				 { line->text_buf, line->text.len } };
 	size_t len = parts[0].iov_len + line->fixed.len + line->text.len;
 	ssize_t written = writev(output, parts, sizeof(parts) / sizeof(*parts));
-	if (written > 0)
-		torn = (size_t)written < len;
+	if (written > 0 ? (size_t)written < len : mine)
+		*torn = true;
 	return written == (ssize_t)len;
 }
 

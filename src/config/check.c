@@ -319,7 +319,7 @@ check_domains(struct loader *loader)
 	}
 }
 
-/* --- admin and database --- */
+/* --- admin, health and database --- */
 
 static void
 check_admin(struct loader *loader)
@@ -334,6 +334,17 @@ check_admin(struct loader *loader)
 			 "admin.listen %.*s is not loopback; use 127.0.0.1 and put a TLS proxy in "
 			 "front (docs/operations.md)",
 			 STR_ARG(writer_text(&w)));
+}
+
+static void
+check_health(struct loader *loader)
+{
+	const struct config *config = loader->config;
+	if (config->health.listen_count > CONFIG_HEALTH_LISTENERS_MAX)
+		complain(loader, section_place(loader->once[CONFIG_SECTION_health], "listen"),
+			 "listen names %zu addresses, and there is room for %u; write 0.0.0.0 or "
+			 "[::] instead of single addresses",
+			 config->health.listen_count, CONFIG_HEALTH_LISTENERS_MAX);
 }
 
 static void
@@ -375,6 +386,7 @@ whole_check(struct loader *loader)
 	check_pairs(loader);
 	check_domains(loader);
 	check_admin(loader);
+	check_health(loader);
 	check_database(loader);
 	check_log(loader);
 }

@@ -114,20 +114,13 @@ check_front(struct loader *loader, const struct section *section,
 			 name);
 }
 
-static bool
-any_address(const struct ip *ip)
-{
-	static const uint8_t zero[16];
-	return memcmp(ip->octets, zero, ip->family == 4 ? 4 : 16) == 0;
-}
-
 /* What is heard on an address of that family counts for each of them. */
 static bool
 covers(const struct endpoint *wide, const struct endpoint *endpoint)
 {
 	return endpoint_equal(wide, endpoint) ||
 	       (wide->port == endpoint->port && wide->ip.family == endpoint->ip.family &&
-		any_address(&wide->ip));
+		ip_any(&wide->ip));
 }
 
 static bool
@@ -193,6 +186,35 @@ check_clashes(struct loader *loader, size_t index, struct place place)
 	}
 }
 
+static size_t
+sockets_of(const struct config_listener *listener)
+{
+	const bool wanted[] = { listener->udp, listener->tcp, listener->tls };
+	size_t count = 0;
+	for (size_t t = 0; t < sizeof(wanted) / sizeof(*wanted); t++)
+		count += wanted[t] ? listener->bind_count : 0;
+	return count;
+}
+
+/* Told where it becomes too much. */
+static void
+check_sockets(struct loader *loader, const struct place *places)
+{
+	const struct config *config = loader->config;
+	size_t all = 0, over = 0;
+	for (size_t i = 0; i < config->listener_count; i++) {
+		if (all <= CONFIG_SIP_SOCKETS_MAX)
+			over = i;
+		all += sockets_of(&config->listeners[i]);
+	}
+	if (all > CONFIG_SIP_SOCKETS_MAX)
+		complain(loader, places[over],
+			 "listener \"%s\": more than %u sockets for SIP, one for each address and "
+			 "transport of all listeners, which make %zu; bind 0.0.0.0 or [::] instead "
+			 "of single addresses",
+			 config->listeners[over].name, CONFIG_SIP_SOCKETS_MAX, all);
+}
+
 static bool
 left_empty(const struct section *section)
 {
@@ -256,5 +278,6 @@ listeners_read(struct loader *loader)
 		check_twin(loader, &config->listeners[i], places[i]);
 		check_clashes(loader, i, places[i]);
 	}
+	check_sockets(loader, places);
 	gather_unlimited(loader);
 }

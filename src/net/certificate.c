@@ -191,7 +191,7 @@ check_strength(const char *section, const char *who, X509 *x, struct complaint *
 }
 
 static bool
-check_chain(const struct certificate *c, int64_t now_s, struct complaint *complaint)
+check_chain(const struct certificate *c, bool any_date, int64_t now_s, struct complaint *complaint)
 {
 	char name[128], who[160];
 	if (self_signed(c->leaf))
@@ -205,14 +205,14 @@ check_chain(const struct certificate *c, int64_t now_s, struct complaint *compla
 			"chain",
 			c->section, name);
 	snprintf(who, sizeof(who), "issuer \"%s\" ", name);
-	if (!check_dates(c->section, who, issuer, now_s, complaint))
+	if (!any_date && !check_dates(c->section, who, issuer, now_s, complaint))
 		return false;
 	return self_signed(issuer) || check_strength(c->section, who, issuer, complaint);
 }
 
 bool
 certificate_read(struct certificate *c, const struct tls_certificate_settings *settings,
-		 int64_t now_s, struct complaint *complaint)
+		 bool any_date, int64_t now_s, struct complaint *complaint)
 {
 	*c = (struct certificate){ .section = strdup(settings->name) };
 	if (c->section == NULL)
@@ -225,9 +225,10 @@ certificate_read(struct certificate *c, const struct tls_certificate_settings *s
 			"certificate %s: private key does not belong to chain (public keys "
 			"differ); check key = %s",
 			c->section, settings->key);
-	if (!check_dates(c->section, "", c->leaf, now_s, complaint) ||
-	    !check_strength(c->section, "", c->leaf, complaint) ||
-	    !check_chain(c, now_s, complaint))
+	if (!any_date && !check_dates(c->section, "", c->leaf, now_s, complaint))
+		return false;
+	if (!check_strength(c->section, "", c->leaf, complaint) ||
+	    !check_chain(c, any_date, now_s, complaint))
 		return false;
 	return certificate_collect_names(c) || certificate_complain(complaint, "out of memory");
 }

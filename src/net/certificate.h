@@ -38,9 +38,10 @@ struct certificate {
 	size_t name_count;
 };
 
-/* False with a complaint; what was read is in certificate all the same, to be cleared. */
+/* False with a complaint; what was read is in certificate all the same, to be cleared. any_date:
+ * be it expired. */
 bool certificate_read(struct certificate *certificate,
-		      const struct tls_certificate_settings *settings, int64_t now_s,
+		      const struct tls_certificate_settings *settings, bool any_date, int64_t now_s,
 		      struct complaint *complaint);
 void certificate_clear(struct certificate *certificate);
 /* What there is to say of it. */

@@ -321,7 +321,7 @@ tls_server_open(const struct tls_settings *settings, char *error, size_t error_c
 	for (size_t i = 0; i < count; i++) {
 		server->count = i + 1;
 		if (!certificate_read(&server->certificates[i], &settings->certificates[i],
-				      server->now_s, &complaint))
+				      settings->any_date, server->now_s, &complaint))
 			goto fail;
 		server->contexts[i] =
 			open_context(server, settings, &server->certificates[i], &complaint);

@@ -9,6 +9,7 @@
 #include "auth/digest.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "database.h"
 #include "process.h"
 #include "settings.h"
 
@@ -22,6 +23,7 @@
 
 struct admin_process {
 	struct loop *loop;
+	struct database database;
 	struct store *store;
 	struct admin *admin;
 	struct config *config;
@@ -152,13 +154,8 @@ on_master_gone(struct control_watch *control)
 static void
 open_store(struct admin_process *process)
 {
-	struct store_settings settings;
-	char password[256], application[96], error[512];
-	if (!settings_store(&settings, process->config, CONNECTIONS, password, sizeof(password),
-			    application, sizeof(application), error, sizeof(error)))
-		fail(error);
-	process->store = store_open(process->loop, &settings);
-	explicit_bzero(password, sizeof(password));
+	process->store = database_open(&process->database, process->loop, process->config,
+				       CONNECTIONS, false);
 	if (process->store == NULL)
 		fail("out of memory");
 	store_sweep_every(process->store, SWEEP_MS, SWEEP_AGAIN_MS);

@@ -1,6 +1,7 @@
 /*
  * A child that dies is replaced at once, on the sockets that the master kept; only from the third
- * death within a minute on its share is given to the others for a while.
+ * death within a minute on, or when its birth fails again and again, its share is given to the
+ * others for a while.
  */
 #include "children.h"
 
@@ -18,8 +19,9 @@
 #define BACK_OFF_MS 10000u
 #define STUCK_MS 10000u
 #define STUCK_KILL_MS 12000u
-#define ABSENT_MS 2000u /* ten turns of the master: the host stood still, not the worker */
-#define FAILED_MS 1000u /* before a birth that failed is tried again */
+#define ABSENT_MS 2000u	 /* ten turns of the master: the host stood still, not the worker */
+#define FAILED_MS 1000u	 /* before a birth that failed is tried again */
+#define BIRTHS_FAILED 5u /* so often clients may wait for it in the sockets */
 
 void
 children_init(struct children *children, const struct node_memory *memory)
@@ -76,22 +78,28 @@ child_signals(int signals)
 }
 
 static void
+birth_failed(struct child *child, const char *what)
+{
+	log_message(LOG_LEVEL_ERROR, "start", "%s: %s", what, strerror(errno));
+	child->retry_ms = clock_monotonic_ms() + FAILED_MS;
+	child->births_failed++;
+}
+
+static void
 give_birth(struct children *children, struct child *child, struct birth *birth, int signals,
 	   bool worker)
 {
 	int ends[2];
 	if (!control_pair(ends)) {
-		log_message(LOG_LEVEL_ERROR, "start", "control channel: %s", strerror(errno));
-		child->retry_ms = clock_monotonic_ms() + FAILED_MS;
+		birth_failed(child, "control channel");
 		return;
 	}
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid < 0) {
-		log_message(LOG_LEVEL_ERROR, "start", "fork: %s", strerror(errno));
+		birth_failed(child, "fork");
 		close(ends[0]);
 		close(ends[1]);
-		child->retry_ms = clock_monotonic_ms() + FAILED_MS;
 		return;
 	}
 	if (pid == 0) {
@@ -108,6 +116,8 @@ give_birth(struct children *children, struct child *child, struct birth *birth, 
 	child->pid = pid;
 	child->control = ends[0];
 	child->abort_sent = false;
+	child->held_back = false;
+	child->births_failed = 0;
 }
 
 /* Those that a reload opened in the meantime as well. */
@@ -142,6 +152,12 @@ reopen_sockets(struct child *child, const struct birth *birth, uint64_t now)
 	return true;
 }
 
+static bool
+gives_its_share(const struct child *child)
+{
+	return child->held_back || child->sockets_closed || child->births_failed >= BIRTHS_FAILED;
+}
+
 void
 children_keep(struct children *children, struct birth *birth, int signals)
 {
@@ -152,7 +168,8 @@ children_keep(struct children *children, struct birth *birth, int signals)
 		if (child->pid != 0)
 			continue;
 		if (now < child->retry_ms) {
-			close_sockets(child, birth);
+			if (gives_its_share(child))
+				close_sockets(child, birth);
 			continue;
 		}
 		if (reopen_sockets(child, birth, now)) {
@@ -176,7 +193,8 @@ note_death(struct child *child, uint64_t now)
 		sizeof(child->deaths_ms) - sizeof(*child->deaths_ms));
 	child->deaths_ms[0] = now;
 	uint64_t third = child->deaths_ms[DEATHS_REMEMBERED - 1];
-	child->retry_ms = third != 0 && now - third < MINUTE_MS ? now + BACK_OFF_MS : now;
+	child->held_back = third != 0 && now - third < MINUTE_MS;
+	child->retry_ms = child->held_back ? now + BACK_OFF_MS : now;
 }
 
 static void
@@ -386,7 +404,7 @@ http_sockets_open(struct http_sockets *http, const struct config *config, char *
 		if (http->listen < 0)
 			return false;
 	}
-	for (size_t i = 0; i < config->health.listen_count && i < HEALTH_LISTENERS_MAX; i++) {
+	for (size_t i = 0; i < config->health.listen_count; i++) {
 		int fd = sockets_open_http(&config->health.listen[i], "health.listen", error,
 					   error_cap);
 		if (fd < 0)

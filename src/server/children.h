@@ -14,7 +14,9 @@ struct child {
 	int control;
 	uint64_t deaths_ms[DEATHS_REMEMBERED]; /* the latest first */
 	uint64_t retry_ms;		       /* not to be started before */
-	bool sockets_closed;	 /* a worker that keeps dying gives its share to the others */
+	bool held_back;			       /* it kept dying */
+	unsigned births_failed;		       /* in a row */
+	bool sockets_closed;	 /* a worker that is not to be had gives its share to the others */
 	uint64_t turned_ms;	 /* the last turn of its loop that was seen … */
 	uint64_t still_since_ms; /* … and since when it has been the last */
 	bool abort_sent;
@@ -47,11 +49,10 @@ void children_serve(struct children *children, const struct listening *item);
 void children_unserve(struct children *children, const struct listening *item);
 
 /* The admin's and the health listeners, held by the master too. */
-#define HEALTH_LISTENERS_MAX 16
 struct http_sockets {
 	int socket;
 	int listen;
-	int health[HEALTH_LISTENERS_MAX];
+	int health[CONFIG_HEALTH_LISTENERS_MAX];
 	size_t health_count;
 };
 void http_sockets_init(struct http_sockets *http);

@@ -72,10 +72,12 @@ open_sip_sockets(struct master *master, char *error, size_t cap)
 		snprintf(error, cap, "out of memory");
 		return false;
 	}
-	for (size_t i = 0; i < master->sockets.count; i++)
-		if (!listening_open(&master->sockets.items[i], master->config->server.workers,
-				    false, error, cap))
+	for (size_t i = 0; i < master->sockets.count; i++) {
+		struct listening *item = &master->sockets.items[i];
+		if (!listening_open(item, master->config->server.workers,
+				    sockets_meet(&master->sockets, item), error, cap))
 			return false;
+	}
 	return true;
 }
 
@@ -101,6 +103,7 @@ start(struct master *master, char *error, size_t cap)
 	node->master_pid = getpid();
 	node->log_level = (int32_t)config->log.level;
 	label_domains(node, config);
+	log_share(&node->log_torn);
 	stats_use(node_master_page(&master->memory));
 	if (!files_good(master, error, cap) || !open_sip_sockets(master, error, cap) ||
 	    !http_sockets_open(&master->http, config, error, cap))

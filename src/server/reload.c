@@ -130,18 +130,6 @@ files_judge(const struct config *config, struct certificate_marks *marks, struct
 
 /* --- sockets ----------------------------------------------------------------------------- */
 
-/* A bind that is narrowed or widened meets our own sockets on its port. */
-static bool
-port_served(const struct sockets *old, const struct listening *item)
-{
-	for (size_t i = 0; i < old->count; i++)
-		if (old->items[i].transport == item->transport &&
-		    old->items[i].bound.ip.family == item->bound.ip.family &&
-		    old->items[i].bound.port == item->bound.port && old->items[i].open)
-			return true;
-	return false;
-}
-
 static void
 close_added(struct sockets *plan, const struct running *running)
 {
@@ -161,7 +149,7 @@ open_added(struct sockets *plan, const struct reload *reload, const struct runni
 	for (size_t i = 0; i < plan->count; i++) {
 		struct listening *item = &plan->items[i];
 		const struct listening *before = sockets_find(running->sockets, item);
-		bool ours = port_served(running->sockets, item);
+		bool ours = sockets_meet(running->sockets, item) || sockets_meet(plan, item);
 		if (before != NULL) {
 			memcpy(item->fds, before->fds, sizeof(item->fds));
 			item->open = before->open;

@@ -261,9 +261,8 @@ settings_requests(const struct config *config, const struct policy *policy)
 	};
 }
 
-/* The first line of the file, without its end. */
-static bool
-read_password(const char *path, char *password, size_t cap, char *error, size_t error_cap)
+bool
+settings_password(const char *path, char *password, size_t cap, char *error, size_t error_cap)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t len = fd < 0 ? -1 : read(fd, password, cap - 1);
@@ -297,13 +296,12 @@ settings_store(struct store_settings *settings, const struct config *config, uin
 	       char *error, size_t error_cap)
 {
 	bool has_password = config->database.password_file[0] != '\0';
-	if (has_password && !read_password(config->database.password_file, password, password_cap,
-					   error, error_cap))
-		return false;
+	bool good = !has_password || settings_password(config->database.password_file, password,
+						       password_cap, error, error_cap);
 	snprintf(application, application_cap, "rollcalld/%s", config->server.name);
 	*settings = (struct store_settings){
 		.url = config->database.url,
-		.password = has_password ? password : NULL,
+		.password = has_password && good ? password : NULL,
 		.password_file = config->database.password_file,
 		.application = application,
 		.connections = connections,
@@ -317,7 +315,7 @@ settings_store(struct store_settings *settings, const struct config *config, uin
 		.nonce_ttl_ms = (uint32_t)config->auth.nonce_ttl,
 		.require_durable = !config->database.allow_unsafe,
 	};
-	return true;
+	return good;
 }
 
 static enum tls_client_auth
@@ -334,9 +332,9 @@ client_auth(enum config_client_auth word)
 	return TLS_CLIENT_AUTH_OFF;
 }
 
-struct tls_server *
-settings_tls(const struct config *config, char *error, size_t error_cap,
-	     void (*warn)(const char *, void *), void *arg)
+static struct tls_server *
+open_tls(const struct config *config, bool any_date, char *error, size_t error_cap,
+	 void (*warn)(const char *, void *), void *arg)
 {
 	error[0] = '\0';
 	if (config->certificate_count == 0)
@@ -359,6 +357,7 @@ settings_tls(const struct config *config, char *error, size_t error_cap,
 	struct tls_settings settings = {
 		.certificates = certificates,
 		.certificate_count = config->certificate_count,
+		.any_date = any_date,
 		.domains = domains,
 		.domain_count = config->domain_count,
 		.min_tls13 = config->tls.min_tls13,
@@ -374,6 +373,19 @@ done:
 	free(certificates);
 	free(domains);
 	return server;
+}
+
+struct tls_server *
+settings_tls(const struct config *config, char *error, size_t error_cap,
+	     void (*warn)(const char *, void *), void *arg)
+{
+	return open_tls(config, false, error, error_cap, warn, arg);
+}
+
+struct tls_server *
+settings_tls_any_date(const struct config *config, char *error, size_t error_cap)
+{
+	return open_tls(config, true, error, error_cap, NULL, NULL);
 }
 
 /* Another file under the name counts as well, be it older than the one before. */

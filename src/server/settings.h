@@ -27,14 +27,19 @@ bool settings_front(struct front *front, const struct config *config, enum trans
 struct limits_settings settings_limits(const struct config *config);
 struct requests_settings settings_requests(const struct config *config,
 					   const struct policy *policy);
-/* password and application are the caller's buffers; an unreadable password file leaves a sentence
- * in error. */
+/* password and application are the caller's buffers. False when the password file cannot be read,
+ * with a sentence in error, and settings that are complete but for the password. */
 bool settings_store(struct store_settings *settings, const struct config *config,
 		    uint32_t connections, char *password, size_t password_cap, char *application,
 		    size_t application_cap, char *error, size_t error_cap);
+/* The first line of a password file, without its end; false with a sentence in error. */
+bool settings_password(const char *path, char *password, size_t cap, char *error, size_t error_cap);
 /* Builds the TLS side; NULL without certificates, or with a sentence in error. */
 struct tls_server *settings_tls(const struct config *config, char *error, size_t error_cap,
 				void (*warn)(const char *sentence, void *arg), void *arg);
+/* The same with certificates that have expired, or are not valid yet: for who would have none. */
+struct tls_server *settings_tls_any_date(const struct config *config, char *error,
+					 size_t error_cap);
 /* Another one when any of its files, tls.client_ca included, is not what it was. Taken before they
  * are read, so that what comes meanwhile is seen the next time. */
 uint64_t settings_tls_mark(const struct config *config);

@@ -143,6 +143,27 @@ sockets_find(const struct sockets *sockets, const struct listening *like)
 	return NULL;
 }
 
+/* To the kernel TLS is TCP. */
+static bool
+same_port(const struct listening *a, const struct listening *b)
+{
+	return (a->transport == TRANSPORT_UDP) == (b->transport == TRANSPORT_UDP) &&
+	       a->bound.ip.family == b->bound.ip.family && a->bound.port == b->bound.port;
+}
+
+bool
+sockets_meet(const struct sockets *sockets, const struct listening *item)
+{
+	for (size_t i = 0; i < sockets->count; i++) {
+		const struct listening *other = &sockets->items[i];
+		if (other->open && same_port(other, item) &&
+		    (ip_any(&other->bound.ip) || ip_any(&item->bound.ip) ||
+		     ip_equal(&other->bound.ip, &item->bound.ip)))
+			return true;
+	}
+	return false;
+}
+
 static void
 describe_item(const struct listening *item, char *error, size_t cap)
 {

@@ -30,9 +30,11 @@ struct sockets {
 bool sockets_plan(struct sockets *sockets, const struct config *config);
 /* The item that serves the same transport and address; NULL when there is none. */
 struct listening *sockets_find(const struct sockets *sockets, const struct listening *like);
+/* Is one of them open that the kernel would not let another process open item beside? So it is when
+ * a bind is narrowed or widened, and when tcp becomes tls. */
+bool sockets_meet(const struct sockets *sockets, const struct listening *item);
 /* One socket a worker; false with a sentence in error that names whoever has the port.
- * port_is_ours: another address of the port is served by us already, so that nobody need be asked
- * (0.0.0.0 becomes 127.0.0.1). */
+ * port_is_ours: it meets sockets of ours, so that nobody need be asked. */
 bool listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char *error,
 		    size_t error_cap);
 /* Would it work? Nothing stays open. */

@@ -2,6 +2,7 @@
  * A worker: one loop, one net, one store, sharing nothing. This file puts them together, follows
  * the master's commands and ends in order; what happens to a request is in request.c.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "database.h"
 #include "process.h"
 #include "server/request.h"
 #include "settings.h"
@@ -22,7 +24,8 @@
 #define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
 #define HURRIED_MS 5000u     /* instead of drain_timeout: beyond the goodbye of connections */
 #define RETIRE_MS 300000u    /* beyond the life of any request: a minute for each of its trips */
-#define SERVED_MAX 256
+#define WITHOUT_TLS_MS 2000u /* then the certificates are looked at again */
+#define SERVED_MAX (2 * CONFIG_SIP_SOCKETS_MAX) /* a reload closes the old ones after the new */
 
 struct served {
 	enum transport transport;
@@ -41,6 +44,7 @@ struct retired {
 
 struct worker {
 	struct loop *loop;
+	struct database database;
 	struct store *store;
 	struct limits *limits;
 	struct requests *requests;
@@ -104,9 +108,34 @@ publish_certificates(const struct tls_server *server)
 		stats->certificates[i] = i < count ? info[i].not_after : 0;
 }
 
+/* Workers go on with a certificate that expires, and so does whoever takes the place of one. */
+static struct tls_server *
+settle_for_expired(const struct worker *worker, const char *error)
+{
+	char still[512];
+	if (worker->tls != NULL)
+		return NULL;
+	struct tls_server *server = settings_tls_any_date(worker->config, still, sizeof(still));
+	if (server != NULL)
+		log_message(LOG_LEVEL_WARNING, "tls.certificate",
+			    "%s; it is used all the same until it is renewed", error);
+	return server;
+}
+
+/* What the timer finds is worth one line for all workers, and one for each other fault. */
+static void
+tell_refused(struct worker *worker, const char *error, bool told)
+{
+	if (told || (worker->first && strcmp(error, worker->certificates_error) != 0))
+		log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s%s", error,
+			    worker->tls == NULL ? "; TLS is not served until it is put right" : "");
+	snprintf(worker->certificates_error, sizeof(worker->certificates_error), "%s", error);
+}
+
 /*
- * A bad new pair is refused with the reason and the old one stays. At start and on a reload the
- * master has looked at the files already and told what it saw.
+ * A bad new pair is refused with the reason and the old one stays; a worker that is born meanwhile
+ * serves the rest without one. At start and on a reload the master has looked at the files already
+ * and told what it saw.
  */
 static bool
 load_certificates(struct worker *worker, bool told)
@@ -116,20 +145,37 @@ load_certificates(struct worker *worker, bool told)
 	struct tls_server *fresh =
 		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
+	if (fresh == NULL && error[0] != '\0')
+		fresh = settle_for_expired(worker, error);
 	if (fresh == NULL && error[0] != '\0') {
-		if (told || (worker->first && strcmp(error, worker->certificates_error) != 0))
-			log_message(LOG_LEVEL_ERROR, "tls.certificate", "%s", error);
-		snprintf(worker->certificates_error, sizeof(worker->certificates_error), "%s",
-			 error);
+		tell_refused(worker, error, told);
 		worker->certificates_mark = 0; /* it may have been for want of something */
+		publish_certificates(worker->tls);
 		return false;
 	}
+	if (fresh != NULL && worker->tls == NULL && worker->certificates_error[0] != '\0')
+		log_message(LOG_LEVEL_NOTICE, "tls.certificate", "TLS is served again");
 	worker->certificates_error[0] = '\0';
 	if (worker->tls != NULL)
 		tls_server_release(worker->tls);
 	worker->tls = fresh;
 	publish_certificates(fresh);
 	return true;
+}
+
+static void
+look_at_certificates(struct worker *worker)
+{
+	uint64_t now_ms = loop_now_ms(worker->loop);
+	uint64_t interval = worker->config->tls.reload_interval;
+	if (worker->tls == NULL && interval > WITHOUT_TLS_MS)
+		interval = WITHOUT_TLS_MS;
+	if (worker->config->certificate_count == 0 ||
+	    now_ms - worker->certificates_read_ms < interval)
+		return;
+	worker->certificates_read_ms = now_ms;
+	if (settings_tls_mark(worker->config) != worker->certificates_mark)
+		load_certificates(worker, false);
 }
 
 /* --- sockets ----------------------------------------------------------------------------- */
@@ -146,12 +192,7 @@ guard(struct worker *worker, int slot, enum transport transport, const struct en
 static bool
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
-	if (worker->served_count == SERVED_MAX) {
-		log_message(LOG_LEVEL_ERROR, "reload", "more than %d listening sockets",
-			    SERVED_MAX);
-		close(fd);
-		return true; /* its successor could not either */
-	}
+	assert(worker->served_count < SERVED_MAX);
 	int slot = net_serve(worker->net, fd, transport, bound,
 			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
 	if (slot >= 0 && !guard(worker, slot, transport, bound)) {
@@ -351,13 +392,7 @@ tick(struct timer *timer)
 	worker->started = worker->started || stats->ready != 0;
 	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
 		listen_on_all(worker);
-	uint64_t interval = worker->config->tls.reload_interval;
-	if (worker->config->certificate_count > 0 &&
-	    loop_now_ms(worker->loop) - worker->certificates_read_ms >= interval) {
-		worker->certificates_read_ms = loop_now_ms(worker->loop);
-		if (settings_tls_mark(worker->config) != worker->certificates_mark)
-			load_certificates(worker, false);
-	}
+	look_at_certificates(worker);
 	if (worker->tls != NULL && secret != NULL)
 		tls_server_ticket_secret(worker->tls, secret);
 	look_at_bans(worker);
@@ -480,16 +515,9 @@ on_master_gone(struct control_watch *control)
 static void
 open_store(struct worker *worker)
 {
-	struct store_settings settings;
-	char password[256], application[96], error[512];
-	if (!settings_store(&settings, worker->config,
-			    worker->config->database.connections_per_worker, password,
-			    sizeof(password), application, sizeof(application), error,
-			    sizeof(error)))
-		fail("database", error);
-	settings.commits = true;
-	worker->store = store_open(worker->loop, &settings);
-	explicit_bzero(password, sizeof(password));
+	const struct config *config = worker->config;
+	worker->store = database_open(&worker->database, worker->loop, config,
+				      config->database.connections_per_worker, true);
 	if (worker->store == NULL)
 		fail("database", "out of memory");
 }
@@ -554,8 +582,7 @@ worker_main(const struct birth *birth)
 		fail("worker", "cannot start its loop");
 	open_store(&worker);
 	open_parts(&worker);
-	if (!load_certificates(&worker, true))
-		fail("worker", "no usable certificate");
+	load_certificates(&worker, true);
 	worker.born_ms = loop_now_ms(worker.loop);
 	if (birth->memory->node->stopping)
 		begin_drain(&worker, birth->memory->node->drain_began_ms);

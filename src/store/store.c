@@ -372,6 +372,16 @@ parse_url(struct store *store)
 }
 
 static void
+forget_password(struct store *store)
+{
+	char *password = (char *)store->settings.password;
+	if (password != NULL)
+		explicit_bzero(password, strlen(password));
+	free(password);
+	store->settings.password = NULL;
+}
+
+static void
 release(struct store *store)
 {
 	PQconninfoFree(store->options);
@@ -379,9 +389,7 @@ release(struct store *store)
 	free(store->lanes);
 	free(store->op_slots);
 	free((char *)store->settings.url);
-	if (store->settings.password != NULL)
-		explicit_bzero((char *)store->settings.password, strlen(store->settings.password));
-	free((char *)store->settings.password);
+	forget_password(store);
 	free((char *)store->settings.password_file);
 	free((char *)store->settings.application);
 	explicit_bzero(&store->keys, sizeof(store->keys));
@@ -412,6 +420,17 @@ store_open(struct loop *loop, const struct store_settings *settings)
 	timer_start(loop, &store->tick, TICK_MS, tick);
 	lane_connect_next(store, 0);
 	return store;
+}
+
+bool
+store_password(struct store *store, const char *password)
+{
+	char *own = strdup(password);
+	if (own == NULL)
+		return false;
+	forget_password(store);
+	store->settings.password = own;
+	return true;
 }
 
 void

@@ -131,6 +131,10 @@ START_TEST(equality_loopback_and_mapping)
 	ck_assert(ip_parse(STR("128.0.0.1"), &a) && !ip_loopback(&a));
 	ck_assert(ip_parse(STR("::1"), &a) && ip_loopback(&a));
 	ck_assert(ip_parse(STR("::2"), &a) && !ip_loopback(&a));
+	ck_assert(ip_parse(STR("0.0.0.0"), &a) && ip_any(&a));
+	ck_assert(ip_parse(STR("0.0.0.1"), &a) && !ip_any(&a));
+	ck_assert(ip_parse(STR("::"), &a) && ip_any(&a));
+	ck_assert(ip_parse(STR("::1"), &a) && !ip_any(&a));
 	struct ip kept = ip_unmapped(a);
 	ck_assert(ip_equal(&kept, &a));
 	/* IPv4 is four octets; what lies behind them does not count. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/check_main.h"
@@ -361,7 +362,40 @@ START_TEST(torn_lines_are_ended)
 }
 END_TEST
 
+/* Processes that append to one file: what the disk took of a line of one is ended by the next to
+ * write, whichever that is. */
+START_TEST(torn_lines_of_others_are_ended)
+{
+	char out[16384] = "";
+	int status, file = memfd_create("log", MFD_CLOEXEC);
+	_Atomic bool *mark = mmap(NULL, sizeof(*mark), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(mark, MAP_FAILED);
+	ck_assert_int_eq(fcntl(file, F_SETFL, O_APPEND), 0);
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
+	log_output(file);
+	log_share(mark);
+	pid_t other = fork();
+	ck_assert_int_ge(other, 0);
+	if (other == 0) {
+		struct rlimit tight = { 40, RLIM_INFINITY };
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &tight);
+		log_message(LOG_LEVEL_INFO, "torn", "a line that does not fit into what is left");
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	log_message(LOG_LEVEL_INFO, "heard", "once");
+	log_message(LOG_LEVEL_INFO, "heard", "again");
+	ck_assert_int_gt(pread(file, out, sizeof(out) - 1, 0), 0);
+	log_output(STDERR_FILENO);
+	ck_assert_int_eq(out[40], '\n');
+	ck_assert_ptr_nonnull(strstr(out, " info heard message=\"once\"\n"));
+	ck_assert_uint_eq(count_of(out, '\n'), 3);
+}
+END_TEST
+
 SUITE(log, network_text_cannot_forge_a_line, network_text_is_bounded, full_lines_stay_well_formed,
       forms, words_with_controls_are_quoted, levels, long_messages_are_cut_in_order,
       nobody_waits_for_the_reader, masked_lines_name_nobody, masking_comes_before_cutting,
-      lines_lost_on_a_full_disk_are_counted, torn_lines_are_ended)
+      lines_lost_on_a_full_disk_are_counted, torn_lines_are_ended, torn_lines_of_others_are_ended)

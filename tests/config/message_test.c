@@ -510,9 +510,55 @@ START_TEST(many_errors_are_counted)
 }
 END_TEST
 
+/* So many addresses in a list. */
+static void
+write_addresses(FILE *out, unsigned count, unsigned first_port)
+{
+	for (unsigned i = 0; i < count; i++)
+		fprintf(out, "%s\"127.0.0.1:%u\"", i == 0 ? "" : ", ", first_port + i);
+}
+
+/* What is over is not left out in silence. */
+static void
+expect_sockets(unsigned tcp, unsigned both, unsigned health, const char *messages)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, DOMAIN CERTIFICATE "listener \"a\" { transport = {\"tcp\"} bind = {");
+	write_addresses(out, tcp, 1000);
+	fprintf(out, "} }\nlistener \"b\" {\n bind = {");
+	write_addresses(out, both, 2000);
+	fprintf(out, "}\n}\nhealth {\n listen = {");
+	write_addresses(out, health, 3000);
+	fprintf(out, "}\n}\n");
+	fclose(out);
+	if (messages[0] == '\0')
+		expect_good(text, "");
+	else
+		expect_bad(text, messages);
+	free(text);
+}
+
+START_TEST(too_many_sockets)
+{
+	expect_sockets(250, 3, 16, "");
+	expect_sockets(250, 4, 16,
+		       "test.conf:5: error: listener \"b\": more than 256 sockets for SIP, one for "
+		       "each address and transport of all listeners, which make 258; bind 0.0.0.0 "
+		       "or [::] instead of single addresses\n");
+	expect_sockets(257, 1, 16,
+		       "test.conf:3: error: listener \"a\": more than 256 sockets for SIP, one for "
+		       "each address and transport of all listeners, which make 259; bind 0.0.0.0 "
+		       "or [::] instead of single addresses\n");
+	expect_sockets(1, 1, 17,
+		       "test.conf:8: error: listen names 17 addresses, and there is room for 16; "
+		       "write 0.0.0.0 or [::] instead of single addresses\n");
+}
+END_TEST
+
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
       contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
-      passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,
-      names_of_a_node, a_standard_listener_whose_name_is_taken, broken_syntax,
-      comments_keep_the_lines, many_errors_are_counted)
+      passwords_stay_out, too_many_connections_for_the_descriptors, too_many_sockets, broken_syntax,

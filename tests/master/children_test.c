@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -188,6 +189,69 @@ START_TEST(a_port_that_is_taken_meanwhile)
 }
 END_TEST
 
+/* The next socket pair finds no descriptor. */
+static struct rlimit
+take_descriptors(void)
+{
+	struct rlimit before, narrow;
+	int unused = dup(STDERR_FILENO);
+	ck_assert_int_ge(unused, 0);
+	close(unused);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	narrow = before;
+	narrow.rlim_cur = (rlim_t)unused;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &narrow), 0);
+	return before;
+}
+
+/* One attempt, and the next turn of the master, which is too early for another one. */
+static void
+fail_birth(struct family *family, struct child *child)
+{
+	struct rlimit before = take_descriptors();
+	child->retry_ms = 0;
+	children_keep(&family->children, &family->birth, family->signals);
+	ck_assert_int_eq(child->pid, 0);
+	ck_assert_uint_gt(child->retry_ms, 0);
+	children_keep(&family->children, &family->birth, family->signals);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+static void
+succeed_in_birth(struct family *family, struct child *child)
+{
+	child->retry_ms = 0;
+	children_keep(&family->children, &family->birth, family->signals);
+	ck_assert_int_ne(child->pid, 0);
+	ck_assert_int_ge(family->items[0].fds[0], 0);
+}
+
+/* What is queued in the sockets of a worker waits for it, though its birth fails a few times; when
+ * that does not end, the others get its share. */
+START_TEST(a_birth_that_fails)
+{
+	struct family family;
+	if (skipped_under_valgrind(__func__, "it hands out descriptors beyond any limit"))
+		return;
+	open_family(&family);
+	struct child *child = &family.children.workers[0];
+	int queue = family.items[0].fds[0];
+	for (int death = 1; death <= 2; death++) { /* a birth that succeeds has them counted anew */
+		die(&family, child);
+		for (int births = 1; births <= 4; births++) {
+			fail_birth(&family, child);
+			ck_assert_int_eq(family.items[0].fds[0], queue);
+		}
+		if (death == 1)
+			succeed_in_birth(&family, child);
+	}
+	fail_birth(&family, child);
+	ck_assert_int_eq(family.items[0].fds[0], -1);
+	succeed_in_birth(&family, child);
+	close_family(&family);
+}
+END_TEST
+
 /* What a dead process had open is not shown as live, neither of a worker nor of the admin. */
 START_TEST(nothing_of_the_dead_is_live)
 {
@@ -249,5 +313,5 @@ START_TEST(a_host_that_stood_still)
 }
 END_TEST
 
-SUITE(children, back_off_and_a_new_listener, a_port_that_is_taken_meanwhile,
+SUITE(children, back_off_and_a_new_listener, a_port_that_is_taken_meanwhile, a_birth_that_fails,
       nothing_of_the_dead_is_live, a_stuck_worker_is_ended, a_host_that_stood_still)

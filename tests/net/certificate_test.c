@@ -119,6 +119,42 @@ START_TEST(dates_are_checked)
 }
 END_TEST
 
+/* Whoever would have none otherwise takes one that has expired, or whose issuer has, but no other.
+ */
+START_TEST(any_date_will_do)
+{
+	struct pki pki;
+	pki_open(&pki);
+	struct identity past = pki_issue(
+		&pki,
+		(struct wish){ .name = "reg.example.com", .from_days = -90, .until_days = -3 });
+	struct identity root = pki_issue(
+		&pki,
+		(struct wish){ .name = "R11", .ca = true, .from_days = -90, .until_days = -1 });
+	struct identity leaf =
+		pki_issue(&pki, (struct wish){ .name = "reg.example.com", .issuer = &root });
+	struct tls_certificate_settings main = { "main", PKI_CHAIN(&pki, past.x),
+						 pki_key(&pki, past.key) };
+	struct tls_settings settings = usual_tls(&main, 1);
+	struct tls_server *server;
+	settings.any_date = true;
+	server = tls_server_open(&settings, error, sizeof(error), NULL, NULL);
+	ck_assert_msg(server != NULL, "%s", error);
+	tls_server_release(server);
+	main.chain = PKI_CHAIN(&pki, leaf.x, root.x);
+	ck_assert_ptr_null(tls_server_open(&settings, error, sizeof(error), NULL, NULL));
+	ck_assert_ptr_nonnull(strstr(error, "private key does not belong to chain"));
+	main.key = pki_key(&pki, leaf.key);
+	server = tls_server_open(&settings, error, sizeof(error), NULL, NULL);
+	ck_assert_msg(server != NULL, "%s", error);
+	tls_server_release(server);
+	identity_free(&past);
+	identity_free(&root);
+	identity_free(&leaf);
+	pki_close(&pki);
+}
+END_TEST
+
 /* TLS-9325-4.5-1: RSA below 2048 bits and SHA-1 signatures do not start */
 START_TEST(weak_keys_and_signatures_are_refused)
 {
@@ -321,6 +357,6 @@ START_TEST(names_are_listed_once)
 END_TEST
 
 SUITE(certificate, good_certificates_start, key_and_chain_must_belong_together, dates_are_checked,
-      weak_keys_and_signatures_are_refused, unreadable_files_are_explained,
+      any_date_will_do, weak_keys_and_signatures_are_refused, unreadable_files_are_explained,
       what_is_missing_is_named, domains_without_a_certificate,
       certificates_are_listed_with_their_end, names_are_listed_once)

@@ -15,7 +15,7 @@ from harness import add_test, equal, true
 from harness.check import Failure, long_run
 from harness.digest import challenges
 from harness.failing import Failing
-from harness.faults import admin, children, resident_kb, wait_successor, workers
+from harness.faults import Stopped, admin, children, resident_kb, wait_successor, workers
 from harness.http import ask
 from harness.phone import Phone
 from harness.report import report
@@ -435,6 +435,25 @@ def test_the_master_cannot_fork(env):
         victim.server.wait(lambda: victim.failing.count() >= 2, "two forks that failed", 20)
     true(victim.fail(die, "fork", "EAGAIN", 2), "nobody forked")
     victim.server.wait(lambda: workers(victim.server), "a new worker", 20)
+    victim.judge()
+
+
+def test_datagrams_wait_while_the_master_cannot_fork(env):
+    """It is a first death, so the sockets stay, and with them what came while nobody read."""
+    victim = Victim(env, "master")
+    worker, phone = victim.pids.pop("worker"), open_phone(victim.server, "udp", 2)
+    phone.prepare()
+
+    def die():
+        with Stopped(worker):
+            phone.send(phone.authorize(phone.register_request(CONTACT % "sip")))
+            os.kill(worker, signal.SIGKILL)
+            victim.server.wait(lambda: victim.failing.count() >= 2, "two forks that failed", 20)
+    true(victim.fail(die, "fork", "EAGAIN", 2), "nobody forked")
+    answer = phone.receive(20)
+    true(answer is not None, "no answer to a datagram that waited in the socket")
+    answer.expect(200)
+    phone.close()
     victim.judge()
 
 

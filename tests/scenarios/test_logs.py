@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 
 from harness import Failure, covers, equal, true
 from harness.database import ROOT
-from harness.faults import workers
+from harness.faults import phones_of_both, workers
 
 C1 = "<sip:alice@192.0.2.10:5062>"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -205,6 +206,32 @@ def test_a_child_that_is_born_later_writes_to_the_new_file(env):
     server.wait(lambda: len(set(workers(server)) - {victim}) == 2, "two workers", 20)
     server.wait(lambda: " db.up " in read(path), "the new worker serves", 20)
     server.wait(lambda: events_of_all(server, path), "events in the new file")
+
+
+def test_a_line_cut_short_is_ended_by_whoever_writes_next(env):
+    """A worker has room for the beginning of a line, as on a full disk; then there is room, and the other one writes."""
+    server, path = with_file(env, {"log": {"level": "notice", "format": "text"}})
+    plain = server.command  # a limit stands for the full disk; the signal that comes with it does not
+    server.command = lambda *options: ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", *plain(*options)]
+    server.start()
+    phones = phones_of_both(server, 1)
+    one = min(phones)
+    phone, other = phones[one][0], phones[max(phones)][0]
+    for each in (phone, other):
+        each.password = WRONG
+        each.prepare()
+    whole, before = os.path.getsize(path), resource.prlimit(one, resource.RLIMIT_FSIZE)
+    resource.prlimit(one, resource.RLIMIT_FSIZE, (whole + 40, before[1]))
+    phone.exchange(phone.authorize(phone.register_request(C1))).expect(401)
+    server.wait(lambda: os.path.getsize(path) == whole + 40, "the beginning of a line")
+    resource.prlimit(one, resource.RLIMIT_FSIZE, before)
+    other.exchange(other.authorize(other.register_request(C1))).expect(401)
+    server.wait(lambda: os.path.getsize(path) > whole + 41, "the line of the other worker")
+    lines = read(path)[whole:].splitlines()
+    equal(len(lines), 2, "lines of %r" % lines)
+    cut, line = lines
+    equal(len(cut), 40, "the length of the line that was cut")
+    true(re.match(STAMP + r" warning auth\.failed .*src=127\.0\.0\.1:%d " % other.wire.local[1], line), "it is %r" % line)
 
 
 def test_a_file_that_cannot_be_opened_again_goes_on(env):

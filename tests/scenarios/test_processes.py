@@ -1,6 +1,7 @@
 """Master, workers and admin process: what dies comes back, what is stopped ends in order, and nothing leaks on the way."""
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,12 +10,13 @@ import time
 
 from harness import Failure, covers, equal, true
 from harness.check import not_under_valgrind
-from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_workers,
-                            worker_of, workers)
+from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_successor,
+                            wait_workers, worker_of, workers)
 from harness.http import ask
 from harness.message import parse_response
 from harness.phone import ALICE_PASSWORD
-from test_reload import closed
+from test_messages import certificate
+from test_reload import closed, der, own_certificates, shown
 
 C1, C2 = "<sip:alice@192.0.2.10:5062>", "<sip:alice@192.0.2.11:5062>"
 S1 = "<sips:alice@192.0.2.10:5062>"
@@ -201,6 +203,78 @@ def test_nobody_stays_when_the_master_is_killed(env):
     for pid in left:
         gone(server, pid)
     server.process = None
+
+
+# --- files that a successor cannot use ---
+
+def certificate_shown(server):
+    """That of a new handshake, None when there is none."""
+    try:
+        return shown(server)
+    except OSError:
+        return None
+
+
+def replace_worker(server):
+    victim, = workers(server)
+    kill(victim)
+    wait_successor(server, victim)
+
+
+def deaths(server):
+    return server.log.count("process.died")
+
+
+def test_a_worker_is_born_while_a_certificate_is_half_renewed(env):
+    """UDP and TCP do not wait for the key, and TLS comes back with it, long before the next look at tls.reload_interval."""
+    server = own_certificates(env, env.make({"tls": {"reload_interval": "1h"}})).start()
+    fresh = env.certificates("renewed_by_half")
+    shutil.copyfile(fresh + "/server.pem", server.certificates + "/server.pem")
+    replace_worker(server)
+    server.phone("udp").reg(C1).expect(200)
+    server.phone("tcp").reg(C1).expect(200)
+    equal(certificate_shown(server), None, "a certificate without its key")
+    server.wait_log(r" error tls\.certificate .*private key does not belong to chain.*TLS is not served")
+    shutil.copyfile(fresh + "/server.key", server.certificates + "/server.key")
+    server.wait(lambda: certificate_shown(server) == der(fresh + "/server.pem"), "TLS is served again", 20)
+    server.wait_log(r" notice tls\.certificate .*TLS is served again")
+    equal(deaths(server), 1, "deaths")
+
+
+def test_a_worker_is_born_while_a_certificate_has_expired(env):
+    """Those that are older go on with what they have; a certificate that expired is better than none."""
+    server = own_certificates(env, env.make({"tls": {"reload_interval": "1h"}})).start()
+    chain, key = certificate(env, "expired_at_birth", days="-1")
+    shutil.copyfile(chain, server.certificates + "/server.pem")
+    shutil.copyfile(key, server.certificates + "/server.key")
+    replace_worker(server)
+    server.phone("udp").reg(C1).expect(200)
+    equal(certificate_shown(server), der(chain), "the certificate of a handshake")
+    server.wait_log(r" warning tls\.certificate .*expired 1 day ago.*used all the same")
+    equal(deaths(server), 1, "deaths")
+
+
+def test_a_worker_is_born_without_the_password_of_the_database(env):
+    """Phones hear 503, as they do without the database; nobody dies of it, and with the file everything is as before."""
+    server = env.start()
+    password = server.directory + "/password"
+    os.rename(password, password + ".away")
+    victims = [*workers(server), admin(server)]
+    for pid in victims:
+        kill(pid)
+    for pid in victims:
+        gone(server, pid)
+    wait_workers(server, 1)
+    server.wait(lambda: admin(server) not in (None, victims[1]), "another admin process")
+    server.wait_log(r" error start .*database\.password_file .*No such file or directory")
+    phone = server.phone("tcp")
+    equal(phone.reg0(C1).status, 503, "the answer without a database")
+    os.rename(password + ".away", password)
+    server.wait(lambda: phone.reg0(C1).status == 401, "phones are served again", 30)
+    phone.reg(C1).expect(200)
+    server.wait(lambda: server.health()[0] == 200, "/readyz", 20)
+    server.wait(lambda: server.api("/bindings")[0] == 200, "the admin process has the database too", 20)
+    equal(deaths(server), 2, "deaths")
 
 
 # --- the end ---

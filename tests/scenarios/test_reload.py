@@ -305,24 +305,61 @@ def closed(port):
     return False
 
 
+def listening(port):
+    """Local addresses of the sockets that listen on the port, as the kernel lists them."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table]
+    return [row[1].split(":")[0] for row in rows if row[1].endswith(":%04X" % port) and row[3] == "0A"]
+
+
+def heard(server, port, *transports):
+    """Phones are served there, whichever of two workers hears them."""
+    wires = {"udp": lambda at: Udp(at, server.transcript), "tcp": lambda at: Stream(at, server.transcript),
+             "tls": lambda at: Stream(at, server.transcript, server.tls_context(), "example.com")}
+    for transport in 6 * transports:
+        phone = Phone(wires[transport](("127.0.0.1", port)), transport)
+        phone.opt().expect(200)
+        phone.close()
+
+
 def test_a_bind_is_narrowed_and_widened_in_place(env):
     server = env.start(TWO)
     port = free_ports(1)
 
-    def listening():
-        """Local addresses of the port, as the kernel lists them: both workers have let go of the other one."""
-        with open("/proc/net/tcp") as table:
-            return {line.split()[1].split(":")[0] for line in table if line.split()[1].endswith(":%04X" % port) and
-                    line.split()[3] == "0A"}
-
     for address, kernel in (("0.0.0.0", "00000000"), ("127.0.0.1", "0100007F"), ("0.0.0.0", "00000000")):
         reload(server, {("listener", "more"): {"bind": ["%s:%d" % (address, port)], "transport": ["udp", "tcp"]}})
-        server.wait(lambda: listening() == {kernel}, "only %s is bound" % address)
-        for _ in range(6):  # both workers
-            for transport, wire in (("tcp", Stream), ("udp", Udp)):
-                phone = Phone(wire(("127.0.0.1", port), server.transcript), transport)
-                phone.opt().expect(200)
-                phone.close()
+        server.wait(lambda: set(listening(port)) == {kernel}, "both workers have let go of all but %s" % address)
+        heard(server, port, "udp", "tcp")
+
+
+def test_one_address_of_a_port_beside_all_of_them(env):
+    """In the running daemon, and in one that is started with the same file."""
+    server = env.start(TWO)
+    port = free_ports(1)
+    everywhere = {"bind": ["0.0.0.0:%d" % port], "transport": ["udp", "tcp"]}
+    here = {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}
+    reload(server, {("listener", "everywhere"): everywhere})
+    reload(server, {("listener", "here"): here})
+    heard(server, port, "udp", "tcp")
+    server.restart()
+    heard(server, port, "udp", "tcp")
+
+
+def test_one_address_and_all_of_them_are_added_at_once(env):
+    server = env.start(TWO)
+    port = free_ports(1)
+    reload(server, {("listener", "more"): {"bind": ["0.0.0.0:%d" % port, "127.0.0.1:%d" % port],
+                                           "transport": ["udp", "tcp"]}})
+    heard(server, port, "udp", "tcp")
+
+
+def test_a_listener_becomes_one_for_tls_in_place(env):
+    server = env.start(TWO)
+    port = free_ports(1)
+    for transport in ("tcp", "tls", "tcp"):
+        reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": [transport]}})
+        server.wait(lambda: len(listening(port)) == 2, "one socket a worker is left")
+        heard(server, port, transport)
 
 
 def test_listener_on_a_port_that_is_taken_is_refused(env):

@@ -678,6 +678,29 @@ START_TEST(wrong_password_is_told)
 }
 END_TEST
 
+/* One that could not be read at first is used from the next connection on, and another one then. */
+START_TEST(password_comes_later)
+{
+	struct bench bench;
+	char url[128];
+	unsigned port;
+	int fd = silent_host(&port);
+	snprintf(url, sizeof(url), "postgresql://rollcall@127.0.0.1:%u/x?sslmode=disable", port);
+	bench_init(&bench);
+	bench.settings.url = url;
+	bench.settings.password_file = "/etc/rollcall/db-password";
+	bench_start(&bench);
+	ck_assert(store_password(bench.store, "old"));
+	ck_assert(store_password(bench.store, "s3cret"));
+	while (strstr(store_trouble(bench.store), "came from /etc/rollcall/db-password") == NULL) {
+		loop_turn(bench.loop, 20);
+		refuse_password(fd);
+	}
+	bench_close(&bench);
+	close(fd);
+}
+END_TEST
+
 /* A server that somebody makes forgetful while we are connected is noticed within seconds, and so
  * is the end of it */
 START_TEST(durability_is_watched)
@@ -746,5 +769,5 @@ SUITE(lane, database_down_at_start, each_host_is_told, wrong_url_is_told,
       unsafe_durability_is_refused, unsafe_durability_can_be_allowed, other_schemas_are_refused,
       newer_schema_is_no_matter_for_who_runs, read_only_server_is_refused,
       failover_drops_the_connection, lost_statements_are_prepared_again, next_host_is_tried,
-      silent_host_is_passed_over, wrong_password_is_told, durability_is_watched,
-      one_connect_at_a_time, unknown_name_is_told)
+      silent_host_is_passed_over, wrong_password_is_told, password_comes_later,
+      durability_is_watched, one_connect_at_a_time, unknown_name_is_told)

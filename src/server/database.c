@@ -1,0 +1,53 @@
+/*
+ * The master has read the password file at the start and on each reload. A child that takes the
+ * place of another one reads it again, perhaps while it is being replaced, and if it ended then so
+ * would the next one: it serves what it can instead, which is what it does without a database.
+ */
+#include "database.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "settings.h"
+
+#define PASSWORD_BYTES 256
+#define LOOK_MS 2000u
+
+static void
+look(struct timer *timer)
+{
+	struct database *database = container_of(timer, struct database, look);
+	char password[PASSWORD_BYTES], error[512];
+	bool known = settings_password(database->password_file, password, sizeof(password), error,
+				       sizeof(error)) &&
+		     store_password(database->store, password);
+	explicit_bzero(password, sizeof(password));
+	if (known)
+		log_message(LOG_LEVEL_NOTICE, "start", "database.password_file %s: read",
+			    database->password_file);
+	else
+		timer_start(database->loop, &database->look, LOOK_MS, look);
+}
+
+struct store *
+database_open(struct database *database, struct loop *loop, const struct config *config,
+	      uint32_t connections, bool commits)
+{
+	struct store_settings settings;
+	char password[PASSWORD_BYTES], application[96], error[512];
+	bool known = settings_store(&settings, config, connections, password, sizeof(password),
+				    application, sizeof(application), error, sizeof(error));
+	settings.commits = commits;
+	database->loop = loop;
+	database->store = store_open(loop, &settings);
+	explicit_bzero(password, sizeof(password));
+	if (known || database->store == NULL)
+		return database->store;
+	log_message(LOG_LEVEL_ERROR, "start", "%s; it is looked at again every %u s", error,
+		    LOOK_MS / 1000);
+	snprintf(database->password_file, sizeof(database->password_file), "%s",
+		 config->database.password_file);
+	timer_start(loop, &database->look, LOOK_MS, look);
+	return database->store;
+}

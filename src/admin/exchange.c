@@ -10,6 +10,8 @@
 #include "json.h"
 #include "stream.h"
 
+#define PERHAPS "The change may or may not have been made: look before you try again."
+
 /* --- waiting -------------------------------------------------------------------------- */
 
 static void
@@ -109,9 +111,7 @@ exchange_expired(struct fifo *fifo, struct fifo_entry *entry)
 	snprintf(detail, sizeof(detail), "PostgreSQL has not answered within %llu ms.",
 		 (unsigned long long)fifo->duration_ms);
 	exchange_problem(x, 503, "database_timeout", "Database too slow", detail, NULL,
-			 writes ? "The change may or may not have been made: look before you try "
-				  "again."
-				: "Try again; admin.request_timeout is the limit.");
+			 writes ? PERHAPS : "Try again; admin.request_timeout is the limit.");
 }
 
 static bool
@@ -140,14 +140,14 @@ query_failed(struct exchange *x)
 	if (strcmp(x->query.sqlstate, "57014") == 0) { /* statement_timeout */
 		exchange_problem(x, 503, "database_timeout", "Database too slow",
 				 "PostgreSQL ended the statement at its time limit.", NULL,
-				 "Nothing was changed. Ask for less at once, or raise "
-				 "database.query_timeout.");
+				 exchange_hint(x, "Nothing was changed. Ask for less at once, or "
+						  "raise database.query_timeout."));
 		return;
 	}
 	snprintf(detail, sizeof(detail), "PostgreSQL refused statement %s (SQLSTATE %s).",
 		 x->query.name, x->query.sqlstate);
 	exchange_problem(x, 500, "internal", "Statement failed", detail, NULL,
-			 "Nothing was changed. The log of PostgreSQL says more.");
+			 exchange_hint(x, "Nothing was changed. The log of PostgreSQL says more."));
 }
 
 static void
@@ -294,6 +294,12 @@ exchange_header(struct exchange *x, const char *name, const char *value)
 {
 	if (x->response != NULL)
 		MHD_add_response_header(x->response, name, value);
+}
+
+const char *
+exchange_hint(const struct exchange *x, const char *unchanged)
+{
+	return x->written ? PERHAPS : unchanged;
 }
 
 /* text (may be NULL) is taken over. */

@@ -7,6 +7,7 @@
 
 #include "admin_internal.h"
 #include "base/memo.h"
+#include "base/wipe.h"
 #include "json.h"
 #include "stream.h"
 
@@ -302,15 +303,16 @@ exchange_hint(const struct exchange *x, const char *unchanged)
 	return x->written ? PERHAPS : unchanged;
 }
 
-/* text (may be NULL) is taken over. */
+/* text (may be NULL) is taken over, and zeroed behind the answer: it may be a page of hashes. */
 static void
 answer(struct exchange *x, unsigned status, char *text, const char *type)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		text == NULL ? 0 : strlen(text), text,
-		text == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response =
+		text == NULL ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+			     : MHD_create_response_from_buffer_with_free_callback(strlen(text),
+										  text, wipe_free);
 	if (response == NULL)
-		free(text);
+		wipe_free(text);
 	exchange_answer_response(x, status, response, text == NULL ? NULL : type);
 }
 
@@ -337,7 +339,7 @@ exchange_answer(struct exchange *x, unsigned status, json_t *document)
 		answer(x, status, text, "application/json");
 		return;
 	}
-	free(text);
+	wipe_free(text);
 	exchange_out_of_memory(x);
 }
 

@@ -177,6 +177,30 @@ START_TEST(sweep_empties_expired_rows)
 }
 END_TEST
 
+/* One that somebody broke holds up no other, and is emptied like them when its time has come */
+START_TEST(sweep_goes_past_broken_rows)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	scratch_account("bob");
+	scratch_account("carol");
+	scratch_exec("update aor set bindings = '[oops', expires_at = now() - interval '1 hour' "
+		     "where username = 'alice'");
+	scratch_exec("update aor set bindings = '[oops', expires_at = now() + interval '1 hour' "
+		     "where username = 'bob'");
+	scratch_exec("update aor set bindings = '[{}]', expires_at = now() - interval '1 hour' "
+		     "where username = 'carol'");
+	uint64_t expired = stats->binding_changes[CHANGE_EXPIRED];
+	bench_up(&bench);
+	store_sweep_every(bench.store, 20, 5);
+	WAIT_UNTIL(&bench, stats->binding_changes[CHANGE_EXPIRED] - expired == 1);
+	ck_assert_str_eq(scratch_text("select string_agg(bindings, ' ' order by aor) from aor"),
+			 "[] [oops []");
+	bench_close(&bench);
+}
+END_TEST
+
 /* A row that somebody is changing is left alone, and not waited for */
 START_TEST(sweep_skips_locked_rows)
 {
@@ -199,4 +223,4 @@ END_TEST
 
 SUITE(query, statements_run_by_name, statements_are_refused_while_down, statements_are_retried,
       statements_leave_a_lane_that_is_spoilt, statements_end_unavailable_on_a_lane_that_is_spoilt,
-      sweep_empties_expired_rows, sweep_skips_locked_rows)
+      sweep_empties_expired_rows, sweep_goes_past_broken_rows, sweep_skips_locked_rows)

@@ -1,6 +1,7 @@
 /*
  * A text in memory that is written like a file. open_memstream(3) of glibc loses in silence what it
- * finds no memory for; here such a write fails, and the text is none.
+ * finds no memory for; here such a write fails, and the text is none. Nor does it leave copies of
+ * the text behind: who has to keep it secret frees it with wipe_free().
  */
 #pragma once
 
@@ -12,6 +13,7 @@ struct textfile {
 	char *text; /* ends with NUL, which len does not count */
 	size_t len;
 	size_t cap;
+	char buffer[4096]; /* of the stream */
 };
 
 /* NULL without memory. textfile must live until textfile_close(). */

@@ -126,8 +126,9 @@ int64_t store_clock_offset_ms(const struct store *store);
 /*
  * Any other statement, for the admin process: one of the files of sql/queries/ by name (there must
  * be one), text parameters (NULL allowed), one implicit transaction. done() gets the rows, which
- * are gone when it returns; NULL unless QUERY_DONE. Deadlocks and the like are tried again.
- * QUERY_UNAVAILABLE: not sent, or the connection or the wait for a standby was lost and nobody
+ * are gone when it returns; NULL unless QUERY_DONE. Deadlocks and the like are tried again, and on
+ * another connection what one refuses that has become read-only. QUERY_UNAVAILABLE: not sent, or
+ * refused by such a connection, or the connection or the wait for a standby was lost and nobody
  * knows whether it was done.
  */
 struct store_rows;

@@ -15,7 +15,7 @@ with page as materialized (
 			when 'node' then b ->> 'n'
 			else b ->> 'a'
 		end as value, count(*) as bindings
-	from page, jsonb_array_elements(bindings::jsonb) b
+	from page, jsonb_array_elements(bindings_readable(bindings)) b
 	where expires_at > to_timestamp($3::double precision / 1000) and (b ->> 'e')::bigint > $3::bigint
 	group by 1
 )

@@ -22,7 +22,7 @@ with page as materialized (
 	from page
 ), found as (
 	select position, aor, (b ->> 'id') collate "C" as id, b
-	from page, jsonb_array_elements(bindings::jsonb) b
+	from page, jsonb_array_elements(bindings_readable(bindings)) b
 	where expires_at > to_timestamp($8::double precision / 1000)
 		and (b ->> 'e')::bigint > $8::bigint
 		and (aor <> $1 or (b ->> 'id') collate "C" > $2)

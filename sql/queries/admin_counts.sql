@@ -1,13 +1,17 @@
 -- One step of the background count through the table in the order of its key, so that no step holds the processor for long:
 -- accounts (in the first step), live bindings by domain and transport, those that
--- this node wrote last among them, and addresses that have one. Always one row at least.
+-- this node wrote last among them, and addresses that have one; and those whose bindings cannot be read. Always one row at least.
 -- $1 the key after which to go on text, "" at the beginning, $2 rows a step integer, $3 now in ms since 1970,
 -- $4 node text.
 with page as materialized (
-	select aor, domain, bindings, expires_at from aor where aor > $1::text order by aor limit $2::integer
+	select aor, domain, bindings_readable(bindings) as bindings, expires_at
+	from aor
+	where aor > $1::text
+	order by aor
+	limit $2::integer
 ), live as materialized (
 	select p.aor, p.domain, b ->> 't' as transport, b ->> 'n' = $4::text as own
-	from page p, jsonb_array_elements(p.bindings::jsonb) b
+	from page p, jsonb_array_elements(p.bindings) b
 	where p.expires_at > to_timestamp($3::double precision / 1000) and (b ->> 'e')::bigint > $3::bigint
 )
 select
@@ -15,7 +19,9 @@ select
 	(select max(aor) from page) as last,
 	(select count(*) from account where $1::text = '') as accounts,
 	(select count(distinct aor) from live) as addresses,
-	g.domain, g.transport, g.bindings, g.users, g.own
+	g.domain, g.transport, g.bindings, g.users, g.own,
+	(select count(*) from page where bindings is null) as unreadable,
+	(select min(aor) from page where bindings is null) as first_unreadable
 from (values (1)) as always
 left join (
 	select domain, transport, count(*) as bindings, count(distinct aor) as users, count(*) filter (where own) as own

@@ -37,6 +37,7 @@ struct binding_counts {
 	int64_t addresses; /* with a live binding */
 	int64_t bindings_total;
 	int64_t bindings_of_node; /* that this node wrote last */
+	int64_t unreadable;	  /* addresses whose bindings somebody broke */
 	uint64_t bindings[DOMAIN_COUNT][TRANSPORT_COUNT];
 	uint64_t users[DOMAIN_COUNT][TRANSPORT_COUNT]; /* with a binding over this transport */
 };
@@ -46,6 +47,7 @@ struct counting {
 	struct timer timer;
 	struct store_query query;
 	struct binding_counts next;
+	char unreadable[256]; /* the first of them */
 	char cursor[8192];
 	char now[24];
 };

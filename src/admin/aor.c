@@ -78,6 +78,8 @@ remove_committed(struct exchange *x)
 		return;
 	case COMMIT_CONFLICT:
 	case COMMIT_UNKNOWN: /* removing again what is gone does no harm */
+		if (x->op.committed == COMMIT_UNKNOWN)
+			x->op.sure = x->written = true;
 		if (work->attempts++ < CONFLICTS_MAX) {
 			exchange_lookup(x, remove_found);
 			return;
@@ -89,7 +91,8 @@ remove_committed(struct exchange *x)
 	case COMMIT_FAILED:
 		exchange_problem(x, 500, "internal", "Statement failed",
 				 "PostgreSQL refused to store the record.", NULL,
-				 "Nothing was changed. The log of PostgreSQL says more.");
+				 exchange_hint(x, "Nothing was changed. The log of PostgreSQL "
+						  "says more."));
 		return;
 	case COMMIT_UNAVAILABLE:
 	case COMMIT_OVERDUE:
@@ -128,6 +131,9 @@ remove_found(struct exchange *x)
 		x->op.version = x->op.record->version;
 		x->op.after = &work->after;
 		exchange_commit(x, remove_committed);
+	} else if (!x->op.sure) { /* it is gone here, and may be on the standby still */
+		x->op.sure = true;
+		exchange_lookup(x, remove_found);
 	} else if (!str_empty(work->id) && work->attempts == 0) {
 		exchange_problem(x, 404, "binding_unknown", "No such binding",
 				 "The address has no binding with this id.", NULL,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "admin_internal.h"
+#include "base/log.h"
 
 #define COUNT_EVERY_MS 30000u
 #define COUNT_SOON_MS 500u
@@ -27,6 +28,8 @@ enum column {
 	COLUMN_BINDINGS,
 	COLUMN_USERS,
 	COLUMN_OWN,
+	COLUMN_UNREADABLE,
+	COLUMN_FIRST_UNREADABLE,
 };
 
 static void step(struct timer *timer);
@@ -71,9 +74,35 @@ add_group(struct admin *admin, const struct store_rows *rows, int row)
 }
 
 static void
+add_unreadable(struct counting *counting, const struct store_rows *rows)
+{
+	if (counting->next.unreadable == 0)
+		str_copy(counting->unreadable, sizeof(counting->unreadable),
+			 store_rows_value(rows, 0, COLUMN_FIRST_UNREADABLE));
+	counting->next.unreadable += (int64_t)number(rows, 0, COLUMN_UNREADABLE);
+}
+
+/* Only when there are more than before: they stay until somebody mends them. */
+static void
+log_unreadable(const struct counting *counting, int64_t before)
+{
+	struct log_line line;
+	int64_t count = counting->next.unreadable;
+	if (count <= before || !log_begin(&line, LOG_LEVEL_WARNING, "db.unreadable"))
+		return;
+	log_number(&line, "addresses", count);
+	log_user(&line, "first", str_of(counting->unreadable));
+	log_text(&line, "message",
+		 STR("column bindings of table aor is not what the daemon writes there; such an "
+		     "address is left out of lists and counts, and its phones are refused"));
+	log_end(&line);
+}
+
+static void
 end_pass(struct admin *admin)
 {
 	struct counting *counting = &admin->counting;
+	log_unreadable(counting, admin->counts.unreadable);
 	admin->counts = counting->next;
 	admin->counts.known = true;
 	counting->cursor[0] = '\0';
@@ -95,6 +124,7 @@ step_done(struct store_query *query, enum query_result result, const struct stor
 	for (int row = 0; row < store_rows_count(rows); row++)
 		if (!store_rows_null(rows, row, COLUMN_DOMAIN))
 			add_group(admin, rows, row);
+	add_unreadable(counting, rows);
 	struct str last = store_rows_value(rows, 0, COLUMN_LAST);
 	if (number(rows, 0, COLUMN_LOOKED_AT) < STEP_ROWS || last.len >= sizeof(counting->cursor)) {
 		end_pass(admin);

@@ -7,8 +7,11 @@
 
 #include "admin_internal.h"
 #include "base/memo.h"
+#include "base/wipe.h"
 #include "json.h"
 #include "stream.h"
+
+#define PERHAPS "The change may or may not have been made: look before you try again."
 
 /* --- waiting -------------------------------------------------------------------------- */
 
@@ -109,9 +112,7 @@ exchange_expired(struct fifo *fifo, struct fifo_entry *entry)
 	snprintf(detail, sizeof(detail), "PostgreSQL has not answered within %llu ms.",
 		 (unsigned long long)fifo->duration_ms);
 	exchange_problem(x, 503, "database_timeout", "Database too slow", detail, NULL,
-			 writes ? "The change may or may not have been made: look before you try "
-				  "again."
-				: "Try again; admin.request_timeout is the limit.");
+			 writes ? PERHAPS : "Try again; admin.request_timeout is the limit.");
 }
 
 static bool
@@ -140,14 +141,14 @@ query_failed(struct exchange *x)
 	if (strcmp(x->query.sqlstate, "57014") == 0) { /* statement_timeout */
 		exchange_problem(x, 503, "database_timeout", "Database too slow",
 				 "PostgreSQL ended the statement at its time limit.", NULL,
-				 "Nothing was changed. Ask for less at once, or raise "
-				 "database.query_timeout.");
+				 exchange_hint(x, "Nothing was changed. Ask for less at once, or "
+						  "raise database.query_timeout."));
 		return;
 	}
 	snprintf(detail, sizeof(detail), "PostgreSQL refused statement %s (SQLSTATE %s).",
 		 x->query.name, x->query.sqlstate);
 	exchange_problem(x, 500, "internal", "Statement failed", detail, NULL,
-			 "Nothing was changed. The log of PostgreSQL says more.");
+			 exchange_hint(x, "Nothing was changed. The log of PostgreSQL says more."));
 }
 
 static void
@@ -296,15 +297,22 @@ exchange_header(struct exchange *x, const char *name, const char *value)
 		MHD_add_response_header(x->response, name, value);
 }
 
-/* text (may be NULL) is taken over. */
+const char *
+exchange_hint(const struct exchange *x, const char *unchanged)
+{
+	return x->written ? PERHAPS : unchanged;
+}
+
+/* text (may be NULL) is taken over, and zeroed behind the answer: it may be a page of hashes. */
 static void
 answer(struct exchange *x, unsigned status, char *text, const char *type)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		text == NULL ? 0 : strlen(text), text,
-		text == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response =
+		text == NULL ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+			     : MHD_create_response_from_buffer_with_free_callback(strlen(text),
+										  text, wipe_free);
 	if (response == NULL)
-		free(text);
+		wipe_free(text);
 	exchange_answer_response(x, status, response, text == NULL ? NULL : type);
 }
 
@@ -331,7 +339,7 @@ exchange_answer(struct exchange *x, unsigned status, json_t *document)
 		answer(x, status, text, "application/json");
 		return;
 	}
-	free(text);
+	wipe_free(text);
 	exchange_out_of_memory(x);
 }
 

@@ -54,6 +54,7 @@ struct exchange {
 	unsigned status;
 	void *work;	       /* the handler's own, in the arena */
 	json_t *held;	       /* the handler's own, given up with the exchange */
+	bool written;	       /* says the handler: or may have been, whatever fails now */
 	struct stream *stream; /* stream.c alone */
 
 	/* Waiting: exchange.c alone */
@@ -119,6 +120,9 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
 void exchange_problem_list(struct exchange *x, unsigned status, const char *reason,
 			   const char *title, const char *detail, json_t *errors, const char *hint);
 void exchange_header(struct exchange *x, const char *name, const char *value);
+/* For a problem of the database: unchanged, which says that nothing was, unless something was
+ * written. */
+const char *exchange_hint(const struct exchange *x, const char *unchanged);
 /* Problems of more than one handler. */
 void exchange_out_of_memory(struct exchange *x);
 void exchange_unknown_user(struct exchange *x);

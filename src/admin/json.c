@@ -1,12 +1,12 @@
 /* Values of answers: see the header. */
 #include "json.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/csv.h"
+#include "base/wipe.h"
 #include "base/writer.h"
 #include "store/rows.h"
 
@@ -22,18 +22,10 @@ allocate(size_t size)
 	return memory;
 }
 
-static void
-free_zeroed(void *memory)
-{
-	if (memory != NULL)
-		explicit_bzero(memory, malloc_usable_size(memory));
-	free(memory);
-}
-
 void
 json_use_memory(void)
 {
-	json_set_alloc_funcs(allocate, free_zeroed);
+	json_set_alloc_funcs(allocate, wipe_free);
 }
 
 void
@@ -98,7 +90,7 @@ json_octets(struct str octets)
 		i += len == 0 ? 1 : len;
 	}
 	json_t *value = text == NULL ? NULL : json_stringn(text, w.len);
-	free(text);
+	wipe_free(text);
 	return value;
 }
 

@@ -9,6 +9,7 @@
 #include "admin_internal.h"
 #include "base/csv.h"
 #include "base/textfile.h"
+#include "base/wipe.h"
 #include "json.h"
 #include "stream.h"
 
@@ -191,7 +192,7 @@ stream_rows(struct exchange *x, const struct store_rows *rows)
 		write_items(x, out, rows, batch.count);
 	bool whole = json_whole() && arena_ok(&x->page_arena);
 	if (!textfile_close(out, &chunk) || !whole) {
-		free(chunk.text);
+		wipe_free(chunk.text);
 		exchange_out_of_memory(x);
 		return;
 	}

@@ -7,6 +7,7 @@
 
 #include "admin_internal.h"
 #include "base/clock.h"
+#include "base/wipe.h"
 #include "pace.h"
 
 #define STREAMS_MAX 16u
@@ -25,7 +26,7 @@ struct stream {
 static void
 keep(struct stream *stream, char *chunk, size_t len, bool last)
 {
-	free(stream->chunk);
+	wipe_free(stream->chunk);
 	stream->chunk = chunk;
 	stream->len = len;
 	stream->used = 0;
@@ -128,7 +129,7 @@ stream_start(struct exchange *x, const char *type, char *chunk, size_t len, bool
 								   read_chunk, x, NULL);
 	if (response == NULL) {
 		free(stream);
-		free(chunk);
+		wipe_free(chunk);
 		if (!x->answered)
 			exchange_out_of_memory(x);
 		return false;
@@ -151,6 +152,6 @@ stream_free(struct exchange *x)
 		return;
 	fifo_stop(&x->deadline);
 	x->admin->stream_count--;
-	free(x->stream->chunk);
+	wipe_free(x->stream->chunk);
 	free(x->stream);
 }

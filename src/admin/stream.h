@@ -12,8 +12,9 @@
 
 #include "exchange.h"
 
-/* Begins the answer 200 with a first chunk of malloc'd octets, which is taken over. last: there
- * will be no other. False, and answered, when it cannot begin; the chunk is freed then. */
+/* Begins the answer 200 with a first chunk of malloc'd octets, which is taken over, and zeroed when
+ * it is used up. last: there will be no other. False, and answered, when it cannot begin; the chunk
+ * is freed then. */
 bool stream_start(struct exchange *x, const char *type, char *chunk, size_t len, bool last,
 		  void (*next)(struct exchange *x));
 /* What next() asked for, some time after it; chunk as above, and it may be empty. */

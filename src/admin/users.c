@@ -44,6 +44,7 @@ static void
 create_written(struct exchange *x, const struct store_rows *rows)
 {
 	bool is_new = store_rows_count(rows) == 1 && !store_rows_null(rows, 0, 1);
+	x->written = is_new;
 	x->query.params[0] = x->work;
 	exchange_query(x, "admin_user", 1, is_new ? create_shown : create_refused);
 }
@@ -72,10 +73,11 @@ users_create(struct exchange *x)
 static void
 change_written(struct exchange *x, const struct store_rows *rows)
 {
-	if (store_rows_count(rows) == 0)
-		exchange_unknown_user(x);
-	else
+	x->written = store_rows_count(rows) > 0;
+	if (x->written)
 		exchange_query(x, "admin_user", 1, user_answer);
+	else
+		exchange_unknown_user(x);
 }
 
 /* A new password is hashed with the login that the account has. */

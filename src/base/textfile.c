@@ -1,8 +1,11 @@
-/* A stream with a write function of its own: what that refuses is an error of the stream. */
+/* A stream with a write function of its own: what that refuses is an error of the stream. Among
+ * what is exported are hashes of passwords, so what is outgrown is zeroed, and no realloc(). */
 #include "base/textfile.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/wipe.h"
 
 #define FIRST_BYTES 4096
 
@@ -12,9 +15,13 @@ make_room(struct textfile *textfile, size_t more)
 	size_t cap = textfile->cap;
 	while (cap - textfile->len <= more)
 		cap *= 2;
-	char *moved = cap == textfile->cap ? textfile->text : realloc(textfile->text, cap);
+	if (cap == textfile->cap)
+		return true;
+	char *moved = malloc(cap);
 	if (moved == NULL)
 		return false;
+	memcpy(moved, textfile->text, textfile->len);
+	wipe_free(textfile->text);
 	textfile->text = moved;
 	textfile->cap = cap;
 	return true;
@@ -43,7 +50,9 @@ textfile_open(struct textfile *textfile)
 	if (out == NULL) {
 		free(textfile->text);
 		textfile->text = NULL;
+		return NULL;
 	}
+	setvbuf(out, textfile->buffer, _IOFBF, sizeof(textfile->buffer)); /* ours, to be zeroed */
 	return out;
 }
 
@@ -53,9 +62,11 @@ textfile_close(FILE *out, struct textfile *textfile)
 	if (out == NULL)
 		return false;
 	bool whole = fflush(out) == 0 && !ferror(out);
-	if (fclose(out) == 0 && whole)
+	whole = fclose(out) == 0 && whole;
+	explicit_bzero(textfile->buffer, sizeof(textfile->buffer));
+	if (whole)
 		return true;
-	free(textfile->text);
+	wipe_free(textfile->text);
 	*textfile = (struct textfile){ 0 };
 	return false;
 }

@@ -168,10 +168,15 @@ complete_query(struct lane *lane, struct batch *batch)
 		return;
 	}
 	const char *sqlstate = sqlstate_of(batch->error);
-	if (transient(sqlstate) && query->tries < store->settings.retries) {
+	bool spoilt = spoils_lane(sqlstate);
+	if ((transient(sqlstate) || spoilt) && query->tries < store->settings.retries) {
 		query->tries++;
 		stats->db_retries++;
 		store_query_add(store, query);
+		return;
+	}
+	if (spoilt) { /* no fault of the statement, though no lane was any better */
+		store_query_finish(query, QUERY_UNAVAILABLE, NULL);
 		return;
 	}
 	str_copy(query->sqlstate, sizeof(query->sqlstate), str_of(sqlstate));

@@ -731,6 +731,48 @@ def test_database_away(env):
     server.wait(lambda: api(server, "GET", "/users").status == 200, "reads work again")
 
 
+def test_what_was_written_is_not_called_unchanged(env):
+    """A user is written, and then the statement that reads it back fails: nobody is told that nothing was changed."""
+    server = env.start()
+    server.database.query("""
+        create function array_to_json(list text[]) returns json language plpgsql security definer as $$
+        begin
+            if exists (select from account where display_name = 'New') then raise exception 'made to fail'; end if;
+            return null;
+        end $$;
+    """)  # admin_user.sql calls this one, for its argument fits better, and no statement that writes does
+    problem = api(server, "PATCH", "/users/alice@example.com", {"display_name": "New"}).expect(500, "internal").json
+    true("may or may not have been made" in problem["hint"], "hint of PATCH: %s" % problem["hint"])
+    problem = create(server, "nina").expect(500, "internal").json
+    true("may or may not have been made" in problem["hint"], "hint of POST: %s" % problem["hint"])
+    problem = api(server, "PATCH", "/users/nina@example.com", {"enabled": False}).expect(500, "internal").json
+    true("Nothing was changed" in problem["hint"], "hint of a PATCH that was not begun: %s" % problem["hint"])
+    server.database.query("drop function array_to_json(text[])")
+    create(server, "nina").expect(409, "user_exists")
+    equal(api(server, "GET", "/users/alice@example.com").expect(200).json["display_name"], "New", "what was changed")
+
+
+def test_broken_row_stops_nobody_else(env):
+    """Bindings that somebody broke by hand: only that address is not served, listed and counted, and the log says so once."""
+    server = env.make()
+    add_users(server.database, 2, ALICE_PASSWORD)
+    live = '[{"id":"x","u":"sip:%s@192.0.2.1","c":"c","s":1,"e":4102444800000,"t":"udp","n":"reg-test","f":"192.0.2.1:5060"}]'
+    for user, list_ in (("alice", live % "alice"), ("bob", "[oops"), ("u0", '[{"e":"soon"}]'), ("u1", live % "u1")):
+        server.database.query("update aor set bindings = '%s', expires_at = '2100-01-01', version = version + 1 "
+                              "where aor = '%s@example.com'" % (list_, user))
+    server.start()
+    served = ["sip:alice@192.0.2.1", "sip:u1@192.0.2.1"]
+    for path in ("/bindings", "/bindings?domain=example.com"):
+        found = api(server, "GET", path).expect(200).json["items"]
+        equal(sorted(binding["contact"] for binding in found), served, path)
+    equal(api(server, "GET", "/bindings:stats?by=transport").expect(200).json["items"], [{"value": "udp", "bindings": 2}],
+          "by transport")
+    server.wait(lambda: server.stats()["bindings"] == 2, "the others are counted")
+    server.wait_log(r'db\.unreadable .*addresses=2 .*first="bob@example\.com"')
+    server.phone(user="bob").reg(C1).expect(500, 503)
+    server.phone().reg(C1).expect(200)
+
+
 # --- stats ---
 
 def test_stats_count_what_happened(env):

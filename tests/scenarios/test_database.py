@@ -9,6 +9,7 @@ from harness import Failure, add_test, covers, equal, long_only, true
 from harness.faults import (Between, add_users, admin, failing_commits, on_commit, resident_kb, slow_commits, without_fault,
                             workers)
 from harness.failing import PLAIN_BUILD
+from harness.http import Http, ask
 from harness.phone import ALICE_PASSWORD
 from harness.report import quantile, report
 
@@ -355,6 +356,38 @@ def test_nothing_is_acknowledged_before_the_standby_has_it(env):
     server.wait_log(r"warning db\.notice ")
 
 
+@covers("REG-DB-7")
+def test_no_removal_is_acknowledged_before_the_standby_has_it(env):
+    """The same of a removal over the API, whose wait is cancelled, and of one that finds nothing more to remove: a failover
+    would bring the binding back behind a 204."""
+    cluster = env.own_cluster()
+    server = env.start({"database": {"query_timeout": "30s"}, "admin": {"request_timeout": "30s"}}, cluster=cluster)
+    server.phone().reg(C1).expect(200)
+    server.database.query("""
+        create function test_local() returns trigger language plpgsql as $$
+        begin perform set_config('synchronous_commit', 'local', true); return new; end $$;
+        create trigger test_local before insert or update on node for each row execute function test_local();
+    """)  # the node tells that it lives on one of the two connections, and has none for the removal while it waits
+    cluster.psql("postgres", "alter system set synchronous_standby_names = 'nobody'")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    server.wait(lambda: cluster.psql("postgres", "show synchronous_standby_names")[0][0] == "nobody", "the standby is wanted")
+    connection = Http(server.socket)
+    remove = "DELETE /api/v1/aors/alice@example.com/bindings HTTP/1.1\r\nHost: a\r\n\r\n"
+    connection.send(remove)
+    for statement in ("update aor", "emit_message"):
+        pid = server.wait(lambda: waits_for_a_standby(cluster, statement), "%s waits" % statement)
+        cluster.psql("postgres", "select pg_cancel_backend(%d)" % pid)
+    problem = connection.receive("DELETE").expect(503, "database_unavailable").json
+    true("may have been made" in problem["hint"], "hint: %s" % problem["hint"])
+    connection.send(remove)
+    server.wait(lambda: waits_for_a_standby(cluster, "emit_message"), "the look-up waits once more")
+    cluster.psql("postgres", "alter system reset synchronous_standby_names")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    connection.receive("DELETE").expect(204)
+    connection.close()
+    equal(contacts(server), [], "bindings")
+
+
 @covers("REG-DB-7", "AUT-7616-3.3-3")
 def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
     server = env.start()
@@ -423,6 +456,22 @@ def test_cut_before_the_commit(env):
     phone.reg(C2).expect(200)
     equal(pipe.cut_before, 0, "cuts left")
     equal(contacts(server), [C1, C2], "bindings")
+
+
+def test_removal_that_fails_behind_one_that_was_cut(env):
+    """The first attempt may still land, so that the second one comes to nothing does not mean that nothing was changed."""
+    server, pipe = between(env)
+    server.phone().reg(C1).expect(200)
+    failing_commits(server.database, "53100")
+    pipe.cut_before = 1
+    path = "/api/v1/aors/alice@example.com/bindings"
+    problem = ask(server.socket, "DELETE", path).expect(500, "internal").json
+    equal(pipe.cut_before, 0, "cuts left")
+    true("may or may not have been made" in problem["hint"], "hint: %s" % problem["hint"])
+    problem = ask(server.socket, "DELETE", path).expect(500, "internal").json
+    true("Nothing was changed" in problem["hint"], "hint of the only attempt: %s" % problem["hint"])
+    without_fault(server.database)
+    ask(server.socket, "DELETE", path).expect(204)
 
 
 @covers("REG-10.3.7-14", "REG-DB-5")

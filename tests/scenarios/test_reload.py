@@ -500,7 +500,7 @@ def test_a_reload_of_much_with_little_memory(env):
     server.configure({("domain", "d%d.example" % i): {} for i in range(1000)})
     with open("/proc/%d/status" % master) as file:
         size = int(re.search(r"^VmSize:\s+(\d+)", file.read(), re.M).group(1)) * 1024
-    for more in range(0, 16 << 20, 128 << 10):
+    for more in range(0, 48 << 20, 128 << 10):
         resource.prlimit(master, resource.RLIMIT_AS, (size + more, resource.RLIM_INFINITY))
         before = outcomes(server)
         server.reload()
@@ -509,7 +509,7 @@ def test_a_reload_of_much_with_little_memory(env):
         if "configuration applied" in server.log:
             break
     true(more > 0, "nothing was short")
-    true("configuration applied" in server.log, "16 MB were too little")
+    true("configuration applied" in server.log, "48 MB were too little")
 
 
 def test_a_reload_of_very_much(env):

@@ -14,7 +14,7 @@ from harness import Skip, covers, equal, true
 from harness.attack import TRANSPORTS, plain_phone
 from harness.database import DAEMON_PASSWORD as DATABASE_PASSWORD, ROOT
 from harness.digest import h
-from harness.faults import admin, alive, children, failing_commits, wait_workers, without_fault, workers
+from harness.faults import add_users, admin, alive, children, failing_commits, wait_workers, without_fault, workers
 from harness.http import Http, ask
 from harness.phone import ALICE_PASSWORD
 from test_admin import API, api, bearer, with_tcp
@@ -295,13 +295,20 @@ def registers_and_fails(server, user, password):
 
 def talk_over(server):
     """libpq keeps what was last sent and read on a connection in buffers of its own until something else is written over it: lists
-    of bindings in the worker, accounts in the admin process, longer than what was there before."""
+    of bindings in the worker, accounts in the admin process, longer than what was there before. That one has two connections, and
+    uses both while several wait."""
     bob = server.phone(user="bob")
     for _ in range(3):
         bob.reg(*["<sip:bob@192.0.2.%d>;x=%s" % (n, "x" * 200) for n in range(1, 9)]).expect(200)
         bob.fetch()
     others = [{"username": "u" + secrets.token_hex(8), "domain": "example.com", "password": "irrelevant"} for _ in range(30)]
     ask(server.socket, "POST", API + "/users:batch", {"users": others}).expect(200)
+    lists = [Http(server.socket) for _ in range(8)]
+    for connection in lists:
+        connection.send("GET %s/users?domain=example.com&user=u HTTP/1.1\r\nHost: a\r\n\r\n" % API)
+    for connection in lists:
+        connection.receive().expect(200)
+        connection.close()
 
 
 def memory_octets(secret):
@@ -343,6 +350,29 @@ def test_hashes_are_wiped_behind_the_request(env):
         is_gone(server, pid, {**needles, **digits}, name)
     raw = [bytes.fromhex(text) for what, text in keys(server).items() if what.startswith("nonce")]
     true(memory_holds(worker, raw), "the search finds nothing: it would have to find the nonce key")
+
+
+@covers("SEC-26.2-1")
+def test_hashes_are_wiped_behind_an_export(env):
+    """Pages and streams, whole and cut off by the client in the middle: the admin process keeps no HA1 of them."""
+    server = env.start({"server": {"workers": "1"}})
+    password = "Carol-" + secrets.token_hex(8)
+    server.ctl("user", "add", "carol@example.com", "--password-stdin", input=password + "\n")
+    add_users(server.database, 400, "irrelevant")
+    pid, needles = admin(server), memory_octets(hashes("carol", password))
+    readable(pid)
+    is_gone(server, pid, needles, "admin process before")
+    one, all_of_them = API + "/users?include=hashes&domain=example.com&user=carol", API + "/users?include=hashes"
+    for accept in ("application/json", "application/x-ndjson", "text/csv"):
+        for path in (one, all_of_them):
+            exported = ask(server.socket, "GET", path, fields=[("Accept", accept)]).expect(200).body
+            true(set(needles) & set(re.findall(rb"\w{32,64}", exported)), "no HA1 in %s as %s" % (path, accept))
+            is_gone(server, pid, needles, "admin process behind %s as %s" % (path, accept))
+    cut = Http(server.socket)
+    cut.send("GET %s HTTP/1.1\r\nHost: a\r\nAccept: text/csv\r\n\r\n" % all_of_them)
+    true(b"200" in cut.socket.recv(100), "the stream does not begin")
+    cut.close()
+    is_gone(server, pid, needles, "admin process behind a stream that was cut")
 
 
 @covers("SEC-26.2-1")

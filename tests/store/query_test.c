@@ -100,6 +100,54 @@ START_TEST(statements_are_retried)
 }
 END_TEST
 
+/* A session that turned read-only under us (25006) did nothing: another one may, and when none
+ * does the database is away, which is no fault of the statement */
+START_TEST(statements_leave_a_lane_that_is_spoilt)
+{
+	struct bench bench;
+	struct asked asked;
+	static const char secret[] =
+		"000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f";
+	scratch_reset();
+	bench_up(&bench);
+	WAIT_UNTIL(&bench, stats->db_lanes[LINK_UP] == 2);
+	uint64_t connects = stats->db_connects;
+	scratch_exec("create sequence faults");
+	scratch_exec("create function fault() returns trigger language plpgsql as $$ begin "
+		     "if nextval('faults') <> 2 then raise exception 'injected' using errcode = "
+		     "'25006'; end if; return new; end $$");
+	scratch_exec("create trigger fault before insert on secret for each row "
+		     "execute function fault()");
+	ask(&bench, &asked, "secret_add", "nonce", "9", secret);
+	ck_assert_int_eq(asked.result, QUERY_DONE);
+	ck_assert_int_eq(scratch_number("select count(*) from secret where id = 9"), 1);
+	WAIT_UNTIL(&bench, stats->db_connects > connects && stats->db_lanes[LINK_UP] == 2);
+	ask(&bench, &asked, "secret_add", "nonce", "10", secret);
+	ck_assert_int_eq(asked.result, QUERY_UNAVAILABLE);
+	bench_close(&bench);
+}
+END_TEST
+
+START_TEST(statements_end_unavailable_on_a_lane_that_is_spoilt)
+{
+	struct bench bench;
+	struct asked asked;
+	scratch_reset();
+	bench_init(&bench);
+	bench.settings.retries = 0;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	scratch_exec("create function fault() returns trigger language plpgsql as $$ begin "
+		     "raise exception 'injected' using errcode = '25006'; end $$");
+	scratch_exec("create trigger fault before insert on secret for each row "
+		     "execute function fault()");
+	ask(&bench, &asked, "secret_add", "nonce", "9", "00");
+	ck_assert_int_eq(asked.result, QUERY_UNAVAILABLE);
+	ck_assert_str_eq(asked.query.sqlstate, "");
+	bench_close(&bench);
+}
+END_TEST
+
 /* Expired rows are emptied and counted, over several pages; live ones are not touched; who decided
  * before is refused */
 START_TEST(sweep_empties_expired_rows)
@@ -129,6 +177,30 @@ START_TEST(sweep_empties_expired_rows)
 }
 END_TEST
 
+/* One that somebody broke holds up no other, and is emptied like them when its time has come */
+START_TEST(sweep_goes_past_broken_rows)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	scratch_account("bob");
+	scratch_account("carol");
+	scratch_exec("update aor set bindings = '[oops', expires_at = now() - interval '1 hour' "
+		     "where username = 'alice'");
+	scratch_exec("update aor set bindings = '[oops', expires_at = now() + interval '1 hour' "
+		     "where username = 'bob'");
+	scratch_exec("update aor set bindings = '[{}]', expires_at = now() - interval '1 hour' "
+		     "where username = 'carol'");
+	uint64_t expired = stats->binding_changes[CHANGE_EXPIRED];
+	bench_up(&bench);
+	store_sweep_every(bench.store, 20, 5);
+	WAIT_UNTIL(&bench, stats->binding_changes[CHANGE_EXPIRED] - expired == 1);
+	ck_assert_str_eq(scratch_text("select string_agg(bindings, ' ' order by aor) from aor"),
+			 "[] [oops []");
+	bench_close(&bench);
+}
+END_TEST
+
 /* A row that somebody is changing is left alone, and not waited for */
 START_TEST(sweep_skips_locked_rows)
 {
@@ -150,4 +222,5 @@ START_TEST(sweep_skips_locked_rows)
 END_TEST
 
 SUITE(query, statements_run_by_name, statements_are_refused_while_down, statements_are_retried,
-      sweep_empties_expired_rows, sweep_skips_locked_rows)
+      statements_leave_a_lane_that_is_spoilt, statements_end_unavailable_on_a_lane_that_is_spoilt,
+      sweep_empties_expired_rows, sweep_goes_past_broken_rows, sweep_skips_locked_rows)

@@ -108,6 +108,33 @@ START_TEST(trigger_runs_on_its_own_tables)
 }
 END_TEST
 
+/* What somebody broke by hand is no error for a statement that reads everybody's bindings */
+START_TEST(broken_bindings_are_none)
+{
+	static const struct {
+		const char *list, *readable;
+	} cases[] = {
+		{ "'[]'", "[]" },
+		{ "'[{\"e\": 1}, {\"u\": \"x\"}]'", "[{\"e\": 1}, {\"u\": \"x\"}]" },
+		{ "'[1, [2]]'", "[1, [2]]" },
+		{ "'[oops'", "none" },
+		{ "'[] []'", "none" },
+		{ "'[\"\\u0000\"]'", "none" },
+		{ "'[{\"e\": \"soon\"}]'", "none" },
+		{ "'[{\"e\": 1}, {\"e\": 1.5}]'", "none" },
+		{ "'[{\"e\": 1e30}]'", "none" },
+		{ "'[{\"e\": null}]'", "none" },
+		{ "repeat('[', 1000000)", "none" },
+	};
+	scratch_reset();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_str_eq(scratch_text("select coalesce(bindings_readable(%s)::text, "
+					      "'none')",
+					      cases[i].list),
+				 cases[i].readable);
+}
+END_TEST
+
 /* REG-DB-3: the view undoes escapes for people, mixed as they may be */
 START_TEST(wire_text_is_undone_for_people)
 {
@@ -287,6 +314,6 @@ END_TEST
 
 SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
       account_changes_raise_the_version, lost_address_row_is_made_again,
-      trigger_runs_on_its_own_tables, wire_text_is_undone_for_people, view_shows_live_bindings,
-      refreshes_stay_hot, nodes_of_the_release_before_go_on, commits_lock_in_order,
-      groups_have_their_rights)
+      trigger_runs_on_its_own_tables, wire_text_is_undone_for_people, broken_bindings_are_none,
+      view_shows_live_bindings, refreshes_stay_hot, nodes_of_the_release_before_go_on,
+      commits_lock_in_order, groups_have_their_rights)

@@ -561,4 +561,6 @@ END_TEST
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
       contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
-      passwords_stay_out, too_many_connections_for_the_descriptors, too_many_sockets, broken_syntax,
+      passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,
+      names_of_a_node, a_standard_listener_whose_name_is_taken, too_many_sockets, broken_syntax,
+      comments_keep_the_lines, many_errors_are_counted)

@@ -555,4 +555,9 @@ END_TEST
 SUITE(stream, any_number_of_pieces, answers_stay_on_their_connection,
       half_closed_peers_get_their_answers, a_peer_that_is_owed_nothing_goes_at_once,
       a_peer_that_never_reads, the_output_limit_holds_to_the_octet, closing_sends_everything_first,
-      an_idle_connection_holds_no_buffer, an_octet_holds_no_large_buffer, the_message_limit_holds_to_the_octet, wanted_spares_calls, pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped, a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe, running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed, shutting_down_answers_what_has_arrived,
+      an_idle_connection_holds_no_buffer, an_octet_holds_no_large_buffer,
+      the_message_limit_holds_to_the_octet, wanted_spares_calls, what_is_known_comes_back,
+      pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped,
+      a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe,
+      running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed,
+      shutting_down_answers_what_has_arrived)

@@ -738,5 +738,15 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
-SUITE(registering, failed_logins_are_alike, a_stale_nonce_is_no_failure, another_realm_is_not_stale,
-      changes_are_counted, without_keys_nobody_is_challenged, retry_after_is_spread, jitter, the_answer_says_what_was_granted, no_clock_makes_a_binding_longer, what_a_binding_stores, a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram, the_answer_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once, a_stolen_count_is_not_our_commit, the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed, what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done, expired_things_are_not_stored_again, a_floor_that_lies_ahead_locks_nobody_out, a_floor_that_lies_ahead_is_no_stranger_s_business, deciding_has_no_side_effects, repetitions_store_only_counts, memory_runs_out,
+SUITE(registering, failed_logins_are_alike, another_realm_is_not_stale, long_digest_uris,
+      changes_are_counted, a_stale_nonce_is_no_failure, without_keys_nobody_is_challenged,
+      retry_after_is_spread, jitter, the_answer_says_what_was_granted, what_a_binding_stores,
+      a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits,
+      the_list_fits_a_datagram, the_answer_fits_a_datagram, contacts_of_one_request_are_bounded,
+      a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once,
+      no_clock_makes_a_binding_longer, a_stolen_count_is_not_our_commit,
+      the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
+      what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
+      expired_things_are_not_stored_again, a_floor_that_lies_ahead_locks_nobody_out,
+      a_floor_that_lies_ahead_is_no_stranger_s_business, deciding_has_no_side_effects,
+      repetitions_store_only_counts, memory_runs_out)

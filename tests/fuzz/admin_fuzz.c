@@ -37,7 +37,7 @@ struct MHD_Connection {
 struct MHD_Response {
 	char *octets;
 	size_t len;
-	enum MHD_ResponseMemoryMode mode;
+	MHD_ContentReaderFreeCallback give_back; /* the octets; NULL: they stay */
 	MHD_ContentReaderCallback reader;
 	void *arg;
 	bool json;
@@ -131,9 +131,18 @@ struct MHD_Response *
 MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode)
 {
 	struct MHD_Response *response = calloc(1, sizeof(*response));
-	*response = (struct MHD_Response){
-		.octets = buffer, .len = size, .mode = mode, .references = 1
-	};
+	FUZZ_CHECK(mode == MHD_RESPMEM_PERSISTENT);
+	*response = (struct MHD_Response){ .octets = buffer, .len = size, .references = 1 };
+	return response;
+}
+
+struct MHD_Response *
+MHD_create_response_from_buffer_with_free_callback(size_t size, void *buffer,
+						   MHD_ContentReaderFreeCallback give_back)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(size, buffer, MHD_RESPMEM_PERSISTENT);
+	response->give_back = give_back;
 	return response;
 }
 
@@ -174,8 +183,8 @@ MHD_destroy_response(struct MHD_Response *response)
 {
 	if (--response->references > 0)
 		return;
-	if (response->mode == MHD_RESPMEM_MUST_FREE)
-		free(response->octets);
+	if (response->give_back != NULL)
+		response->give_back(response->octets);
 	free(response);
 }
 

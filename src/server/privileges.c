@@ -63,15 +63,17 @@ take_identity(const struct passwd *user)
 static bool
 become(const char *name, char *error, size_t cap)
 {
+	errno = 0;
 	const struct passwd *user = getpwnam(name);
-	if (user == NULL) {
+	if (user == NULL && (errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EIO))
+		snprintf(error, cap, "server.user: cannot look %s up: %s", name, strerror(errno));
+	else if (user == NULL)
 		snprintf(error, cap,
 			 "server.user: %s is no user of this host; make one with useradd --system "
-			 "%s, or "
-			 "leave it empty",
+			 "--user-group %s, or leave it empty",
 			 name, name);
+	if (user == NULL)
 		return false;
-	}
 	if (user->pw_uid == geteuid())
 		return true;
 	if (!privileges_held()) {

@@ -135,14 +135,10 @@ print_table(json_t *items, const struct column *columns, size_t count)
 
 /* --- for programs --------------------------------------------------------------------- */
 
-/* A file has what there is, octet for octet, for it may be imported again. */
 static char *
-csv_text(json_t *item, const char *key)
+csv_text(json_t *item, const char *key, bool exact)
 {
-	char *text = text_of(item, key);
-	if (text != NULL && isatty(STDOUT_FILENO))
-		output_harmless(text);
-	return text;
+	return exact && !isatty(STDOUT_FILENO) ? text_of(item, key) : output_text(item, key);
 }
 
 static void
@@ -158,7 +154,9 @@ print_csv(json_t *items, const struct listing *listing, bool first)
 	{
 		for (size_t i = 0; fields[i] != NULL; i++) {
 			json_t *value = json_object_get(item, fields[i]);
-			char *text = json_is_null(value) ? NULL : csv_text(item, fields[i]);
+			char *text = json_is_null(value)
+					     ? NULL
+					     : csv_text(item, fields[i], listing->exact);
 			if (i > 0)
 				putchar(',');
 			csv_write_cell(stdout, text == NULL ? "" : text);

@@ -17,10 +17,11 @@ struct listing {
 	const struct column *columns; /* of the table */
 	size_t column_count;	      /* at most COLUMNS_MAX */
 	const char *const *fields;    /* keys of the CSV columns, ends with NULL */
+	bool exact; /* CSV that is read again: in a file or a pipe every octet stays */
 };
 
-/* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. A table
- * commands no terminal; what is for programs does not either, but elsewhere has every octet. */
+/* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. None of them
+ * commands a terminal; CSV does not on its way through a file either, unless it is exact. */
 void output_rows(enum ctl_format format, json_t *items, const struct listing *listing, bool first);
 /* One document, indented; used by --json. */
 void output_json(json_t *document);

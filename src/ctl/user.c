@@ -39,7 +39,8 @@ static const char *const fields[] = { "username",
 				      "changed_at",
 				      NULL };
 
-static const struct listing listing = { columns, COUNT(columns), fields };
+/* Operators write accounts, not the network, and user import reads them again. */
+static const struct listing listing = { columns, COUNT(columns), fields, .exact = true };
 
 /* --- add ------------------------------------------------------------------------------ */
 

@@ -740,8 +740,9 @@ def test_two_migrate_at_once(env):
 
 
 def back_to_schema_3(database):
-    """So that 004 and 005 are to be applied, and a daemon of today, which looks at the version only as it connects, goes on."""
+    """So that 004 and what came behind it are to be applied, and a daemon of today, which looks at the version only as it connects, goes on."""
     database.query("""drop function jsonb_array_length(text); drop function jsonb_array_elements(text);
+                      drop function bindings_readable(text);
                       alter table aor rename constraint bindings_is_an_array to aor_bindings_check;
                       alter table aor rename constraint marks_is_an_object to aor_marks_check;
                       delete from schema_version where version > 3""")

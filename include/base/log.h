@@ -56,6 +56,9 @@ int log_descriptor(void);
 /* Processes that share a file share this mark too, in memory that they share: the last line was cut
  * short. */
 void log_share(_Atomic bool *mark);
+/* Whoever hands a new file to all of them says so first: whatever was cut short is in the old one.
+ */
+void log_file_is_new(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_level_word(enum log_level level);

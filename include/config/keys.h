@@ -67,7 +67,7 @@ enum config_type {
 /* clang-format off: one row a key reads best unbroken */
 #define CONFIG_KEYS(X)                                                                             \
 	X(server, name, config, server.name, TEXT, "", 0, 63, NULL, RESTART,                       \
-	  "node name shown everywhere; empty = host name")                                         \
+	  "node name shown everywhere: ASCII without blanks; empty = host name")                   \
 	X(server, user, config, server.user, TEXT, "", 0, 255, NULL, RESTART,                      \
 	  "who to become when started as root; empty = whoever started it, as the unit does")      \
 	X(server, workers, config, server.workers, AUTO_COUNT, "auto", 1, 64, NULL, RESTART,       \

@@ -15,6 +15,8 @@
 #include "net/proxy.h"
 #include "net/tls.h"
 
+#define NET_DATAGRAM_MAX 65507u /* 65,535 less IP and UDP headers */
+
 struct net;
 struct log_line;
 

@@ -50,6 +50,11 @@ log_output(int fd)
 	if (output != STDERR_FILENO && output != fd)
 		close(output);
 	output = fd;
+}
+
+void
+log_file_is_new(void)
+{
 	*torn = false;
 }
 

@@ -21,7 +21,9 @@ static const struct column columns[] = {
 };
 static const char *const fields[] = { "cidr",	    "reason",	  "origin",	"node", "comment",
 				      "created_at", "expires_at", "expires_in", NULL };
-static const struct listing listing = { columns, COUNT(columns), fields };
+static const struct listing listing = { .columns = columns,
+					.column_count = COUNT(columns),
+					.fields = fields };
 
 enum ctl_exit
 ctl_ban_list(const struct ctl_options *options)

@@ -82,10 +82,18 @@ static const char *const fields[] = { "id",	    "aor",	  "contact",	"instance",
 				      "expires_at", "expires_in", NULL };
 static const char *const stats_fields[] = { "value", "bindings", NULL };
 
-static const struct listing list_listing = { list_columns, COUNT(list_columns), fields };
-static const struct listing show_listing = { show_columns, COUNT(show_columns) - 1, fields };
-static const struct listing path_listing = { show_columns, COUNT(show_columns), fields };
-static const struct listing stats_listing = { stats_columns, COUNT(stats_columns), stats_fields };
+static const struct listing list_listing = { .columns = list_columns,
+					     .column_count = COUNT(list_columns),
+					     .fields = fields };
+static const struct listing show_listing = { .columns = show_columns,
+					     .column_count = COUNT(show_columns) - 1,
+					     .fields = fields };
+static const struct listing path_listing = { .columns = show_columns,
+					     .column_count = COUNT(show_columns),
+					     .fields = fields };
+static const struct listing stats_listing = { .columns = stats_columns,
+					      .column_count = COUNT(stats_columns),
+					      .fields = stats_fields };
 
 /* "5m" from now, or a time. */
 static bool

@@ -42,7 +42,9 @@ static const struct column node_columns[] = {
 static const char *const node_fields[] = { "node",	 "version",  "state",
 					   "started_at", "seen_at",  "seen_ago",
 					   "workers",	 "bindings", NULL };
-static const struct listing nodes = { node_columns, COUNT(node_columns), node_fields };
+static const struct listing nodes = { .columns = node_columns,
+				      .column_count = COUNT(node_columns),
+				      .fields = node_fields };
 
 static const struct column certificate_columns[] = {
 	{ "CERTIFICATE", false, NULL, "certificate" },
@@ -54,8 +56,9 @@ static const struct column certificate_columns[] = {
 static const char *const certificate_fields[] = { "certificate", "subject",   "issuer",	    "names",
 						  "not_before",	 "not_after", "expires_in", "chain",
 						  "default",	 NULL };
-static const struct listing certificates = { certificate_columns, COUNT(certificate_columns),
-					     certificate_fields };
+static const struct listing certificates = { .columns = certificate_columns,
+					     .column_count = COUNT(certificate_columns),
+					     .fields = certificate_fields };
 
 enum ctl_exit
 ctl_node_list(const struct ctl_options *options)

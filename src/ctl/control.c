@@ -70,7 +70,9 @@ ctl_config_show(const struct ctl_options *options)
 	};
 	static const char *const fields[] = { "key",	 "value",      "origin",
 					      "default", "applied_on", NULL };
-	const struct listing listing = { columns, COUNT(columns) - !options->origin, fields };
+	const struct listing listing = { .columns = columns,
+					 .column_count = COUNT(columns) - !options->origin,
+					 .fields = fields };
 	struct client_path path;
 	client_path_start(&path, "config");
 	return pages_print_whole(options, &path, "options", &listing, "no options");

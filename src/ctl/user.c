@@ -40,7 +40,9 @@ static const char *const fields[] = { "username",
 				      NULL };
 
 /* Operators write accounts, not the network, and user import reads them again. */
-static const struct listing listing = { columns, COUNT(columns), fields, .exact = true };
+static const struct listing listing = {
+	.columns = columns, .column_count = COUNT(columns), .fields = fields, .exact = true
+};
 
 /* --- add ------------------------------------------------------------------------------ */
 

@@ -21,7 +21,6 @@
 #define REST_AGAIN_MS 100    /* until epoll may have memory again */
 #define OUT_COUNT 64
 #define OUT_BYTES 262144
-#define DATAGRAM_MAX 65507 /* 65,535 less IP and UDP headers */
 
 struct control {
 	_Alignas(struct cmsghdr) char octets[CMSG_SPACE(sizeof(struct in6_pktinfo))];
@@ -296,7 +295,7 @@ udp_send(struct net *net, struct served *served, const struct peer *peer,
 	 const struct endpoint *target, struct str octets)
 {
 	struct datagrams *datagrams = net->datagrams;
-	if (octets.len > DATAGRAM_MAX) {
+	if (octets.len > NET_DATAGRAM_MAX) {
 		stats->udp_truncated++;
 		return false;
 	}

@@ -81,8 +81,9 @@ static void
 birth_failed(struct child *child, const char *what)
 {
 	log_message(LOG_LEVEL_ERROR, "start", "%s: %s", what, strerror(errno));
-	child->retry_ms = clock_monotonic_ms() + FAILED_MS;
 	child->births_failed++;
+	child->retry_ms = clock_monotonic_ms() +
+			  (child->births_failed < BIRTHS_FAILED ? FAILED_MS : BACK_OFF_MS);
 }
 
 static void

@@ -59,6 +59,7 @@ logfile_check(const char *path, char *error, size_t error_cap)
 void
 logfile_use(struct children *children, int fd)
 {
+	log_file_is_new(); /* before anybody writes to it */
 	children_tell(children, &(struct control_message){ .verb = CONTROL_LOG }, fd);
 	log_output(fd);
 }

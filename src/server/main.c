@@ -132,8 +132,11 @@ check(const struct config *config, bool quiet)
 static void
 print_unread(const struct config_note *note, void *user)
 {
-	if (!note->warning)
-		fprintf(stderr, "error: user %s: %s\n", (const char *)user, note->text);
+	if (note->warning)
+		return;
+	if (note->file != NULL)
+		fprintf(stderr, "%s:%u: ", note->file, note->line);
+	fprintf(stderr, "error: user %s: %s\n", (const char *)user, note->text);
 }
 
 /* Becomes whom the configuration names and reads it once more as that one, as each reload will:

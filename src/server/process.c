@@ -47,20 +47,6 @@ process_log_setup(const struct config *config)
 	log_mask(config->log.masked);
 }
 
-void
-process_log_lines(enum log_level level, const char *event, const char *before, const char *text)
-{
-	struct str line, rest = str_of(text);
-	bool more = true;
-	while (more) {
-		more = str_cut(rest, '\n', &line, &rest);
-		if (str_empty(line) && before[0] == '\0')
-			continue;
-		log_message(level, event, "%s%.*s", before, STR_ARG(line));
-		before = "";
-	}
-}
-
 struct config *
 process_parse_config(int fd, void (*note)(const struct config_note *, void *), void *arg)
 {

@@ -37,9 +37,6 @@ struct birth {
 /* Sets the log up from the configuration, but for where it goes; format auto looks at that and at
  * JOURNAL_STREAM. */
 void process_log_setup(const struct config *config);
-/* One event for each line of text; before stands before the first. */
-void process_log_lines(enum log_level level, const char *event, const char *before,
-		       const char *text);
 /* The configuration that the master printed into a file in memory; NULL when it cannot be read, and
  * then note was told why. fd stays open. */
 struct config *process_parse_config(int fd, void (*note)(const struct config_note *note, void *arg),

@@ -8,6 +8,8 @@
 #include "requests.h"
 #include "sip/response.h"
 
+_Static_assert(ANSWER_DATAGRAM_MAX == NET_DATAGRAM_MAX, "what is accepted can be answered");
+
 static struct writer
 scratch(struct request *rq)
 {

@@ -287,7 +287,12 @@ settings_password(const char *path, char *password, size_t cap, char *error, siz
 	}
 	password[len] = '\0';
 	password[strcspn(password, "\r\n")] = '\0';
-	return true;
+	if (password[0] == '\0')
+		snprintf(error, error_cap,
+			 "database.password_file %s: is empty; it must hold the password in its "
+			 "first line",
+			 path);
+	return password[0] != '\0';
 }
 
 bool

@@ -2,7 +2,6 @@
  * A worker: one loop, one net, one store, sharing nothing. This file puts them together, follows
  * the master's commands and ends in order; what happens to a request is in request.c.
  */
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,9 +191,10 @@ guard(struct worker *worker, int slot, enum transport transport, const struct en
 static bool
 serve(struct worker *worker, enum transport transport, const struct endpoint *bound, int fd)
 {
-	assert(worker->served_count < SERVED_MAX);
-	int slot = net_serve(worker->net, fd, transport, bound,
-			     transport == TRANSPORT_TLS ? &worker->tls : NULL);
+	int slot = -1;
+	if (worker->served_count < SERVED_MAX)
+		slot = net_serve(worker->net, fd, transport, bound,
+				 transport == TRANSPORT_TLS ? &worker->tls : NULL);
 	if (slot >= 0 && !guard(worker, slot, transport, bound)) {
 		net_unserve(worker->net, slot);
 		slot = -1;

@@ -15,22 +15,26 @@ sip_response_header(struct writer *w, struct str name, struct str value)
 }
 
 static void
-write_copied_header(struct writer *w, struct str name, struct str value)
+write_copied(struct writer *w, struct str name, struct str value,
+	     void (*copy)(struct writer *, struct str))
 {
 	writer_str(w, name);
 	writer_str(w, STR(": "));
-	sip_write_clean(w, value);
+	copy(w, value);
 	writer_str(w, STR("\r\n"));
+}
+
+static void
+write_copied_header(struct writer *w, struct str name, struct str value)
+{
+	write_copied(w, name, value, sip_write_clean);
 }
 
 /* Call-ID and CSeq hold no quoted strings, and so no octet that could be escaped. */
 static void
 write_copied_word(struct writer *w, struct str name, struct str value)
 {
-	writer_str(w, name);
-	writer_str(w, STR(": "));
-	sip_write_plain(w, value);
-	writer_str(w, STR("\r\n"));
+	write_copied(w, name, value, sip_write_plain);
 }
 
 static void

@@ -168,14 +168,14 @@ complete_query(struct lane *lane, struct batch *batch)
 		return;
 	}
 	const char *sqlstate = sqlstate_of(batch->error);
-	bool spoilt = spoils_lane(sqlstate);
-	if ((transient(sqlstate) || spoilt) && query->tries < store->settings.retries) {
+	if ((transient(sqlstate) || spoils_lane(sqlstate)) &&
+	    query->tries < store->settings.retries) {
 		query->tries++;
 		stats->db_retries++;
 		store_query_add(store, query);
 		return;
 	}
-	if (spoilt) { /* no fault of the statement, though no lane was any better */
+	if (strcmp(sqlstate, "25006") == 0) { /* read-only, and no lane was any better */
 		store_query_finish(query, QUERY_UNAVAILABLE, NULL);
 		return;
 	}

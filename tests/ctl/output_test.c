@@ -16,7 +16,7 @@ cell_name(json_t *item)
 static const struct column columns[] = { { "NAME", false, cell_name, NULL },
 					 { "AGENT", true, NULL, "agent" } };
 static const char *const fields[] = { "name", "agent", NULL };
-static const struct listing listing = { columns, 2, fields };
+static const struct listing listing = { .columns = columns, .column_count = 2, .fields = fields };
 
 static const char *
 shown(struct capture *capture, enum ctl_format format, json_t *items)

@@ -12,25 +12,6 @@
 
 #include "support/check_main.h"
 
-/* Each error is an event of its own; only the first says what they are about. */
-START_TEST(one_event_an_error)
-{
-	char text[1024];
-	int log_fd = memfd_create("log", 0);
-	ck_assert_int_eq(dup2(log_fd, STDERR_FILENO), STDERR_FILENO);
-	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JOURNAL, "");
-	process_log_lines(LOG_LEVEL_ERROR, "reload", "refused: ", "a.conf:1: one\na.conf:2: two\n");
-	process_log_lines(LOG_LEVEL_ERROR, "reload", "", "three");
-	process_log_lines(LOG_LEVEL_ERROR, "reload", "refused: ", "");
-	ssize_t len = pread(log_fd, text, sizeof(text) - 1, 0);
-	text[len < 0 ? 0 : len] = '\0';
-	ck_assert_str_eq(text, "<3>reload message=\"refused: a.conf:1: one\"\n"
-			       "<3>reload message=\"a.conf:2: two\"\n"
-			       "<3>reload message=\"three\"\n"
-			       "<3>reload message=\"refused: \"\n");
-}
-END_TEST
-
 /* The master says which level is in force. */
 START_TEST(level_follows_the_master)
 {
@@ -141,5 +122,4 @@ START_TEST(too_many_descriptors)
 }
 END_TEST
 
-SUITE(process, one_event_an_error, level_follows_the_master, no_room_for_a_descriptor,
-      too_many_descriptors)
+SUITE(process, level_follows_the_master, no_room_for_a_descriptor, too_many_descriptors)

@@ -419,7 +419,7 @@ def reloads_in_the_worker(env, call, error, depth):
     victim.expect_made([call])
 
 
-for _call, _error, _short in (("malloc", "ENOMEM", 1), ("fopen", "EMFILE", 2), ("open_memstream", "ENOMEM", 2),
+for _call, _error, _short in (("malloc", "ENOMEM", 1), ("fopen", "EMFILE", 2), ("mmap", "ENOMEM", 2),
                               ("recvmsg", "ENOMEM", 2)):
     add_test(globals(), "reload_in_the_worker_%s" % _call,
              lambda env, c=_call, e=_error, s=_short: reloads_in_the_worker(env, c, e, DEEP if long_run() else s))

@@ -35,7 +35,8 @@ ctl_user_export(const struct ctl_options *options)
 	const char *file = options->argument_count > 0 ? options->arguments[0] : NULL;
 	struct ctl_options all = *options;
 	struct client_path path;
-	const struct listing listing = { .fields = options->with_hashes ? hashed : plain };
+	const struct listing listing = { .fields = options->with_hashes ? hashed : plain,
+					 .exact = true };
 	if (options->format == CTL_TABLE)
 		all.format = CTL_CSV;
 	if (file != NULL && !print_into(file))

@@ -39,10 +39,9 @@ static const char *const fields[] = { "username",
 				      "changed_at",
 				      NULL };
 
-/* Operators write accounts, not the network, and user import reads them again. */
-static const struct listing listing = {
-	.columns = columns, .column_count = COUNT(columns), .fields = fields, .exact = true
-};
+static const struct listing listing = { .columns = columns,
+					.column_count = COUNT(columns),
+					.fields = fields };
 
 /* --- add ------------------------------------------------------------------------------ */
 

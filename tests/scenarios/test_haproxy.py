@@ -138,7 +138,9 @@ def test_phones_and_checks_through_haproxy(env):
         phone.close()
     for node in (first, second):
         node.wait(lambda: node.counter("responses") > 20, "twenty checks by OPTIONS", 40)
-        equal([line for line in node.log.splitlines() if " warning " in line or "tls.failed" in line], [], "lines about them")
+        started = node.log.index(" notice ready ")  # whoever runs the tests as root is warned before
+        equal([line for line in node.log[started:].splitlines() if " warning " in line or "tls.failed" in line], [],
+              "lines about them")
     equal(haproxy.said("is DOWN"), 0, "nodes taken out while all is well")
 
 

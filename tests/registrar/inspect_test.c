@@ -268,7 +268,7 @@ START_TEST(bodies_are_refused_unless_optional)
 		  false },
 		{ "Content-Type: text/plain\r\nContent-Disposition: render;handling=required\r\n",
 		  "x", 415, false, false },
-		{ "Content-Type: text/plain\r\nContent-Disposition: render;handling=optional\r\n",
+		{ "Content-Type: text/plain\r\nContent-Disposition: render ;handling=optional\r\n",
 		  "x", 0, false, false },
 		{ "Content-Type: a/b\r\nContent-Disposition: x ; y=z ; Handling = OPTIONAL\r\n",
 		  "x", 0, false, false },

@@ -9,6 +9,7 @@
 static struct rig rig;
 
 #define C1 "<sip:alice@192.0.2.10:5062>"
+#define C2 "<sip:alice@192.0.2.20:5062>"
 #define FIELDS(text) .fields = STR(text "\r\n")
 #define REGISTER(...) rig_register(&rig, &(struct rig_request){ __VA_ARGS__ })
 
@@ -708,6 +709,38 @@ START_TEST(repetitions_store_only_counts)
 }
 END_TEST
 
+/* D-04, SEC-26.1.5-1: a copy with the same count proves nothing when it comes from elsewhere than
+ * any of the bindings that it made; another port is the same client, and so is a new count */
+START_TEST(a_copy_from_elsewhere_proves_nothing)
+{
+	static const struct {
+		const char *source;
+		uint32_t nc;
+		bool unproved;
+	} cases[] = { { "192.0.2.10:5062", 1, false },
+		      { "192.0.2.10:5099", 1, false },
+		      { "192.0.2.11:5062", 1, true },
+		      { "192.0.2.11:5062", 2, false } };
+	for (uint32_t moved = 0; moved < 2; moved++) {
+		rig_open(&rig);
+		REGISTER(FIELDS("Contact: " C1 ", " C2));
+		struct str nonce = rig.nonce;
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+			REGISTER(FIELDS("Contact: " C1 ", " C2), .nonce = nonce, .nc = cases[i].nc,
+				 .source = str_of(cases[i].source));
+			ck_assert_int_eq(rig.answer.status, 200);
+			ck_assert_msg(rig.registration.unproved == cases[i].unproved, "case %zu",
+				      i);
+		}
+		/* one of both bindings is from elsewhere */
+		rig.record.bindings[moved].source = STR("192.0.2.77:5062");
+		REGISTER(FIELDS("Contact: " C1 ", " C2), .nonce = nonce, .nc = 2);
+		ck_assert_msg(rig.registration.unproved, "binding %u", moved);
+		rig_close(&rig);
+	}
+}
+END_TEST
+
 /* UAS-8.2-1, SEC-26.1.5-3: an arena that ends too early never leaves half a change */
 START_TEST(memory_runs_out)
 {
@@ -749,4 +782,4 @@ SUITE(registering, failed_logins_are_alike, another_realm_is_not_stale, long_dig
       what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
       expired_things_are_not_stored_again, a_floor_that_lies_ahead_locks_nobody_out,
       a_floor_that_lies_ahead_is_no_stranger_s_business, deciding_has_no_side_effects,
-      repetitions_store_only_counts, memory_runs_out)
+      repetitions_store_only_counts, a_copy_from_elsewhere_proves_nothing, memory_runs_out)

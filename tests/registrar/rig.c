@@ -258,7 +258,8 @@ rig_begin(struct rig *rig, const struct rig_request *request)
 		.now_ms = rig->now_ms,
 		.retries = rig->retries,
 	};
-	(void)endpoint_parse(STR("192.0.2.10:5062"), &r->origin.source);
+	(void)endpoint_parse(str_empty(request->source) ? STR("192.0.2.10:5062") : request->source,
+			     &r->origin.source);
 	draw(rig, r->random, sizeof(r->random));
 	rig->looked_up = rig->committed = 0;
 	if (fault != SIP_FAULT_NONE) {

@@ -23,6 +23,7 @@ struct rig_request {
 	struct str cseq;    /* 1 */
 	struct str fields;  /* further header lines, CRLF after each */
 	enum transport transport;
+	struct str source;   /* 192.0.2.10:5062 */
 	bool certificate;    /* the client showed a verified one */
 	struct str login;    /* alice */
 	struct str password; /* of alice */

@@ -353,7 +353,7 @@ walk(struct str text, unsigned times)
 }
 
 /* PAR-LIM-1: whatever ends the lines, sixteen times the octets take about sixteen times as long,
- * not two hundred: forty at most. */
+ * not two hundred: forty at most, and what a kernel that counts in ticks may be wrong by. */
 START_TEST(lines_are_found_in_one_pass)
 {
 	static const char *const units[] = { "\r", "\n", "\r ", "\n ", "\ra", "\r\n " };
@@ -364,8 +364,8 @@ START_TEST(lines_are_found_in_one_pass)
 			text[at] = units[i][at % unit];
 		clock_t few = walk((struct str){ text, sizeof(text) / 16 }, 16 * 4);
 		clock_t many = walk((struct str){ text, sizeof(text) }, 4);
-		ck_assert_msg(2 * many <= 5 * few, "unit %zu: %ld, in parts %ld", i, (long)many,
-			      (long)few);
+		ck_assert_msg(2 * many <= 5 * few + CLOCKS_PER_SEC / 50,
+			      "unit %zu: %ld, in parts %ld", i, (long)many, (long)few);
 	}
 }
 END_TEST

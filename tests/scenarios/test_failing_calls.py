@@ -169,6 +169,7 @@ class Victim:
         # What failed last may have cut connections to the database, and those come back in their time.
         self.server.wait(lambda: self.server.health()[0] == 200, "/readyz afterwards", 20)
         equal(self.server.api("/stats")[0], 200, "status afterwards")
+        self.server.wait(lambda: asked(self.server, "/bindings?user=alice"), "the admin process has its database again", 20)
         self.wait_alone()
         self.server.wait(lambda: self.open_descriptors() <= self.descriptors,
                          "no more than %d descriptors, as before" % self.descriptors)

@@ -75,9 +75,10 @@ held_due(struct timer *timer)
  * room for more, the next one waits until it is worth its cost: half full, or full beside several.
  * But nobody waits for company longer than HELD_MS: there are always others under way while
  * commits follow one another, and a few look-ups beside them would never be enough. The queue is
- * not empty. */
+ * not empty. hold_ms is
+ * lowered to when this one has waited enough. */
 static bool
-worth_sending(struct store *store, const struct list *queue)
+worth_sending(const struct store *store, const struct list *queue, uint64_t *hold_ms)
 {
 	const struct store_op *first = container_of(queue->next, struct store_op, link);
 	uint64_t held_ms = loop_now_ms(store->loop) - first->started_ms;
@@ -90,18 +91,18 @@ worth_sending(struct store *store, const struct list *queue)
 	list_each (node, queue)
 		if (++waiting >= wanted)
 			return true;
-	if (HELD_MS - held_ms < store->hold_ms)
-		store->hold_ms = HELD_MS - held_ms;
+	if (HELD_MS - held_ms < *hold_ms)
+		*hold_ms = HELD_MS - held_ms;
 	return false;
 }
 
 static void
-send_ops(struct store *store, struct list *queue, bool alone)
+send_ops(struct store *store, struct list *queue, bool alone, uint64_t *hold_ms)
 {
 	struct lane *lane;
 	uint32_t room = batches_a_lane(store);
 	alone = alone || store->settings.batch_rows == 1;
-	while (!list_empty(queue) && (alone || worth_sending(store, queue)) &&
+	while (!list_empty(queue) && (alone || worth_sending(store, queue, hold_ms)) &&
 	       (lane = free_lane(store, room)) != NULL) {
 		const struct store_op *op = container_of(queue->next, struct store_op, link);
 		enum batch_kind kind = op->kind == OP_LOOKUP ? BATCH_LOOKUP : BATCH_COMMIT;
@@ -164,12 +165,12 @@ store_expire(struct store *store)
 void
 store_dispatch(struct store *store)
 {
-	store->hold_ms = NOBODY_HELD;
+	uint64_t hold_ms = NOBODY_HELD;
 	store_expire(store);
-	send_ops(store, &store->alone, true);
-	send_ops(store, &store->commits, false);
-	send_ops(store, &store->lookups, false);
+	send_ops(store, &store->alone, true, &hold_ms);
+	send_ops(store, &store->commits, false, &hold_ms);
+	send_ops(store, &store->lookups, false, &hold_ms);
 	send_queries(store);
-	if (store->hold_ms != NOBODY_HELD)
-		timer_start(store->loop, &store->held, store->hold_ms, held_due);
+	if (hold_ms != NOBODY_HELD)
+		timer_start(store->loop, &store->held, hold_ms, held_due);
 }

@@ -119,7 +119,6 @@ struct store {
 	struct list refused_queries;
 	uint32_t queued; /* accepted and not completed */
 	struct timer held;
-	uint64_t hold_ms; /* until the first of those that wait for company has waited enough */
 	struct trip trip;
 	struct turn_end turn_end;
 	struct timer tick;

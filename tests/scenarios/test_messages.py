@@ -93,6 +93,15 @@ def test_password_file_missing(env):
     refused(server, "password", "No such file or directory")
 
 
+def test_password_file_without_a_password(env):
+    """Neither none nor a part of one is taken for a password, which PostgreSQL would blame the account for."""
+    for text, words in (("", "is empty"), ("\nsecond line\n", "is empty"), (300 * "x" + "\n", "the first line is longer than 255 octets")):
+        server = env.make()
+        with open(server.directory + "/password", "w") as file:
+            file.write(text)
+        refused(server, "password", words)
+
+
 # --- certificates ---
 
 def openssl(*arguments, directory):

@@ -29,10 +29,12 @@ struct credentials {
 	enum digest_algorithm algorithm;
 };
 
-/* The algorithms that a domain offers, most preferred first (D-10). */
+/* The algorithms that a domain offers, most preferred first (D-10), and whether it refuses
+ * credentials in the form of RFC 2069 (D-11). */
 struct digest_offer {
 	enum digest_algorithm algorithms[DIGEST_ALGORITHM_COUNT];
 	uint8_t count;
+	bool requires_qop;
 };
 
 /* In ascending order of what a row without success tells. */

@@ -32,6 +32,7 @@ struct config_domain {
 	struct config_list aliases;
 	enum config_schemes schemes;
 	bool require_tls;
+	bool require_qop;
 	bool compatible;	       /* contacts = compatible */
 	struct config_list algorithms; /* checked names */
 	struct config_list service_route;
@@ -195,6 +196,13 @@ struct config *config_load_text_noted(struct str text, const char *name,
 				      void (*note)(const struct config_note *note, void *arg),
 				      void *arg) __attribute__((warn_unused_result));
 void config_free(struct config *config); /* NULL is nothing */
+
+#define CONFIG_PASSWORD_BYTES 256u
+/* The first line of a password file, without its end, into password, which the caller wipes; cap is
+ * CONFIG_PASSWORD_BYTES or less. False with a sentence in error when the file cannot be read, or
+ * the line is empty or does not fit. */
+bool config_password(const char *path, char *password, size_t cap, char *error, size_t error_cap)
+	__attribute__((warn_unused_result));
 
 /* The commented default file; and the effective configuration (passwords never are part of it).
  * Both can be loaded again. */

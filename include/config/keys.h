@@ -98,6 +98,9 @@ enum config_type {
 	X(domain, algorithms, config_domain, algorithms, WORDS, "SHA-256, MD5", 1, 0,              \
 	  "MD5 SHA-256 SHA-512-256", RELOAD,                                                       \
 	  "order = preference in the challenges; old phones may need {\"MD5\"}")                   \
+	X(domain, require_qop, config_domain, require_qop, SWITCH, "no", 0, 0, NULL, RELOAD,       \
+	  "yes: credentials without qop, which only clients older than RFC 2617 send, are "        \
+	  "challenged again instead of being good for one request")                                \
 	X(domain, service_route, config_domain, service_route, LIST, "", 0, 0, NULL, RELOAD,       \
 	  "Service-Route in each 200 to REGISTER (RFC 3608): proxies of outgoing calls, "          \
 	  "{\"<sip:proxy.example.com;lr>\"}, in visiting order; sips: when schemes = sips")        \

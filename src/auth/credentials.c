@@ -141,14 +141,14 @@ is_complete(struct credentials *c, const struct row *row, struct arena *arena)
 
 /* With qop, nc and cnonce are needed; without it they mean nothing. */
 static enum credentials_status
-judge_qop(struct credentials *c, const struct row *row, struct arena *arena)
+judge_qop(struct credentials *c, const struct row *row, bool required, struct arena *arena)
 {
 	struct str qop;
 	c->qop = DIGEST_QOP_NONE;
 	c->nc_text = c->cnonce = (struct str){ NULL, 0 };
 	c->nc = 0;
 	if (!take(row, STR("qop"), &qop, arena))
-		return CREDENTIALS_FOUND;
+		return required ? CREDENTIALS_NOT_OFFERED : CREDENTIALS_FOUND;
 	if (!take(row, STR("cnonce"), &c->cnonce, arena) ||
 	    !take(row, STR("nc"), &c->nc_text, arena) || !nonce_count_parse(c->nc_text, &c->nc))
 		return CREDENTIALS_MALFORMED;
@@ -200,7 +200,7 @@ judge(struct credentials *c, struct row *row, struct str realm, const struct dig
 		return CREDENTIALS_NONE;
 	if (!is_complete(c, row, arena))
 		return CREDENTIALS_MALFORMED;
-	enum credentials_status qop = judge_qop(c, row, arena);
+	enum credentials_status qop = judge_qop(c, row, offer->requires_qop, arena);
 	if (qop == CREDENTIALS_MALFORMED)
 		return qop;
 	enum credentials_status algorithm = judge_algorithm(c, row, offer, arena);

@@ -19,21 +19,15 @@ take_notice(void *arg, const PGresult *result)
 		ctl_warn("%s", text);
 }
 
-/* The first line of a file; false, with an error, when it cannot be read. */
+/* False, with an error, when there is none to be read. */
 static bool
 read_password(const char *path, char *password, size_t cap)
 {
-	FILE *file = fopen(path, "re");
-	if (file == NULL || fgets(password, (int)cap, file) == NULL) {
-		ctl_error("database.password_file %s: %s", path,
-			  file == NULL ? strerror(errno) : "it is empty");
-		if (file != NULL)
-			fclose(file);
-		return false;
-	}
-	password[strcspn(password, "\r\n")] = '\0';
-	fclose(file);
-	return true;
+	char error[512];
+	if (config_password(path, password, cap, error, sizeof(error)))
+		return true;
+	ctl_error("%s", error);
+	return false;
 }
 
 /* What libpq says of a URL that it cannot read quotes it, and with it a password. */
@@ -71,7 +65,7 @@ PGconn *
 database_connect(const struct ctl_options *options, enum ctl_exit *code)
 {
 	bool named = options->config != NULL;
-	char password[256] = "";
+	char password[CONFIG_PASSWORD_BYTES] = "";
 	const char *environment = getenv("ROLLCALL_DATABASE_URL");
 	*code = CTL_FAILED;
 	if (options->url != NULL)

@@ -18,6 +18,7 @@
 #define LINE_WIDTH 100u
 #define HINT_COLUMN 55u
 #define GAP 5u
+#define GATHERED_BYTES 16384u /* the listeners of a configuration that has hundreds */
 
 /* --- findings ------------------------------------------------------------------------- */
 
@@ -147,7 +148,7 @@ print_lines(const struct doctor *doctor)
 	for (size_t i = 0; i < doctor->count; i++) {
 		const struct finding *finding = &doctor->findings[i];
 		const char *mark = marks->words[finding->mark], *said = finding->text;
-		char gathered[512];
+		char gathered[GATHERED_BYTES];
 		if (finding->brief != NULL && !gather(doctor, i, gathered, sizeof(gathered)))
 			continue;
 		if (finding->brief != NULL)

@@ -11,16 +11,15 @@
 #include "base/log.h"
 #include "settings.h"
 
-#define PASSWORD_BYTES 256
 #define LOOK_MS 2000u
 
 static void
 look(struct timer *timer)
 {
 	struct database *database = container_of(timer, struct database, look);
-	char password[PASSWORD_BYTES], error[512];
-	bool known = settings_password(database->password_file, password, sizeof(password), error,
-				       sizeof(error)) &&
+	char password[CONFIG_PASSWORD_BYTES], error[512];
+	bool known = config_password(database->password_file, password, sizeof(password), error,
+				     sizeof(error)) &&
 		     store_password(database->store, password);
 	explicit_bzero(password, sizeof(password));
 	if (known)
@@ -35,7 +34,7 @@ database_open(struct database *database, struct loop *loop, const struct config 
 	      uint32_t connections, bool commits)
 {
 	struct store_settings settings;
-	char password[PASSWORD_BYTES], application[96], error[512];
+	char password[CONFIG_PASSWORD_BYTES], application[96], error[512];
 	bool known = settings_store(&settings, config, connections, password, sizeof(password),
 				    application, sizeof(application), error, sizeof(error));
 	settings.commits = commits;

@@ -108,7 +108,7 @@ print_warning(const char *sentence, void *arg)
 static int
 check(const struct config *config, bool quiet)
 {
-	char error[512], password[256], application[96];
+	char error[512], password[CONFIG_PASSWORD_BYTES], application[96];
 	struct store_settings store;
 	struct tls_server *tls = settings_tls(config, error, sizeof(error), print_warning, NULL);
 	bool good = tls != NULL || error[0] == '\0';

@@ -37,6 +37,7 @@ open_signals(struct master *master)
 		sigaddset(&set, wanted[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is a failure like a full disk */
 	master->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return master->signals >= 0;
 }

@@ -113,7 +113,7 @@ static bool
 judge_password(const struct config *config, struct memo *memo)
 {
 	struct store_settings store;
-	char password[256], application[96], error[512];
+	char password[CONFIG_PASSWORD_BYTES], application[96], error[512];
 	bool good = settings_store(&store, config, 1, password, sizeof(password), application,
 				   sizeof(application), error, sizeof(error));
 	explicit_bzero(password, sizeof(password));

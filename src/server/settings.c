@@ -2,13 +2,10 @@
  * module. */
 #include "settings.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/table.h"
 #include "seen.h"
@@ -102,6 +99,7 @@ fill_domain(struct domain *domain, const struct config_domain *source, struct si
 		if (digest_algorithm_parse(str_of(source->algorithms.items[i]),
 					   &domain->offer.algorithms[domain->offer.count]))
 			domain->offer.count++;
+	domain->offer.requires_qop = source->require_qop;
 }
 
 static uint32_t
@@ -262,47 +260,13 @@ settings_requests(const struct config *config, const struct policy *policy)
 }
 
 bool
-settings_password(const char *path, char *password, size_t cap, char *error, size_t error_cap)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, password, cap - 1);
-	int reason = errno;
-	char more;
-	bool whole = len < (ssize_t)cap - 1 || memchr(password, '\n', (size_t)len) != NULL ||
-		     read(fd, &more, 1) == 0;
-	if (fd >= 0)
-		close(fd);
-	if (len < 0) {
-		snprintf(error, error_cap,
-			 "database.password_file %s: %s; it must hold the password in its first "
-			 "line",
-			 path, strerror(reason));
-		return false;
-	}
-	if (!whole) {
-		snprintf(error, error_cap,
-			 "database.password_file %s: the first line is longer than %zu octets",
-			 path, cap - 1);
-		return false;
-	}
-	password[len] = '\0';
-	password[strcspn(password, "\r\n")] = '\0';
-	if (password[0] == '\0')
-		snprintf(error, error_cap,
-			 "database.password_file %s: is empty; it must hold the password in its "
-			 "first line",
-			 path);
-	return password[0] != '\0';
-}
-
-bool
 settings_store(struct store_settings *settings, const struct config *config, uint32_t connections,
 	       char *password, size_t password_cap, char *application, size_t application_cap,
 	       char *error, size_t error_cap)
 {
 	bool has_password = config->database.password_file[0] != '\0';
-	bool good = !has_password || settings_password(config->database.password_file, password,
-						       password_cap, error, error_cap);
+	bool good = !has_password || config_password(config->database.password_file, password,
+						     password_cap, error, error_cap);
 	snprintf(application, application_cap, "rollcalld/%s", config->server.name);
 	*settings = (struct store_settings){
 		.url = config->database.url,

@@ -32,8 +32,6 @@ struct requests_settings settings_requests(const struct config *config,
 bool settings_store(struct store_settings *settings, const struct config *config,
 		    uint32_t connections, char *password, size_t password_cap, char *application,
 		    size_t application_cap, char *error, size_t error_cap);
-/* The first line of a password file, without its end; false with a sentence in error. */
-bool settings_password(const char *path, char *password, size_t cap, char *error, size_t error_cap);
 /* Builds the TLS side; NULL without certificates, or with a sentence in error. */
 struct tls_server *settings_tls(const struct config *config, char *error, size_t error_cap,
 				void (*warn)(const char *sentence, void *arg), void *arg);

@@ -178,7 +178,8 @@ START_TEST(what_is_left_out_has_a_meaning)
 END_TEST
 
 /* AUT-22.3-2, AUT-22-1, AUT-7616-3.4-1, AUT-7616-3.4.2-1, AUT-7616-3.4.3-1, AUT-7616-3.7-1,
- * ORD-32: not for us, or not what was offered: as good as none */
+ * ORD-32: not for us, or not what was offered: as good as none;
+ * so is the form of RFC 2069 where it is refused (D-11) */
 START_TEST(what_was_not_asked_for_is_no_credential)
 {
 	expect("NoOneKnowsThisScheme opaque-data=here", CREDENTIALS_NONE);
@@ -200,6 +201,16 @@ START_TEST(what_was_not_asked_for_is_no_credential)
 	const char *const md5[] = { HEAD MIDDLE QOP TAIL, NULL };
 	struct found *f = find_rows(md5, &sha_only);
 	ck_assert_int_eq(f->status, CREDENTIALS_NOT_OFFERED);
+	release(f);
+	const struct digest_offer strict = { .algorithms = { DIGEST_MD5 },
+					     .count = 1,
+					     .requires_qop = true };
+	const char *const rfc2069[] = { HEAD MIDDLE TAIL, NULL };
+	f = find_rows(rfc2069, &strict);
+	ck_assert_int_eq(f->status, CREDENTIALS_NOT_OFFERED);
+	release(f);
+	f = find_rows(md5, &strict);
+	ck_assert_int_eq(f->status, CREDENTIALS_FOUND);
 	release(f);
 	const char *const none[] = { NULL };
 	f = find_rows(none, &usual);

@@ -26,7 +26,8 @@ START_TEST(printed_configurations_load_again)
 	check_round_trip(
 		"domain \"a.example\" { aliases = {\"[2001:db8::10]\", \"b.example\"} schemes = "
 		"sips "
-		"require_tls = yes contacts = compatible algorithms = {\"MD5\"} }\n"
+		"require_tls = yes require_qop = yes contacts = compatible algorithms = {\"MD5\"} "
+		"}\n"
 		"domain \"c.example\" { schemes = sip }\n"
 		"certificate \"one \\\" \\\\ \\${HOME}\" { chain = 'a\\b\"$' key = \"x y\" }\n"
 		"certificate \"two\" { chain = a key = b }\n"

@@ -258,7 +258,8 @@ START_TEST(defaults)
 	ck_assert_str_eq(c->domains[0].name, "example.com");
 	ck_assert_uint_eq(c->domains[0].aliases.count, 0);
 	ck_assert_int_eq(c->domains[0].schemes, CONFIG_SCHEMES_BOTH);
-	ck_assert(!c->domains[0].require_tls && !c->domains[0].compatible);
+	ck_assert(!c->domains[0].require_tls && !c->domains[0].require_qop);
+	ck_assert(!c->domains[0].compatible);
 	ck_assert_uint_eq(c->domains[0].algorithms.count, 2);
 	ck_assert_str_eq(c->domains[0].algorithms.items[0], "SHA-256");
 	ck_assert_str_eq(c->domains[0].algorithms.items[1], "MD5");
@@ -298,6 +299,7 @@ START_TEST(values_arrive)
 	struct loaded loaded = load_good(
 		"domain \"EXAMPLE.com\" { aliases = {\"Reg.Example.COM\", \"[2001:DB8:0::10]\", "
 		"\"192.0.2.7\"} schemes = sips require_tls = on contacts = compatible "
+		"require_qop = true "
 		"algorithms = {\"MD5\", \"SHA-512-256\"} }\n" CERTIFICATE
 		"server { workers = 3 max_connections = 300 server_header = \"\" name = 'reg-1' }\n"
 		"tls { min_version = 1.3 client_auth = require client_ca = \"/ca.pem\" }\n"
@@ -316,7 +318,8 @@ START_TEST(values_arrive)
 	ck_assert_str_eq(c->domains[0].aliases.items[1], "[2001:db8::10]");
 	ck_assert_str_eq(c->domains[0].aliases.items[2], "192.0.2.7");
 	ck_assert_int_eq(c->domains[0].schemes, CONFIG_SCHEMES_SIPS);
-	ck_assert(c->domains[0].require_tls && c->domains[0].compatible);
+	ck_assert(c->domains[0].require_tls && c->domains[0].require_qop);
+	ck_assert(c->domains[0].compatible);
 	ck_assert_str_eq(c->domains[0].algorithms.items[0], "MD5");
 	ck_assert_str_eq(c->domains[0].algorithms.items[1], "SHA-512-256");
 	ck_assert_uint_eq(c->server.workers, 3);

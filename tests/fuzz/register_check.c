@@ -340,6 +340,8 @@ check_commit(struct world *world, const struct record *read)
 	const struct registration *r = &world->registration;
 	FUZZ_CHECK(world_authentic(world) && world_authorized(world)); /* 3, 4 */
 	FUZZ_CHECK(read != NULL && read->exists && r->version == read->version);
+	FUZZ_CHECK(r->credentials.qop == DIGEST_QOP_AUTH ||
+		   !r->inspection.domain->offer.requires_qop); /* D-11 */
 	check_count(world, read);
 	check_marks(world, read);
 	if (r->answer.status == 200 && r->inspection.contacts.values > 0 && !r->repetition)

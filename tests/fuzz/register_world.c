@@ -72,9 +72,11 @@ set_policy(struct world *world, const uint8_t *octets)
 			  : octets[6] % 8 == 6 ? DOMAIN_SCHEMES_SIP
 					       : DOMAIN_SCHEMES_BOTH;
 	if (octets[6] & 8)
-		domain->offer = (struct digest_offer){ { DIGEST_MD5 }, 1 };
+		domain->offer = (struct digest_offer){ { DIGEST_MD5 }, 1, false };
 	if (octets[6] & 16)
-		domain->offer = (struct digest_offer){ { DIGEST_SHA512_256, DIGEST_MD5 }, 2 };
+		domain->offer =
+			(struct digest_offer){ { DIGEST_SHA512_256, DIGEST_MD5 }, 2, false };
+	domain->offer.requires_qop = (octets[7] & 6) == 6;
 	if (octets[6] & 32) /* alice has no other hash */
 		world->rig.accounts[0].ha1[DIGEST_SHA256] = STR("");
 	world->rig.retries = octets[6] >> 6;

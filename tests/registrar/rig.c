@@ -33,7 +33,7 @@ host_of(struct sip_host *host, struct str text)
 static void
 open_policy(struct rig *rig)
 {
-	struct digest_offer offer = { { DIGEST_SHA256, DIGEST_MD5 }, 2 };
+	struct digest_offer offer = { { DIGEST_SHA256, DIGEST_MD5 }, 2, false };
 	host_of(&rig->aliases[0], STR("registrar.example.com"));
 	host_of(&rig->aliases[1], STR("[2001:db8::10]"));
 	rig->domains[0] = (struct domain){ .name = STR("example.com"),

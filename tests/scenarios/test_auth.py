@@ -4,7 +4,7 @@ import statistics
 import time
 
 from harness import covers, equal, true
-from harness.attack import TRANSPORTS, plain_phone, signed, stale
+from harness.attack import TRANSPORTS, Unchanged, plain_phone, signed, stale
 from harness.digest import authorization, challenges
 from harness.phone import ALICE_PASSWORD
 
@@ -190,6 +190,21 @@ def test_nothing_but_authorization_counts(env):
     phone.exchange(request.set("Authorization").add("Proxy-Authorization", value)).expect(401)
     phone.reg0().expect(401)
     phone.reg0("*", expires=0).expect(401)
+
+
+@covers("AUT-22.4-2")
+def test_a_domain_may_demand_qop(env):
+    """D-11: who refuses the form of RFC 2069 challenges it as if there were no credentials, so a phone with a choice has one."""
+    server = env.start({("domain", "example.com"): {"require_qop": "yes"}})
+    for transport in ("udp", "tcp", "tls"):
+        phone = plain_phone(server, transport)
+        challenge = phone.challenge()
+        with Unchanged(server):
+            equal(stale(phone.exchange(signed(phone, phone.register_request(C1), challenge, qop=None))), False, "stale")
+        phone.exchange(signed(phone, phone.register_request(C1), challenge)).expect(200)
+        elsewhere = plain_phone(server, transport, domain="other.example")
+        request = elsewhere.register_request(C1)
+        elsewhere.exchange(signed(elsewhere, request, elsewhere.challenge(), qop=None)).expect(200)
 
 
 @covers("AUT-26.4.1-1")

@@ -836,5 +836,8 @@ def test_databases_that_cannot_be_reached(env):
     os.rename(path, path + ".away")
     try:
         expect(ctl("db", "status", "-c", server.configuration_path), 1, "database.password_file", "No such file or directory")
+        with open(path, "w") as file:
+            file.write(300 * "x" + "\n")
+        expect(ctl("db", "status", "-c", server.configuration_path), 1, "database.password_file", "longer than 255 octets")
     finally:
         os.rename(path + ".away", path)

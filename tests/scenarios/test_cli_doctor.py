@@ -188,6 +188,16 @@ def test_too_few_descriptors(env):
            "0 problems, 1 warning")
 
 
+def test_every_listener_is_named(env):
+    """Also where their line is long."""
+    ports = range(25001, 25061)
+    server = env.make(udp_buffer(env))
+    server.configure({("listener", "sip"): {"transport": ["tcp"], "bind": ["127.0.77.1:%d" % port for port in ports]}})
+    server.start()
+    output = doctor(server).stdout
+    equal([port for port in ports if "tcp %d" % port not in output], [], "listeners that doctor leaves out of\n" + output)
+
+
 def test_listeners_that_cannot_be_tried(env):
     server = env.make(udp_buffer(env))
     server.configure({("listener", "sip"): {"transport": ["tcp"], "proxy_protocol": "v2", "proxy_from": ["10.0.3.0/24"]},

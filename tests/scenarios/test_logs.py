@@ -209,10 +209,9 @@ def test_a_child_that_is_born_later_writes_to_the_new_file(env):
 
 
 def test_a_line_cut_short_is_ended_by_whoever_writes_next(env):
-    """A worker has room for the beginning of a line, as on a full disk; then there is room, and the other one writes."""
+    """A worker has room for the beginning of a line, as on a full disk; then there is room, and the other one writes. A limit
+    stands for the full disk; the signal that comes with it ends nobody."""
     server, path = with_file(env, {"log": {"level": "notice", "format": "text"}})
-    plain = server.command  # a limit stands for the full disk; the signal that comes with it does not
-    server.command = lambda *options: ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", *plain(*options)]
     server.start()
     phones = phones_of_both(server, 1)
     one = min(phones)

@@ -17,7 +17,7 @@ site_init(struct site *site)
 	table_seed();
 	ck_assert(digest_init());
 	site->domain = (struct domain){ .name = STR("example.com"),
-					.offer = { { DIGEST_SHA256, DIGEST_MD5 }, 2 } };
+					.offer = { { DIGEST_SHA256, DIGEST_MD5 }, 2, false } };
 	site->policy = (struct policy){
 		.domains = &site->domain,
 		.domain_count = 1,

@@ -138,7 +138,7 @@ test_database_up() {
 	psql -X -q -v ON_ERROR_STOP=1 -c 'create database rollcall_template' -c 'create database rollcall_unit' \
 		-c "create role rollcall login password 'rollcall-of-the-tests'" "$ROLLCALL_TEST_SUPERUSER/postgres"
 	for database in rollcall_template rollcall_unit; do
-		"$TEST_BUILD/rollcallctl" db migrate --url "$ROLLCALL_TEST_SUPERUSER/$database"
+		ROLLCALL_DATABASE_URL="$ROLLCALL_TEST_SUPERUSER/$database" "$TEST_BUILD/rollcallctl" db migrate
 	done
 	psql -X -q -c 'grant rollcall_daemon to rollcall' "$ROLLCALL_TEST_SUPERUSER/postgres"
 }

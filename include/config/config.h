@@ -197,6 +197,10 @@ struct config *config_load_text_noted(struct str text, const char *name,
 				      void *arg) __attribute__((warn_unused_result));
 void config_free(struct config *config); /* NULL is nothing */
 
+/* Of a libpq connection string: whether it is one, and whether it holds a password. */
+enum database_url { DATABASE_URL_GOOD, DATABASE_URL_UNKNOWN, DATABASE_URL_PASSWORD };
+enum database_url database_url_judge(struct str url);
+
 #define CONFIG_PASSWORD_BYTES 256u
 /* The first line of a password file, without its end, into password, which the caller wipes; cap is
  * CONFIG_PASSWORD_BYTES or less. False with a sentence in error when the file cannot be read, or

@@ -136,9 +136,6 @@ bool word_at(const char *words, size_t n, struct str *word);
 /* From here on the first section of that kind; NULL when there is none. */
 struct section *section_of_kind(struct section *from, enum config_section kind);
 
-enum database_url { DATABASE_URL_GOOD, DATABASE_URL_UNKNOWN, DATABASE_URL_PASSWORD };
-enum database_url database_url_judge(struct str url);
-
 /* What "auto" means here. */
 void values_resolve(struct loader *loader);
 /* Fills the listeners from their sections, or the standard ones, and checks them. */

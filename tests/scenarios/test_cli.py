@@ -822,7 +822,11 @@ def test_failed_migration_leaves_nothing(env):
 
 def test_databases_that_cannot_be_reached(env):
     server = env.server
-    expect(ctl("db", "status", "--url", "postgresql://u:hunter2@127.0.0.1:1/x"), 5, "Connection refused")
+    done = expect(ctl("db", "status", "--url", "postgresql://u:hunter2@127.0.0.1:1/x"), 5, "Connection refused",
+                  "whoever lists processes here reads the password")
+    true("hunter2" not in done.stderr, "a password is repeated: " + done.stderr)
+    unseen = ctl("db", "status", ROLLCALL_DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/x")
+    true("lists processes" not in expect(unseen, 5, "Connection refused").stderr, "warns of the environment: " + unseen.stderr)
     for url in ("postgresql://u:hunter2@[::1/x", "postgresql://u:hunter2@h/x?nonsense=1", "nonsense hunter2"):
         done = expect(ctl("db", "status", "--url", url), 1, "the database URL cannot be read")
         true("hunter2" not in done.stderr, "a password is repeated: " + done.stderr)

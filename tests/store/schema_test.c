@@ -300,7 +300,17 @@ START_TEST(groups_have_their_rights)
 		{ "rollcall_daemon", "secret:insert", 1 },
 		{ "rollcall_daemon", "account:select", 1 },
 		{ "rollcall_daemon", "binding:select", 1 },
+		{ "rollcall_daemon", "aor:truncate", 0 },
+		{ "rollcall_daemon", "account:truncate", 0 },
+		{ "rollcall_daemon", "account:trigger", 0 },
+		{ "rollcall_daemon", "aor:references", 0 },
+		{ "rollcall_daemon", "binding:insert", 0 },
+		{ "rollcall_daemon", "schema_version:select", 1 },
+		{ "rollcall_daemon", "schema_version:insert", 0 },
+		{ "rollcall_daemon", "schema_version:update", 0 },
 		{ "rollcall_reader", "binding:select", 1 },
+		{ "rollcall_reader", "ban:insert", 0 },
+		{ "rollcall_reader", "binding:delete", 0 },
 		{ "rollcall_reader", "aor:select", 0 },
 		{ "rollcall_reader", "account:select", 0 },
 		{ "rollcall_reader", "secret:select", 0 },
@@ -312,6 +322,20 @@ START_TEST(groups_have_their_rights)
 				       "split_part('%s', ':', 2))::integer",
 				       cases[i].who, cases[i].what, cases[i].what),
 			cases[i].may);
+	/* nor does it make or own anything */
+	ck_assert_int_eq(scratch_number("select (has_schema_privilege('rollcall_daemon', "
+					"current_schema(), 'create') or "
+					"has_database_privilege('rollcall_daemon', "
+					"current_database(), 'create'))::integer"),
+			 0);
+	ck_assert_int_eq(scratch_number("select count(*)::integer from pg_class join pg_roles on "
+					"relowner = pg_roles.oid where rolname like 'rollcall_%%'"),
+			 0);
+	ck_assert_int_eq(scratch_number("select count(*)::integer from pg_roles where rolname in "
+					"('rollcall_daemon', 'rollcall_reader') and (rolsuper or "
+					"rolcreaterole or rolcreatedb or rolreplication or "
+					"rolbypassrls or rolcanlogin)"),
+			 0);
 }
 END_TEST
 

@@ -15,6 +15,8 @@
 
 #define TRANSACTION_KEEP_MS 32000  /* 64*T1 */
 #define TRANSACTION_REPEATS_MAX 16 /* a client repeats a request ten times in that (§17.1.2.2) */
+/* No client has more of one From tag, Call-ID and CSeq; each one more costs every search. */
+#define TRANSACTIONS_ALIKE_MAX 4u
 
 struct transactions;
 struct transaction;
@@ -57,7 +59,8 @@ bool transaction_repeated(const struct transaction *transaction);
 bool transaction_merged(const struct transactions *table, struct transaction_key key,
 			const struct sip_message *request);
 /* octets: the length of the request. to_tag is the one that the answers will carry, copied as all
- * the rest. NULL when transactions in progress fill the memory: answer 503. */
+ * the rest. NULL when transactions in progress fill the memory, or TRANSACTIONS_ALIKE_MAX live ones
+ * share From tag, Call-ID and CSeq: answer 503. */
 struct transaction *transaction_open(struct transactions *table, struct transaction_key key,
 				     const struct sip_message *request, size_t octets,
 				     const struct ip *source, struct str to_tag);

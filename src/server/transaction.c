@@ -144,10 +144,11 @@ struct transaction_key
 transaction_key(const struct sip_message *request)
 {
 	const struct sip_via *via = &request->via;
-	unsigned call_id = table_hash(request->call_id.p, request->call_id.len);
+	/* No operation of ours joins them: whoever chooses the CSeq must not choose the chain. */
+	uint32_t joined[] = { table_hash(request->call_id.p, request->call_id.len), request->cseq };
 	return (struct transaction_key){
 		.branch = hash_folded(hash_folded(0, via->branch), via->sent_by),
-		.identity = hash_folded(call_id ^ request->cseq, request->from_tag),
+		.identity = hash_folded(table_hash(joined, sizeof(joined)), request->from_tag),
 	};
 }
 
@@ -269,6 +270,17 @@ make_room(struct transactions *table, size_t bytes)
 	return true;
 }
 
+/* Whether there are as many of one identity as there may be. */
+static bool
+is_crowded(const struct transactions *table, struct transaction_key key)
+{
+	unsigned alike = 0;
+	chain_each (link, &table->by_identity, key.identity)
+		alike += container_of(link, struct transaction, identity_link)->key.identity ==
+			 key.identity;
+	return alike >= TRANSACTIONS_ALIKE_MAX;
+}
+
 /* Moves a copy of s to the end of the text that is filled so far. */
 static void
 put(struct transaction *transaction, size_t *filled, struct str *place, struct str s)
@@ -291,6 +303,8 @@ transaction_open(struct transactions *table, struct transaction_key key,
 	if (!has_cookie)
 		text += request->uri_text.len + request->via.text.len + request->to_tag.len;
 	size_t size = sizeof(struct transaction) + text;
+	if (is_crowded(table, key))
+		return NULL;
 	struct transaction *t = make_room(table, size) ? calloc(1, size) : NULL;
 	if (t == NULL)
 		return NULL;

@@ -4,6 +4,7 @@
  */
 #include "component.h"
 
+#include "base/table.h"
 #include "chars.h"
 
 #define ESCAPED 0x100u
@@ -33,4 +34,21 @@ component_equal(struct str a, struct str b, enum letter_case letter_case)
 		if (next_symbol(&a, letter_case) != next_symbol(&b, letter_case))
 			return false;
 	return a.len == 0 && b.len == 0;
+}
+
+unsigned
+component_hash(struct str s)
+{
+	struct {
+		uint64_t before;
+		uint16_t symbols[60];
+	} block = { .before = 0 };
+	while (s.len > 0) {
+		size_t count = 0;
+		while (s.len > 0 && count < sizeof(block.symbols) / sizeof(*block.symbols))
+			block.symbols[count++] = (uint16_t)next_symbol(&s, CASE_IGNORED);
+		block.before =
+			table_hash(&block, sizeof(block.before) + count * sizeof(*block.symbols));
+	}
+	return (unsigned)block.before;
 }

@@ -6,6 +6,7 @@
 
 #include "base/ip.h"
 #include "chars.h"
+#include "component.h"
 
 static struct str
 skipped(struct str s, size_t count)
@@ -230,15 +231,18 @@ bool
 sip_params_valid(struct str params)
 {
 	struct str seen[SIP_MAX_PARAMS];
+	unsigned hashes[SIP_MAX_PARAMS];
 	struct sip_param param;
 	unsigned count = 0;
 	bool bad;
 	while (sip_next_param(&params, &param, &bad)) {
 		if (count == SIP_MAX_PARAMS)
 			return false;
+		unsigned hash = component_hash(param.name);
 		for (unsigned i = 0; i < count; i++)
-			if (str_ieq(seen[i], param.name))
+			if (hashes[i] == hash && str_ieq(seen[i], param.name))
 				return false;
+		hashes[count] = hash;
 		seen[count++] = param.name;
 	}
 	return !bad;

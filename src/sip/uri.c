@@ -100,6 +100,7 @@ static bool
 params_valid(const struct sip_uri *uri)
 {
 	struct str seen[SIP_MAX_PARAMS];
+	unsigned hashes[SIP_MAX_PARAMS];
 	struct str rest = uri->params;
 	struct sip_param param;
 	unsigned count = 0;
@@ -107,9 +108,11 @@ params_valid(const struct sip_uri *uri)
 	while (sip_next_uri_param(&rest, &param, &bad)) {
 		if (count == SIP_MAX_PARAMS)
 			return false;
+		unsigned hash = component_hash(param.name);
 		for (unsigned i = 0; i < count; i++)
-			if (component_equal(seen[i], param.name, CASE_IGNORED))
+			if (hashes[i] == hash && component_equal(seen[i], param.name, CASE_IGNORED))
 				return false;
+		hashes[count] = hash;
 		seen[count++] = param.name;
 		if (uri->scheme == SIP_SCHEME_SIPS && names_udp(&param))
 			return false;

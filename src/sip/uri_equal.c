@@ -6,14 +6,53 @@
 
 #include "component.h"
 
-static bool
-param_find(struct str params, struct str name, struct sip_param *param)
+/* What a URI has of one kind, read once. Each is compared with each of the other URI, by hashes, so
+ * that only what is alike is compared octet by octet. */
+struct part {
+	struct sip_param param;
+	unsigned name_hash;
+	unsigned value_hash;
+};
+struct parts {
+	struct part list[SIP_MAX_PARAMS];
+	unsigned count;
+};
+
+static void
+parts_read(struct parts *parts, struct str text,
+	   bool (*next)(struct str *rest, struct sip_param *param, bool *bad))
 {
 	bool bad;
-	while (sip_next_uri_param(&params, param, &bad))
-		if (component_equal(param->name, name, CASE_IGNORED))
-			return true;
-	return false;
+	parts->count = 0;
+	while (parts->count < SIP_MAX_PARAMS &&
+	       next(&text, &parts->list[parts->count].param, &bad)) {
+		struct part *part = &parts->list[parts->count++];
+		part->name_hash = component_hash(part->param.name);
+		part->value_hash = component_hash(part->param.value);
+	}
+}
+
+static bool
+same_name(const struct part *a, const struct part *b)
+{
+	return a->name_hash == b->name_hash &&
+	       component_equal(a->param.name, b->param.name, CASE_IGNORED);
+}
+
+static bool
+same_value(const struct part *a, const struct part *b)
+{
+	return a->value_hash == b->value_hash &&
+	       component_equal(a->param.value, b->param.value, CASE_IGNORED);
+}
+
+static const struct part *
+part_find(const struct parts *parts, const struct part *like)
+{
+	for (unsigned i = 0; i < parts->count; i++)
+		if (same_name(&parts->list[i], like))
+			return &parts->list[i];
+	return NULL;
 }
 
 /* Parameters that matter even when only one of the URIs has them. */
@@ -31,32 +70,35 @@ param_counts_alone(struct str name)
 
 /* Every parameter of a has its like in b, or is one that b may lack. */
 static bool
-params_agree(struct str a, struct str b)
+params_fit(const struct parts *a, const struct parts *b)
 {
-	struct sip_param ours, theirs;
-	bool bad;
-	while (sip_next_uri_param(&a, &ours, &bad)) {
-		if (param_find(b, ours.name, &theirs)) {
-			/* A value is never empty, so one without differs from any. */
-			if (!component_equal(ours.value, theirs.value, CASE_IGNORED))
-				return false;
-		} else if (param_counts_alone(ours.name)) {
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct part *ours = &a->list[i], *theirs = part_find(b, ours);
+		/* A value is never empty, so one without differs from any. */
+		if (theirs == NULL ? param_counts_alone(ours->param.name)
+				   : !same_value(ours, theirs))
 			return false;
-		}
 	}
 	return true;
 }
 
-static unsigned
-header_count(struct str headers, const struct sip_param *like)
+static bool
+params_agree(struct str a, struct str b)
 {
-	struct sip_param header;
+	struct parts ours, theirs;
+	if (str_eq(a, b))
+		return true;
+	parts_read(&ours, a, sip_next_uri_param);
+	parts_read(&theirs, b, sip_next_uri_param);
+	return params_fit(&ours, &theirs) && params_fit(&theirs, &ours);
+}
+
+static unsigned
+count_like(const struct parts *parts, const struct part *like)
+{
 	unsigned count = 0;
-	bool bad;
-	while (sip_next_uri_header(&headers, &header, &bad))
-		if (like == NULL || (component_equal(header.name, like->name, CASE_IGNORED) &&
-				     component_equal(header.value, like->value, CASE_IGNORED)))
-			count++;
+	for (unsigned i = 0; i < parts->count; i++)
+		count += same_name(&parts->list[i], like) && same_value(&parts->list[i], like);
 	return count;
 }
 
@@ -64,12 +106,15 @@ header_count(struct str headers, const struct sip_param *like)
 static bool
 headers_equal(struct str a, struct str b)
 {
-	struct sip_param header;
-	bool bad;
-	if (header_count(a, NULL) != header_count(b, NULL))
+	struct parts ours, theirs;
+	if (str_eq(a, b))
+		return true;
+	parts_read(&ours, a, sip_next_uri_header);
+	parts_read(&theirs, b, sip_next_uri_header);
+	if (ours.count != theirs.count)
 		return false;
-	for (struct str rest = a; sip_next_uri_header(&rest, &header, &bad);)
-		if (header_count(a, &header) != header_count(b, &header))
+	for (unsigned i = 0; i < ours.count; i++)
+		if (count_like(&ours, &ours.list[i]) != count_like(&theirs, &ours.list[i]))
 			return false;
 	return true;
 }
@@ -81,7 +126,7 @@ equal_but_scheme(const struct sip_uri *a, const struct sip_uri *b)
 	       a->port == b->port && component_equal(a->user, b->user, CASE_MATTERS) &&
 	       component_equal(a->password, b->password, CASE_MATTERS) &&
 	       sip_host_equal(&a->host, &b->host) && params_agree(a->params, b->params) &&
-	       params_agree(b->params, a->params) && headers_equal(a->headers, b->headers);
+	       headers_equal(a->headers, b->headers);
 }
 
 static bool

@@ -20,9 +20,16 @@ static unsigned test; /* that was begun last */
 static pid_t first;   /* the process that begins them */
 
 static void
-test_begins(void)
+before_fork(void)
 {
 	test += getpid() == first;
+}
+
+__attribute__((constructor)) static void
+count_tests(void)
+{
+	first = getpid();
+	pthread_atfork(before_fork, NULL, NULL);
 }
 
 static bool
@@ -39,18 +46,13 @@ is_wanted(void)
 	return number == test;
 }
 
-static void
-in_child(void)
-{
-	if (getppid() == first && !is_wanted())
-		_exit(0);
-}
+void test_begins(void);
 
-__attribute__((constructor)) static void
-watch_tests(void)
+void
+test_begins(void)
 {
-	first = getpid();
-	pthread_atfork(test_begins, NULL, in_child);
+	if (!is_wanted())
+		_exit(0);
 }
 
 static bool

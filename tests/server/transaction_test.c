@@ -233,6 +233,41 @@ START_TEST(merged_requests)
 }
 END_TEST
 
+/* Each is compared with the next one that comes, so whoever may have any number of them stops all.
+ */
+START_TEST(few_share_an_identity)
+{
+	char via[64];
+	open_table(1 << 20);
+	for (unsigned n = 0; n < 2 * TRANSACTIONS_ALIKE_MAX; n++) {
+		/* with and without the cookie of RFC 3261 */
+		snprintf(via, sizeof(via), "SIP/2.0/UDP h;branch=%s%u", n & 1 ? "z9hG4bK-" : "", n);
+		ck_assert_int_eq(try_begin(via, "f", "a", 1) != NULL, n < TRANSACTIONS_ALIKE_MAX);
+	}
+	begin(OLD_VIA, "f", "a", 2);
+	begin(OLD_VIA, "g", "a", 1);
+	begin(OLD_VIA, "f", "b", 1);
+	close_table();
+}
+END_TEST
+
+/* A From tag is not needed (RFC 2543), and must not be what makes the hash one. */
+START_TEST(nobody_chooses_the_chain)
+{
+	unsigned identities[2];
+	open_table(1 << 20);
+	for (unsigned n = 0; n < 2; n++) {
+		struct parsed parsed;
+		parse_register(&parsed, "REGISTER", OLD_VIA, "f", "a", 1 + (n << 19));
+		parsed.message.from_tag = STR("");
+		identities[n] = transaction_key(&parsed.message).identity;
+		parsed_free(&parsed);
+	}
+	ck_assert_uint_ne(identities[0] ^ identities[1], 1u << 19);
+	close_table();
+}
+END_TEST
+
 /* SEC-26.1.5-1: an answer is not repeated to another address, whoever claims to be the client */
 START_TEST(no_answer_for_another_source)
 {
@@ -343,6 +378,7 @@ START_TEST(an_answer_is_not_sent_again_for_anything)
 END_TEST
 
 SUITE(transaction, life_of_a_transaction, nothing_is_kept_for_streams, matching_by_branch,
-      cancel_finds_its_request, matching_as_rfc2543, merged_requests, no_answer_for_another_source,
-      memory_is_bounded, pending_ones_fill_the_memory, proceeding_then_completed,
+      cancel_finds_its_request, matching_as_rfc2543, merged_requests, few_share_an_identity,
+      nobody_chooses_the_chain, no_answer_for_another_source, memory_is_bounded,
+      pending_ones_fill_the_memory, proceeding_then_completed,
       an_answer_is_not_sent_again_for_anything)

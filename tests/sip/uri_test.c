@@ -1,6 +1,9 @@
 /* Parsing, canonical form and comparison of URIs. */
 #include "sip/uri.h"
 
+#include <time.h>
+
+#include "base/writer.h"
 #include "parsed.h"
 #include "support/check_main.h"
 
@@ -349,6 +352,51 @@ START_TEST(parameters_in_a_row)
 }
 END_TEST
 
+/* "sip:a@b;aaa…1;aaa…2": so many names that differ in their end alone, of as many octets in all. */
+static struct str
+alike_named(char *buffer, size_t cap, unsigned count, char last)
+{
+	struct writer w = writer_on(buffer, cap);
+	writer_text_z(&w, "sip:a@b");
+	for (unsigned i = 0; i < count; i++) {
+		writer_text_z(&w, ";");
+		for (unsigned n = 0; n < 2048 / count - 4; n++)
+			writer_text_z(&w, "a");
+		writer_printf(&w, "%02u%c", i, last);
+	}
+	return writer_text(&w);
+}
+
+/* CPU time, in the unit of clock(), of so many comparisons; the least of some tries. */
+static clock_t
+compare_many(unsigned count)
+{
+	static char left[4096], right[4096];
+	struct sip_uri a, b;
+	clock_t least = 0;
+	ck_assert(sip_uri_parse(&a, alike_named(left, sizeof(left), count, 'x')));
+	ck_assert(sip_uri_parse(&b, alike_named(right, sizeof(right), count, 'y')));
+	for (int try = 0; try < 5; try++) {
+		clock_t begin = clock();
+		for (unsigned i = 0; i < 2000; i++)
+			ck_assert(sip_uri_equal(&a, &b));
+		clock_t took = clock() - begin;
+		least = try == 0 || took < least ? took : least;
+	}
+	return least;
+}
+
+/* A customer's contacts are all compared with all of his bindings, so what a
+ * comparison costs goes with the octets and not with the square of the parameters. */
+START_TEST(many_parameters_cost_no_more_than_long_ones)
+{
+	clock_t few = compare_many(8), many = compare_many(64);
+	ck_assert_msg(many <= 4 * few + CLOCKS_PER_SEC / 50, "64 names: %ld, 8 names: %ld",
+		      (long)many, (long)few);
+}
+END_TEST
+
 SUITE(uri, parameters_in_a_row, a_uri_is_split_into_its_parts, the_grammar,
       parameters_and_headers_are_limited, canonical_escapes, the_27_pairs, more_pairs,
-      equality_is_not_transitive, equal_but_for_the_scheme)
+      equality_is_not_transitive, equal_but_for_the_scheme,
+      many_parameters_cost_no_more_than_long_ones)

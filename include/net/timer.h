@@ -1,7 +1,7 @@
 /*
  * Timers. Nearly every duration is constant, so most wait in a FIFO of their own kind: no heap, no
- * wheel. A single timer is for what happens now and then. After a change of duration_ms old entries
- * keep their time. Nothing is due in the turn in which it was started.
+ * wheel. A single timer is for what happens now and then. After a change of the duration old
+ * entries keep their time. Nothing is due in the turn in which it was started.
  */
 #pragma once
 
@@ -20,6 +20,7 @@ struct fifo {
 	struct loop *loop;
 	struct list link;    /* in the loop */
 	struct list entries; /* soonest first */
+	struct list longer;  /* likewise; from before the duration was made shorter */
 	uint64_t duration_ms;
 	void (*due)(struct fifo *fifo,
 		    struct fifo_entry *entry); /* the entry is already out of the fifo */
@@ -27,6 +28,8 @@ struct fifo {
 void fifo_open(struct fifo *fifo, struct loop *loop, uint64_t duration_ms,
 	       void (*due)(struct fifo *, struct fifo_entry *));
 void fifo_close(struct fifo *fifo);
+/* Of the waits that begin from now on. */
+void fifo_set_duration(struct fifo *fifo, uint64_t duration_ms);
 /* (Re)starts the entry's wait. A zeroed entry is in no fifo. */
 void fifo_start(struct fifo *fifo, struct fifo_entry *entry);
 void fifo_stop(struct fifo_entry *entry);

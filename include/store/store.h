@@ -67,6 +67,9 @@ struct store_op {
 	 * still this one; it is one higher then. Live until done(). */
 	int64_t version;
 	const struct record *after;
+	/* In: for a commit: by which server the version was read (store_server); when another one
+	 * has taken over it is a conflict. 0: by whichever. Out: of a look-up. */
+	uint32_t server;
 	/* Out */
 	enum lookup_result looked_up;
 	struct record *record; /* when LOOKUP_FOUND */
@@ -89,8 +92,10 @@ store_op_repeated(const struct store_op *op)
 /* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are
  * copied. */
 struct store *store_open(struct loop *loop, const struct store_settings *settings);
-/* From the next connection on; false when memory is out. */
+/* From the next connection on. False when it is the one that is used already, or memory is out. */
 bool store_password(struct store *store, const char *password);
+/* All connections are up. */
+bool store_whole(const struct store *store);
 /* Ends the connections; operations still waiting complete as unavailable (commits that were sent:
  * unknown) before it returns. Not from a done(). NULL is allowed. */
 void store_close(struct store *store);
@@ -109,6 +114,9 @@ uint64_t store_down_ms(const struct store *store);
 /* Why it is not up, in words, "database schema is 5, this version needs 7; run: rollcallctl db
  * migrate"; for health and status. Empty when up. */
 const char *store_trouble(const struct store *store);
+/* Another number when another server answers than before, or the same one was started anew: what
+ * was read until then need not be what its versions stand for now. */
+uint32_t store_server(const struct store *store);
 /* "db1:5432", whom it is connected to; "" without a connection. */
 const char *store_host(const struct store *store);
 /* Operations accepted and not completed. */

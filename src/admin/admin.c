@@ -221,7 +221,7 @@ admin_configure(struct admin *admin, const struct config *config)
 	char error[512];
 	admin->config = config;
 	ban_keeper_configure(admin->bans, config);
-	admin->deadlines.duration_ms = config->admin.request_timeout;
+	fifo_set_duration(&admin->deadlines, config->admin.request_timeout);
 	clients_configure(admin);
 	if (config->admin.listen_on &&
 	    !tokens_load(&admin->tokens, config->admin.tokens_file, error, sizeof(error)))

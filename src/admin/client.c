@@ -115,5 +115,5 @@ clients_open(struct admin *admin)
 void
 clients_configure(struct admin *admin)
 {
-	admin->clients.duration_ms = client_patience_s(admin) * 1000;
+	fifo_set_duration(&admin->clients, client_patience_s(admin) * 1000);
 }

@@ -142,7 +142,7 @@ step(struct timer *timer)
 	if (counting->cursor[0] == '\0')
 		memset(&counting->next, 0, sizeof(counting->next));
 	snprintf(counting->now, sizeof(counting->now), "%lld",
-		 (long long)loop_real_ms(admin->loop));
+		 (long long)loop_real_ms(admin->loop) + store_clock_offset_ms(admin->store));
 	counting->query =
 		(struct store_query){ .name = "admin_counts",
 				      .param_count = 4,

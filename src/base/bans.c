@@ -111,8 +111,9 @@ bans_publish(struct bans *bans, const struct ban_set *set)
 		half->lengths[prefix->ip.family == 6][prefix->bits / 64] |= UINT64_C(1)
 									    << prefix->bits % 64;
 	}
-	atomic_store_explicit(&bans->turn, turn, memory_order_release);
+	/* whoever looks because of the turn must not be told that there is none */
 	atomic_store_explicit(&bans->count, set->count, memory_order_release);
+	atomic_store_explicit(&bans->turn, turn, memory_order_release);
 }
 
 const struct ban_set *
@@ -124,7 +125,7 @@ bans_published(const struct bans *bans)
 uint32_t
 bans_turn(const struct bans *bans)
 {
-	return atomic_load_explicit(&bans->turn, memory_order_relaxed);
+	return atomic_load_explicit(&bans->turn, memory_order_acquire);
 }
 
 /* --- looking up -------------------------------------------------------------------------- */

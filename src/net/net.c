@@ -49,10 +49,10 @@ void
 net_configure(struct net *net, const struct net_settings *settings)
 {
 	net->settings = *settings;
-	net->handshakes.duration_ms = settings->handshake_timeout_ms;
-	net->firsts.duration_ms = settings->first_message_timeout_ms;
-	net->messages.duration_ms = settings->message_timeout_ms;
-	net->idles.duration_ms = settings->idle_timeout_ms;
+	fifo_set_duration(&net->handshakes, settings->handshake_timeout_ms);
+	fifo_set_duration(&net->firsts, settings->first_message_timeout_ms);
+	fifo_set_duration(&net->messages, settings->message_timeout_ms);
+	fifo_set_duration(&net->idles, settings->idle_timeout_ms);
 }
 
 void

@@ -61,6 +61,9 @@ keys_of(struct tickets *tickets, int64_t epoch)
 void
 tickets_take_secret(struct tickets *tickets, const uint8_t secret[static 32])
 {
+	if (tickets->has_secret &&
+	    CRYPTO_memcmp(tickets->secret, secret, sizeof(tickets->secret)) == 0)
+		return;
 	memcpy(tickets->secret, secret, sizeof(tickets->secret));
 	tickets->has_secret = true;
 	OPENSSL_cleanse(tickets->epochs, sizeof(tickets->epochs));

@@ -32,10 +32,19 @@ timers_init(struct timers *timers)
 }
 
 static struct fifo_entry *
+head_of(const struct list *entries)
+{
+	struct list *node = list_first(entries);
+	return node == NULL ? NULL : container_of(node, struct fifo_entry, link);
+}
+
+static struct fifo_entry *
 fifo_soonest(const struct fifo *fifo)
 {
-	struct list *node = list_first(&fifo->entries);
-	return node == NULL ? NULL : container_of(node, struct fifo_entry, link);
+	struct fifo_entry *a = head_of(&fifo->entries), *b = head_of(&fifo->longer);
+	if (a == NULL || b == NULL)
+		return a == NULL ? b : a;
+	return b->due_ms < a->due_ms ? b : a;
 }
 
 static struct fifo *
@@ -97,6 +106,7 @@ fifo_open(struct fifo *fifo, struct loop *loop, uint64_t duration_ms,
 {
 	*fifo = (struct fifo){ .loop = loop, .duration_ms = duration_ms, .due = due };
 	list_init(&fifo->entries);
+	list_init(&fifo->longer);
 	list_append(&loop_timers(loop)->fifos, &fifo->link);
 }
 
@@ -105,20 +115,39 @@ fifo_close(struct fifo *fifo)
 {
 	while (!list_empty(&fifo->entries))
 		list_remove(fifo->entries.next);
+	while (!list_empty(&fifo->longer))
+		list_remove(fifo->longer.next);
 	unlink_node(&fifo->link);
 }
 
-/* The walk takes no step unless the duration was made shorter while longer entries still wait. */
+/* Into longer, in order, in one pass. */
+static void
+merge(struct fifo *fifo)
+{
+	struct list *at = fifo->longer.next, *node;
+	while ((node = list_take_first(&fifo->entries)) != NULL) {
+		uint64_t due_ms = container_of(node, struct fifo_entry, link)->due_ms;
+		while (at != &fifo->longer &&
+		       container_of(at, struct fifo_entry, link)->due_ms <= due_ms)
+			at = at->next;
+		list_append(at, node);
+	}
+}
+
+void
+fifo_set_duration(struct fifo *fifo, uint64_t duration_ms)
+{
+	if (duration_ms < fifo->duration_ms)
+		merge(fifo);
+	fifo->duration_ms = duration_ms;
+}
+
 void
 fifo_start(struct fifo *fifo, struct fifo_entry *entry)
 {
 	unlink_node(&entry->link);
 	entry->due_ms = due_after(fifo->loop, fifo->duration_ms);
-	struct list *after = fifo->entries.prev;
-	while (after != &fifo->entries &&
-	       container_of(after, struct fifo_entry, link)->due_ms > entry->due_ms)
-		after = after->prev;
-	list_append(after->next, &entry->link);
+	list_append(&fifo->entries, &entry->link);
 }
 
 void

@@ -128,6 +128,25 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cip
 	}
 }
 
+/* Into the ticket: whether the client was asked for a certificate. Whoever got one without is asked
+ * as soon as clients are, and not when his last ticket is over, which he renews for ever. */
+static int
+ticket_made(SSL *ssl, void *arg)
+{
+	char asked = server_of(ssl)->client_auth != TLS_CLIENT_AUTH_OFF;
+	(void)arg;
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &asked, sizeof(asked));
+}
+
+static bool
+was_asked(SSL_SESSION *session)
+{
+	void *asked;
+	size_t len;
+	return SSL_SESSION_get0_ticket_appdata(session, &asked, &len) == 1 && len == 1 &&
+	       *(const char *)asked != 0;
+}
+
 /* A resumed handshake shows no certificate; the one in the ticket is judged as of now. The ticket
  * holds no intermediates, so a chain that needs one comes out as a full handshake. */
 static bool
@@ -138,7 +157,7 @@ still_trusted(SSL *ssl, SSL_SESSION *session)
 	if (server->client_auth == TLS_CLIENT_AUTH_OFF)
 		return true;
 	if (client == NULL)
-		return server->client_auth != TLS_CLIENT_AUTH_REQUIRE;
+		return server->client_auth != TLS_CLIENT_AUTH_REQUIRE && was_asked(session);
 	X509_STORE_CTX *check = X509_STORE_CTX_new();
 	bool trusted = false;
 	if (check != NULL &&
@@ -193,7 +212,7 @@ set_sessions(SSL_CTX *context, struct tls_server *server)
 	SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1);
 	SSL_CTX_set_timeout(context, server->tickets.rotation_s / 2);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key);
-	SSL_CTX_set_session_ticket_cb(context, NULL, ticket_opened, NULL);
+	SSL_CTX_set_session_ticket_cb(context, ticket_made, ticket_opened, NULL);
 }
 
 static bool

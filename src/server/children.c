@@ -6,6 +6,7 @@
 #include "children.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,8 @@
 #define BACK_OFF_MS 10000u
 #define STUCK_MS 10000u
 #define STUCK_KILL_MS 12000u
-#define ABSENT_MS 2000u	 /* ten turns of the master: the host stood still, not the worker */
+#define ABSENT_MS 2000u /* ten turns of the master: the host stood still, not the worker */
+#define QUEUE_WAIT_MS 1000
 #define FAILED_MS 1000u	 /* before a birth that failed is tried again */
 #define BIRTHS_FAILED 5u /* so often clients may wait for it in the sockets */
 
@@ -332,14 +334,26 @@ is_configuration(enum control_verb verb)
 	return verb == CONTROL_RELOAD || verb == CONTROL_SERVE || verb == CONTROL_UNSERVE;
 }
 
+/* The queue is shorter than the list of sockets may be, and a child that reads a configuration
+ * empties it when it has done so. errno stays as it is. */
+static bool
+has_room(int control)
+{
+	struct pollfd queue = { .fd = control, .events = POLLOUT };
+	return poll(&queue, 1, QUEUE_WAIT_MS) == 1;
+}
+
 /* Whom a new configuration does not reach would go on with the old one for ever, so another one
  * takes its place, who learns it at birth. */
 static void
 tell(const struct child *child, const struct control_message *message, int fd)
 {
-	if (child->pid == 0 || control_send(child->control, message, fd) || errno == EPIPE)
-		return;
 	bool ended = is_configuration(message->verb);
+	bool sent = child->pid == 0 || control_send(child->control, message, fd);
+	while (!sent && errno == EAGAIN && ended && has_room(child->control))
+		sent = control_send(child->control, message, fd);
+	if (sent || errno == EPIPE)
+		return;
 	log_message(LOG_LEVEL_ERROR, "process.control", "process %d does not listen%s: %s",
 		    (int)child->pid, ended ? " and is ended" : "", strerror(errno));
 	if (ended)

@@ -17,6 +17,6 @@ struct database {
 };
 
 /* Fills database, which lives as long as the store; NULL when memory is out. A password file that
- * cannot be read is told, and looked at again until it can. */
+ * cannot be read is told; it is looked at as long as a connection is missing. */
 struct store *database_open(struct database *database, struct loop *loop,
 			    const struct config *config, uint32_t connections, bool commits);

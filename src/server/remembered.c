@@ -15,6 +15,7 @@ struct kept {
 	struct kept *next; /* in its chain */
 	struct list age;
 	unsigned hash;
+	uint32_t server;
 	bool used; /* since it came to its place among the ages */
 	uint32_t aor_len, login_len;
 	uint32_t size, room;		     /* of octets[] */
@@ -26,6 +27,7 @@ struct remembered {
 	size_t mask;
 	struct list ages;
 	uint32_t count, limit;
+	uint32_t server;
 };
 
 struct remembered *
@@ -46,6 +48,12 @@ remembered_open(uint32_t limit)
 	remembered->limit = limit;
 	list_init(&remembered->ages);
 	return remembered;
+}
+
+void
+remembered_server(struct remembered *remembered, uint32_t server)
+{
+	remembered->server = server;
 }
 
 static struct kept **
@@ -115,7 +123,7 @@ remembered_find(struct remembered *remembered, struct str aor, struct str login,
 		struct arena *arena)
 {
 	struct kept *kept = *find(remembered, table_hash(aor.p, aor.len), aor);
-	if (kept == NULL)
+	if (kept == NULL || kept->server != remembered->server)
 		return NULL;
 	struct str own = { kept->octets + kept->size - kept->login_len, kept->login_len };
 	void *memory = str_eq(own, login) ? arena_alloc(arena, kept->size) : NULL;
@@ -128,7 +136,8 @@ remembered_find(struct remembered *remembered, struct str aor, struct str login,
 bool
 remembered_knows(struct remembered *remembered, struct str aor)
 {
-	return *find(remembered, table_hash(aor.p, aor.len), aor) != NULL;
+	const struct kept *kept = *find(remembered, table_hash(aor.p, aor.len), aor);
+	return kept != NULL && kept->server == remembered->server;
 }
 
 /* A place with room for size octets: the one of the address, or a new one. */
@@ -171,6 +180,7 @@ remembered_keep(struct remembered *remembered, struct str aor, struct str login,
 	if (kept == NULL)
 		return;
 	record_copy(kept->octets, record);
+	kept->server = remembered->server;
 	memcpy(kept->octets + record_bytes, aor.p, aor.len);
 	memcpy(kept->octets + record_bytes + aor.len, login.p, login.len);
 	kept->size = (uint32_t)size;

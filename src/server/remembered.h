@@ -22,6 +22,10 @@ struct remembered *remembered_open(uint32_t limit);
 /* NULL is allowed. Octets are wiped: there are password hashes among them. */
 void remembered_close(struct remembered *remembered);
 
+/* Which database server is asked from now on (store_server): what was kept of another one is not
+ * found any more. */
+void remembered_server(struct remembered *remembered, uint32_t server);
+
 /* A copy, in the arena, of the record of this address that was read for this login; NULL when there
  * is none. */
 const struct record *remembered_find(struct remembered *remembered, struct str aor,

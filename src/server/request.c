@@ -203,6 +203,7 @@ on_lookup(struct store_op *op)
 		fifo_start(&rq->all->rechecks, &rq->recheck);
 		return;
 	}
+	rq->server = op->server;
 	enum register_next next =
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
@@ -218,7 +219,7 @@ remember(struct request *rq, enum commit_result result)
 {
 	struct registration *r = &rq->registration;
 	struct remembered *remembered = rq->all->remembered;
-	if (result == COMMIT_DONE) {
+	if (result == COMMIT_DONE && rq->op.server == store_server(rq->all->store)) {
 		r->after.version = r->version + 1;
 		remembered_keep(remembered, r->aor.key, r->credentials.username, &r->after);
 		return;
@@ -288,6 +289,7 @@ static void
 commit(struct request *rq)
 {
 	prepare(rq, on_commit);
+	rq->op.server = rq->server;
 	rq->op.version = rq->registration.version;
 	rq->op.after = &rq->registration.after;
 	store_commit(rq->all->store, &rq->op);
@@ -305,6 +307,8 @@ static enum register_next
 recall(struct request *rq)
 {
 	struct registration *r = &rq->registration;
+	rq->server = store_server(rq->all->store);
+	remembered_server(rq->all->remembered, rq->server);
 	const struct record *remembered = remembered_find(rq->all->remembered, r->aor.key,
 							  r->credentials.username, &rq->arena);
 	enum register_next next = REGISTER_LOOKUP;
@@ -668,7 +672,7 @@ requests_configure(struct requests *requests, const struct requests_settings *se
 	requests->settings = *settings;
 	if (settings->max_requests > requests->pool_size - 1)
 		requests->settings.max_requests = requests->pool_size - 1;
-	requests->failures.duration_ms = settings->failure_delay_ms;
+	fifo_set_duration(&requests->failures, settings->failure_delay_ms);
 	requests->admission.target_ms = target_ms(settings);
 	transactions_configure(requests->transactions, settings->transaction_memory);
 }

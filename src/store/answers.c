@@ -112,6 +112,7 @@ complete_lookups(struct lane *lane, struct batch *batch)
 		stats->db_lookups++;
 		op->record->clock_offset_ms = store_clock_offset_ms(store);
 		op->looked_up = LOOKUP_FOUND;
+		op->server = lane->server;
 		store_op_finish(store, op);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
@@ -140,12 +141,7 @@ try_apart(struct lane *lane, struct batch *batch)
 	const char *sqlstate = sqlstate_of(batch->error);
 	bool again = transient(sqlstate) || spoils_lane(sqlstate);
 	if (batch->count > 1) {
-		for (uint32_t i = 0; i < batch->count; i++) {
-			batch->ops[i]->alone = true;
-			list_append(&store->alone, &batch->ops[i]->link);
-			stats->db_retries++;
-		}
-		loop_wake(store->loop);
+		batch_part(store, batch);
 	} else if (!again || !store_op_again(store, batch->ops[0])) {
 		bool late = strcmp(sqlstate, "57014") == 0; /* statement_timeout */
 		batch_fail_ops(store, batch, late ? LOOKUP_TIMEOUT : LOOKUP_FAILED, COMMIT_FAILED);

@@ -156,13 +156,20 @@ statement_for(const struct batch *batch, bool alone)
 	return alone ? STATEMENT_LOOKUP_ONE : STATEMENT_LOOKUP;
 }
 
+/* But for commits of what another server has read: they are refused at the end of the turn. */
 static void
-take_ops(struct batch *batch, struct list *queue, uint32_t most)
+take_ops(struct store *store, struct batch *batch, struct list *queue, uint32_t most)
 {
 	while (batch->count < most && !list_empty(queue)) {
 		struct list *node = queue->next;
+		struct store_op *op = container_of(node, struct store_op, link);
 		list_remove(node);
-		batch->ops[batch->count++] = container_of(node, struct store_op, link);
+		if (store_op_superseded(store, op)) {
+			list_append(&store->refused, node);
+			loop_wake(store->loop);
+		} else {
+			batch->ops[batch->count++] = op;
+		}
 	}
 }
 
@@ -189,12 +196,25 @@ put_back(struct batch *batch, struct list *queue)
 		list_append(queue->next, &batch->ops[--batch->count]->link);
 }
 
+void
+batch_part(struct store *store, struct batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		batch->ops[i]->alone = true;
+		list_append(&store->alone, &batch->ops[i]->link);
+		stats->db_retries++;
+	}
+	loop_wake(store->loop);
+}
+
 bool
 batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone)
 {
 	struct store *store = lane->store;
 	struct batch *batch = batch_new(lane, kind, STATEMENT_COUNT);
-	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
+	take_ops(store, batch, queue, alone ? 1 : store->settings.batch_rows);
+	if (batch->count == 0)
+		return true;
 	batch->statement = statement_for(batch, alone);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);
@@ -203,7 +223,10 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 			    alone && batch->statement != STATEMENT_LOOKUP_SURE);
 	} while (!params_finish(&store->params) && params_grow(&store->params));
 	if (!writer_ok(&store->params.writer)) {
-		batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
+		if (batch->count > 1)
+			batch_part(store, batch); /* one of them is too long for all */
+		else
+			batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
 		return true;
 	}
 	if (!hand_over(lane, batch)) {

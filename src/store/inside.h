@@ -48,6 +48,7 @@ struct lane {
 	PGconn *conn;
 	char host[280];	      /* "db1:5432", for people */
 	uint64_t deadline_ms; /* of connecting */
+	uint32_t server;      /* that it is connected to: store_server */
 	uint64_t up_ms;
 	uint64_t pinged_ms;
 	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
@@ -124,6 +125,8 @@ struct store {
 	struct timer tick;
 	struct timer retry;
 	struct params params;
+	char up_since[40]; /* the server, as it says */
+	uint32_t server;
 	bool clock_known;
 	int64_t clock_base_ms; /* the database's clock when our monotonic one stood at 0 */
 	uint64_t error_logged_ms;
@@ -148,6 +151,8 @@ void store_commit_end(struct store *store, struct store_op *op, enum commit_resu
 void store_query_finish(struct store_query *query, enum query_result result, PGresult *rows);
 /* Once more, alone, a moment later. False when it has had its tries or its time. */
 bool store_op_again(struct store *store, struct store_op *op);
+/* A commit of what was read from a server that has a successor. */
+bool store_op_superseded(const struct store *store, const struct store_op *op);
 /* Lanes with room get what waits, the oldest first. */
 void store_dispatch(struct store *store);
 /* Completes what has waited for longer than it may; store_dispatch() does it too. */
@@ -206,6 +211,8 @@ bool batch_post(struct lane *lane, struct batch *batch);
 bool batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone);
 bool batch_send_query(struct lane *lane, struct store_query *query);
 bool batch_send_ping(struct lane *lane);
+/* What it could not do together its operations try alone. */
+void batch_part(struct store *store, struct batch *batch);
 /* Completes the operations that are left in it. */
 void batch_fail_ops(struct store *store, struct batch *batch, enum lookup_result lookup,
 		    enum commit_result commit);

@@ -41,13 +41,21 @@ store_commit_end(struct store *store, struct store_op *op, enum commit_result re
 	store_op_finish(store, op);
 }
 
+bool
+store_op_superseded(const struct store *store, const struct store_op *op)
+{
+	return op->kind == OP_COMMIT && op->server != 0 && op->server != store->server;
+}
+
 static void
-op_unavailable(struct store *store, struct store_op *op)
+op_refused(struct store *store, struct store_op *op)
 {
 	if (op->kind == OP_LOOKUP)
 		store_lookup_fail(store, op, LOOKUP_UNAVAILABLE);
 	else
-		store_commit_end(store, op, COMMIT_UNAVAILABLE);
+		store_commit_end(store, op,
+				 store_op_superseded(store, op) ? COMMIT_CONFLICT
+								: COMMIT_UNAVAILABLE);
 }
 
 /* Only what is in the list now: done() may well start the next operation. */
@@ -64,7 +72,7 @@ fail_list(struct store *store, struct list *list)
 	while (!list_empty(&now)) {
 		struct list *node = now.next;
 		list_remove(node);
-		op_unavailable(store, container_of(node, struct store_op, link));
+		op_refused(store, container_of(node, struct store_op, link));
 	}
 }
 
@@ -425,12 +433,25 @@ store_open(struct loop *loop, const struct store_settings *settings)
 bool
 store_password(struct store *store, const char *password)
 {
-	char *own = strdup(password);
+	const char *known = store->settings.password;
+	char *own = known != NULL && strcmp(known, password) == 0 ? NULL : strdup(password);
 	if (own == NULL)
 		return false;
 	forget_password(store);
 	store->settings.password = own;
 	return true;
+}
+
+uint32_t
+store_server(const struct store *store)
+{
+	return store->server;
+}
+
+bool
+store_whole(const struct store *store)
+{
+	return store_lanes_up(store) == store->settings.connections;
 }
 
 void

@@ -222,6 +222,9 @@ START_TEST(resumed_clients_are_verified_again)
 		bool direct = i < 2;
 		prepare_version(&client, versions[i % 2]);
 		ck_assert(!resumes(&client, open, 1000000, NULL));
+		/* who was never asked is asked once, and then may go on without */
+		ck_assert(!resumes(&client, changed, 1000000, NULL));
+		ck_assert(resumes(&client, changed, 1000000, NULL));
 		SSL_CTX_use_certificate(client.context, phones[!direct].x);
 		SSL_CTX_use_PrivateKey(client.context, phones[!direct].key);
 		if (!direct)

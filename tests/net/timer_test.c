@@ -1,5 +1,8 @@
 /* Timers with durations of a few milliseconds: the loop itself waits for them, nothing else does.
  */
+#include <stdlib.h>
+#include <time.h>
+
 #include "base/clock.h"
 #include "net/timer.h"
 #include "support/check_main.h"
@@ -100,6 +103,64 @@ START_TEST(stopped_and_restarted)
 }
 END_TEST
 
+START_TEST(durations_that_change_often_keep_the_order)
+{
+	static const unsigned durations[] = { 30, 20, 25, 10, 40, 1 };
+	struct loop *loop = fresh_loop();
+	struct fifo fifo;
+	struct noted all[6];
+	fifo_open(&fifo, loop, 60, entry_due);
+	for (unsigned i = 0; i < 6; i++) {
+		all[i] = (struct noted){ .letter = (char)('a' + i) };
+		fifo_set_duration(&fifo, durations[i]);
+		fifo_start(&fifo, &all[i].entry);
+	}
+	turn_until(loop, 6);
+	ck_assert_str_eq(fired, "fdbcae");
+	for (unsigned i = 0; i < 6; i++) {
+		fifo_set_duration(&fifo, durations[i] * 1000);
+		fifo_start(&fifo, &all[i].entry);
+	}
+	fifo_stop(&all[3].entry);
+	fifo_close(&fifo);
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert(!fifo_waits(&all[i].entry));
+	loop_close(loop);
+}
+END_TEST
+
+/* CPU time, in the unit of clock(), of so many starts beside entries that wait longer. */
+static clock_t
+starts_beside(struct fifo *fifo, struct noted *entries, unsigned count)
+{
+	fifo_set_duration(fifo, 240000);
+	for (unsigned i = 0; i < count; i++)
+		fifo_start(fifo, &entries[i].entry);
+	fifo_set_duration(fifo, 60000);
+	clock_t begin = clock();
+	for (unsigned i = 0; i < 1000; i++)
+		fifo_start(fifo, &entries[i].entry);
+	return clock() - begin;
+}
+
+/* Each message of each connection starts the idle time of it anew. */
+START_TEST(a_shorter_duration_costs_nothing_later)
+{
+	struct loop *loop = fresh_loop();
+	struct fifo fifo;
+	struct noted *entries = calloc(50000, sizeof(*entries));
+	ck_assert_ptr_nonnull(entries);
+	fifo_open(&fifo, loop, 240000, entry_due);
+	clock_t few = starts_beside(&fifo, entries, 1000);
+	clock_t many = starts_beside(&fifo, entries, 50000);
+	ck_assert_msg(many <= 10 * few + CLOCKS_PER_SEC / 10, "%ld ticks, beside few %ld",
+		      (long)many, (long)few);
+	fifo_close(&fifo);
+	free(entries);
+	loop_close(loop);
+}
+END_TEST
+
 START_TEST(a_shorter_duration_holds_for_new_entries)
 {
 	struct loop *loop = fresh_loop();
@@ -107,7 +168,7 @@ START_TEST(a_shorter_duration_holds_for_new_entries)
 	struct noted all[3] = { { .letter = 'a' }, { .letter = 'b' }, { .letter = 'c' } };
 	fifo_open(&fifo, loop, 40, entry_due);
 	fifo_start(&fifo, &all[0].entry);
-	fifo.duration_ms = 5;
+	fifo_set_duration(&fifo, 5);
 	fifo_start(&fifo, &all[1].entry);
 	fifo_start(&fifo, &all[2].entry);
 	turn_until(loop, 3);
@@ -186,5 +247,6 @@ START_TEST(closing_a_fifo_silences_its_entries)
 END_TEST
 
 SUITE(timer, the_soonest_first_whatever_its_kind, stopped_and_restarted,
-      a_shorter_duration_holds_for_new_entries, nothing_is_due_in_the_turn_that_started_it,
+      a_shorter_duration_holds_for_new_entries, durations_that_change_often_keep_the_order,
+      a_shorter_duration_costs_nothing_later, nothing_is_due_in_the_turn_that_started_it,
       the_longest_delay_does_not_wrap, closing_a_fifo_silences_its_entries)

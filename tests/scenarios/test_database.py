@@ -8,6 +8,7 @@ import time
 from harness import Failure, add_test, covers, equal, long_only, true
 from harness.faults import (Between, add_users, admin, failing_commits, on_commit, resident_kb, slow_commits, without_fault,
                             workers)
+from harness.database import DAEMON_PASSWORD
 from harness.failing import PLAIN_BUILD
 from harness.http import Http, ask
 from harness.phone import ALICE_PASSWORD
@@ -664,3 +665,23 @@ def test_wrong_password_is_named(env):
     not_ready(env, server, r"database rejects user .{0,2}rollcall.{0,2} \(password authentication failed\); "
                            r"password came from .*/password")
     true("not-the-password" not in server.log, "the password is in the log")
+    with open(server.directory + "/password", "w") as file:
+        file.write(DAEMON_PASSWORD + "\n")
+    server.wait_ready()
+    server.phone().reg("<sip:alice@192.0.2.1:5062>").expect(200)
+
+
+def test_a_password_is_changed_under_a_running_node(env):
+    """Role and file are changed, and the connections go later: the next ones are made with what the file says then."""
+    cluster = env.own_cluster()
+    server = env.start(cluster=cluster)
+    phone = server.phone("tcp")
+    phone.reg("<sip:alice@192.0.2.1:5062>").expect(200)
+    cluster.psql("postgres", "alter role rollcall password 'another-one'")
+    with open(server.directory + "/password", "w") as file:
+        file.write("another-one\n")
+    phone.reg("<sip:alice@192.0.2.1:5062>").expect(200)
+    cluster.psql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rollcall'")
+    server.wait(lambda: phone.reg("<sip:alice@192.0.2.1:5062>").status == 200, "phones are served again", 30)
+    server.wait(lambda: server.api("/bindings")[0] == 200, "the admin process has the database too", 20)
+    true("another-one" not in server.log, "the password is in the log")

@@ -1,6 +1,7 @@
 """Whether a stranger can tell who exists (G11): answers octet for octet, and their times by a test of Mann and Whitney.
 
-Four users whose names have one length: one registered by this very server, one that only exists, one disabled, one missing.
+Five users whose names have one length: one registered by this very server, one that only exists, one disabled, one without a
+hash for the algorithm that he is asked for, one missing.
 They are asked in random order, without credentials and with wrong ones, over UDP, TCP and TLS. Two samples are told apart
 when p < 1e-4 in two runs one after the other. Two halves of one user are compared as well, to see that the test does not cry
 wolf, and each sample against itself with a shift, to see what it would have found. 2,000 attempts of each user; with --long
@@ -13,7 +14,7 @@ import selectors
 import statistics
 import time
 
-from harness import add_test, covers, equal, true
+from harness import Failure, add_test, covers, equal, true
 from harness.attack import TRANSPORTS, plain_phone
 from harness.check import long_run, not_under_valgrind
 from harness.digest import authorization, challenges
@@ -21,12 +22,15 @@ from harness.message import parse_response
 from harness.report import report
 from harness.statistics import least_squares, mann_whitney, resolution
 
-USERS = ("present", "another", "blocked", "missing")  # registered here; exists; disabled; unknown
+USERS = ("present", "another", "blocked", "md5only", "missing")  # registered here; exists; disabled; no such hash; unknown
 PASSWORD, ATTEMPTS, ALARM, CHUNK = "e-very-0ne", 20000 if long_run() else 2000, 1e-4, 250
 CONFIGURATION = {"log": {"level": "notice"}}
 ROWS = ["SEC-26.1.5-5", "AUT-7616-3.4-7", "AUT-22.1-4"]
 AT_ONCE = 12  # requests under way while answers are delayed
-BLIND = 1000000 if long_run() else 4000000  # ns: a test that finds no smaller shift shows nothing
+# ns, of challenges and of answers that are delayed: a test that finds no smaller shift shows nothing. Other work on the machine
+# makes it blind at times, so it may look three times.
+BLIND = {False: 100000, True: 500000} if long_run() else {False: 400000, True: 2000000}
+LOOKS = 3
 
 
 def prepared(server):
@@ -35,6 +39,7 @@ def prepared(server):
         for user in USERS[:3]:
             server.database.add_user(user, "example.com", PASSWORD)
         server.ctl("user", "disable", "blocked@example.com")
+        server.database.add_user("md5only", "example.com", PASSWORD, algorithms=("MD5",))
     return server
 
 
@@ -170,9 +175,9 @@ def measure(server, transport, wrong, ask, chance, attempts=ATTEMPTS):
 
 
 def told_apart(took, title):
-    """The pairs that differ, with a line of the report for each."""
-    pairs = [("present", "missing"), ("another", "missing"), ("blocked", "missing"), ("present", "another")]
-    found = []
+    """(the pairs that differ, the smallest shift in ns that would be found of each), with a line of the report for each."""
+    pairs = [*((user, "missing") for user in USERS[:-1]), ("present", "another")]
+    found, shifts = [], []
     halves = [(user, took[user][0::2], took[user][1::2]) for user in USERS]
     for name, first, second in [*(("%s against %s" % pair, took[pair[0]], took[pair[1]]) for pair in pairs),
                                 *(("%s against itself" % user, a, b) for user, a, b in halves)]:
@@ -182,19 +187,30 @@ def told_apart(took, title):
         report("enumeration", "%s: %s: n = %d + %d, medians %.1f and %.1f us, AUC %.4f, p = %.2g, a shift of %.0f us would be found" % (
             title, name, len(first), len(second), statistics.median(first) / 1000, statistics.median(second) / 1000, auc, p,
             seen / 1000))
-        true(seen <= BLIND, "%s: %s: only a shift of %.0f us would be found" % (title, name, seen / 1000))
+        shifts.append(seen)
         if p < ALARM:
             found.append(name)
-    return found
+    return found, max(shifts)
+
+
+def seeing(look, title, blind):
+    """The pairs that a look with open eyes tells apart."""
+    for _ in range(LOOKS):
+        found, shift = look()
+        if shift <= blind:
+            return found
+    raise Failure("%s: only a shift of %.0f us would be found" % (title, shift / 1000))
 
 
 def nobody_is_told_apart(server, transport, wrong, ask, title):
     chance = random.Random("%s %s" % (transport, wrong))
-    first = told_apart(measure(server, transport, wrong, ask, chance), title)
+
+    def look(title):
+        return seeing(lambda: told_apart(measure(server, transport, wrong, ask, chance), title), title, BLIND[wrong])
+    first = look(title)
     if not first:
         return
-    second = told_apart(measure(server, transport, wrong, ask, chance), title + ", again")
-    equal(sorted(set(first) & set(second)), [], "%s: told apart in two runs" % title)
+    equal(sorted(set(first) & set(look(title + ", again"))), [], "%s: told apart in two runs" % title)
 
 
 for _transport in TRANSPORTS:
@@ -212,7 +228,8 @@ def test_without_the_delay(env):
     attempts, found = ATTEMPTS if long_run() else 500, []
     for run in ("", ", again"):
         took = measure(server, "udp", True, in_turn, random.Random("no delay" + run), attempts)
-        found.append({pair for pair in told_apart(took, "wrong passwords over udp, no delay" + run) if "present" not in pair})
+        pairs, _ = told_apart(took, "wrong passwords over udp, no delay" + run)
+        found.append({pair for pair in pairs if "present" not in pair})
         if not found[-1]:
             return
     equal(sorted(found[0] & found[1]), [], "told apart in two runs")
@@ -268,4 +285,4 @@ def test_the_test_finds_a_slow_user_on_the_wire(env):
         asker.send(octets)
         asker.receive()
         took[user].append(time.perf_counter_ns() - began)
-    true("another against missing" in told_apart(took, "positive control on the wire"), "100 us were not found")
+    true("another against missing" in told_apart(took, "positive control on the wire")[0], "100 us were not found")

@@ -295,6 +295,35 @@ def test_listener_added_and_removed(env):
     served()
 
 
+def test_many_sockets_move_at_once(env):
+    """More than the master's queue to a worker holds while the worker reads its new configuration: nobody ends for that."""
+    server = env.make(TWO)
+    ports = [free_ports(1), free_ports(1)]
+    many = ["127.0.%d.%d" % (70 + n // 200, 1 + n % 200) for n in range(100)]
+
+    def at(port):
+        return {("listener", "more"): {"bind": ["%s:%d" % (address, port) for address in many], "transport": ["udp", "tcp"]}}
+
+    server.configure(at(ports[0]))
+    server.start()
+    streams, pids = open_streams(server), sorted(workers(server))
+    for port in (ports[1], ports[0]):
+        reload(server, at(port))
+        for address in (many[0], many[-1]):
+            server.wait(lambda: not refuses(address, port), "%s:%d is served" % (address, port))
+        still_open(streams)
+        equal(sorted(workers(server)), pids, "workers")
+    true("does not listen" not in server.log, "a process was ended:\n" + server.log)
+
+
+def refuses(address, port):
+    try:
+        socket.create_connection((address, port), timeout=2).close()
+    except OSError:
+        return True
+    return False
+
+
 def closed(port):
     try:
         socket.create_connection(("127.0.0.1", port), timeout=2).close()

@@ -107,6 +107,33 @@ START_TEST(a_new_password)
 }
 END_TEST
 
+/* A version is given twice when a commit was lost with its server; memory does not take the one for
+ * the other, neither before it asks nor while its commit waits */
+START_TEST(another_server_took_over)
+{
+	open_with(10);
+	ck_assert_int_eq(STATUS(0, .contact = C1, .nonce = 7, .nc = 2, .cseq = 7), 200);
+	fake_store_failover(site.store);
+	fake_store_password(site.store, "alice", "new");
+	ck_assert_int_eq(STATUS(1, .contact = C2, .cseq = 8, .nonce = 7, .nc = 3), 401);
+	ck_assert_int_eq(STATUS(1, .contact = C1, .cseq = 9, .password = "new", .nonce = 8), 200);
+	ck_assert_int_eq(
+		STATUS(0, .contact = C1, .cseq = 10, .password = "new", .nonce = 8, .nc = 2), 200);
+	size_t sent = fake_sent_count(site.net);
+	fake_store_set_delay(site.store, 50);
+	site_send(&site,
+		  (struct site_request){
+			  .contact = C2, .cseq = 11, .password = "new", .nonce = 8, .nc = 3 });
+	site_pass(&site, 10);
+	fake_store_failover(site.store);
+	fake_store_password(site.store, "alice", "newer");
+	site_pass(&site, 500);
+	ck_assert_uint_eq(fake_sent_count(site.net), sent + 1);
+	ck_assert_int_eq(sent_status(&site, sent), 401);
+	site_close(&site);
+}
+END_TEST
+
 /* REG-DB-5: after a commit of which nobody knows what became, nothing is remembered */
 START_TEST(a_lost_commit_is_forgotten)
 {
@@ -252,5 +279,6 @@ START_TEST(what_is_not_kept)
 END_TEST
 
 SUITE(remembered, a_refresh_takes_one_trip, none_are_remembered, only_the_database_says_no,
-      the_guard_finds_what_is_old, a_new_password, a_lost_commit_is_forgotten,
-      a_record_comes_back_whole, places_are_limited, used_ones_go_too, what_is_not_kept)
+      the_guard_finds_what_is_old, a_new_password, another_server_took_over,
+      a_lost_commit_is_forgotten, a_record_comes_back_whole, places_are_limited, used_ones_go_too,
+      what_is_not_kept)

@@ -692,6 +692,7 @@ START_TEST(password_comes_later)
 	bench_start(&bench);
 	ck_assert(store_password(bench.store, "old"));
 	ck_assert(store_password(bench.store, "s3cret"));
+	ck_assert(!store_password(bench.store, "s3cret")); /* no news */
 	while (strstr(store_trouble(bench.store), "came from /etc/rollcall/db-password") == NULL) {
 		loop_turn(bench.loop, 20);
 		refuse_password(fd);

@@ -30,6 +30,7 @@ struct store {
 	enum store_state state;
 	uint64_t down_ms;
 	int64_t offset_ms;
+	uint32_t server;
 
 	struct list queue;
 	struct timer timer;
@@ -49,6 +50,7 @@ fake_store_open(struct loop *loop)
 	assert(store != NULL);
 	store->loop = loop;
 	store->state = STORE_UP;
+	store->server = 1;
 	store->delay_ms = 1;
 	arena_pool_init(&store->pool, 256u << 20);
 	arena_init(&store->arena, &store->pool, 256u << 20);
@@ -113,6 +115,14 @@ fake_store_password(struct store *store, const char *login, const char *password
 	}
 }
 
+void
+fake_store_failover(struct store *store)
+{
+	store->server++;
+	for (unsigned i = 0; i < store->row_count; i++)
+		store->rows[i].record.version--;
+}
+
 static struct row *
 row_of(const struct store *store, struct str aor)
 {
@@ -131,6 +141,7 @@ run_lookup(struct store *store, struct store_op *op)
 	op->looked_up = store->next_lookup < store->next_lookup_count
 				? store->next_lookups[store->next_lookup++]
 				: LOOKUP_FOUND;
+	op->server = store->server;
 	if (op->looked_up != LOOKUP_FOUND)
 		return;
 	const struct row *row = row_of(store, op->aor);
@@ -190,7 +201,7 @@ commit_result(struct store *store, struct store_op *op, enum fake_commit script)
 		return COMMIT_OVERDUE;
 	if (script == FAKE_COMMIT_LOST)
 		return COMMIT_UNKNOWN;
-	if (row->record.version != op->version)
+	if (row->record.version != op->version || (op->server != 0 && op->server != store->server))
 		return COMMIT_CONFLICT;
 	write_row(store, row, op->after);
 	return script == FAKE_COMMIT_LANDED ? COMMIT_UNKNOWN : COMMIT_DONE;
@@ -280,6 +291,12 @@ const struct nonce_keys *
 store_nonce_keys(const struct store *store)
 {
 	return &store->keys;
+}
+
+uint32_t
+store_server(const struct store *store)
+{
+	return store->server;
 }
 
 int64_t

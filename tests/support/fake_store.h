@@ -24,6 +24,8 @@ struct store *fake_store_open(struct loop *loop);
 void fake_store_account(struct store *store, const char *login, const char *password);
 /* A new one; that raises the version of the address. */
 void fake_store_password(struct store *store, const char *login, const char *password);
+/* Another server takes over, which has not got the last commit of each row. */
+void fake_store_failover(struct store *store);
 void fake_store_set_state(struct store *store, enum store_state state);
 /* For how long it has been down. */
 void fake_store_set_down(struct store *store, uint64_t down_ms);

@@ -256,19 +256,19 @@ test_without_memory() {
 	done
 }
 
-# The corpus and thirty seconds of seeded mutations of it, in what the others leave of the processors; with --long thirty
-# seconds of libFuzzer besides. Under something else that watches it is about what that reports, so two seconds are enough.
+# The corpus, two seconds of seeded mutations of it with what gcc has built, and thirty seconds of libFuzzer, in what the others
+# leave of the processors; with --long two minutes. Under something else that watches it is about what that reports.
 test_fuzz_corpora() {
 	for target in $(fuzz_targets); do
-		! wanted fuzz "$target" || check "tests/fuzz/${target}_fuzz.c" "corpus replay and mutations" test_fuzz_one "$target"
+		! wanted fuzz "$target" || check "tests/fuzz/${target}_fuzz.c" "corpus replay, mutations and libFuzzer" test_fuzz_one "$target"
 	done
 }
 test_fuzz_one() {
 	mkdir -p "$T/fuzz"
-	[ -z "$under" ] && seconds=30 || seconds=2
+	[ -z "$ROLLCALL_TEST_LONG" ] && seconds=30 || seconds=120
 	# shellcheck disable=SC2086
-	(cd "$T/fuzz" && ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/$1_fuzz" --seconds $seconds --seed "${ROLLCALL_FUZZ_SEED:-1}" "$ROOT/tests/fuzz/corpus/$1") &&
-		{ [ -z "$ROLLCALL_TEST_LONG" ] || "$ROOT/dev" fuzz "$1" 30; }
+	(cd "$T/fuzz" && ${ROLLCALL_TEST_PREFIX:-} "$TEST_BUILD/tests/$1_fuzz" --seconds 2 --seed "${ROLLCALL_FUZZ_SEED:-1}" "$ROOT/tests/fuzz/corpus/$1") &&
+		{ [ -n "$under" ] || "$ROOT/dev" fuzz "$1" $seconds; }
 }
 
 test_cover() {

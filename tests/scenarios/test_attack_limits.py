@@ -5,8 +5,10 @@ have any address. What IPv4 sources cost is in test_limits, bans are in test_ban
 import socket
 
 from harness import covers, equal, long_only, true
+from harness.attack import AT_ONCE, everywhere, on
 from harness.failing import PLAIN_BUILD
 from harness.faults import resident_kb, workers
+from harness.metrics import scrape
 from harness.phone import Phone
 from harness.proxy import VIP, v2
 from test_bans import LIMITS, bans
@@ -14,6 +16,7 @@ from test_proxy import options
 
 C1 = "<sip:alice@192.0.2.10:5062>"
 FRONT = {"proxy_protocol": "v2", "proxy_from": ["127.0.0.1/32"]}
+streams = on("tcp", "tls")
 ONE, SAME, OTHER = "2001:db8:1:1::1", "2001:db8:1:1:ffff:ffff:ffff:ffff", "2001:db8:1:2::1"
 
 
@@ -33,23 +36,41 @@ def client(server, address, transport="tcp", **how):
 def heard(phone):
     """True when an OPTIONS is answered."""
     phone.send(phone.request("OPTIONS", "sip:example.com"))
-    return phone.wire.receive(0.3) is not None
+    return phone.wire.receive(0.3 if phone.transport == "udp" else AT_ONCE) is not None
 
 
+def handshakes(server):
+    """How many are over, well or not."""
+    return scrape(server)["rollcall_tls_handshakes_total"].value()
+
+
+def turned_away(server, address, transport):
+    """True when a connection from there ends before anything was said, over TLS before the handshake."""
+    try:
+        return client(server, address, transport).wire.closed(AT_ONCE)
+    except OSError:
+        return True
+
+
+@everywhere
 @covers("SEC-26.1.5-2")
-def test_rates_by_prefix(env):
+def rates_by_prefix(env, transport):
+    """Over TLS a handshake counts like a request."""
     server = env.start(behind(per_ip_rate="1/h", per_ip_burst=6))
-    for transport, first, second, stranger in (("udp", ONE, SAME, OTHER),
-                                               ("tcp", "2001:db8:2:1::1", "2001:db8:2:1::2", "2001:db8:2:2::1")):
-        one, same, other = (client(server, address, transport) for address in (first, second, stranger))
-        equal([heard(phone) for phone in (one, same, one, same, one, same)], 6 * [True], "the allowance of the prefix")
-        equal([heard(one), heard(same)], [False, False], "over it, from either address")
-        true(heard(other), "another prefix is not served")
-        true(heard(client(server, "192.0.2.77" if transport == "udp" else "192.0.2.78", transport)), "IPv4 is not served")
-        mapped = client(server, "::ffff:192.0.2.%d" % (77 if transport == "udp" else 78), transport)
-        equal([heard(mapped) for _ in range(5)], 5 * [True], "a mapped address shares what its IPv4 address has left")
-        true(not heard(mapped), "a mapped address has an allowance of its own")
-    true(server.outcomes("rate_limited") >= 4, "rate_limited is not counted")
+    one, same, other = (client(server, address, transport) for address in (ONE, SAME, OTHER))
+    handshakes = 1 if transport == "tls" else 0
+    left = 6 - 2 * handshakes
+    equal([heard(phone) for phone in (one, same, one, same, one, same)[:left]], left * [True], "the allowance of the prefix")
+    equal([heard(one), heard(same)], [False, False], "over it, from either address")
+    if transport == "tls":
+        true(turned_away(server, "2001:db8:1:1::2", transport), "a handshake over the rate of the prefix is done")
+    true(heard(other), "another prefix is not served")
+    true(heard(client(server, "192.0.2.77", transport)), "IPv4 is not served")
+    mapped = client(server, "::ffff:192.0.2.77", transport)
+    left = 6 - 1 - 2 * handshakes
+    equal([heard(mapped) for _ in range(left)], left * [True], "a mapped address shares what its IPv4 address has left")
+    true(not heard(mapped), "a mapped address has an allowance of its own")
+    true(server.outcomes("rate_limited", transport=transport) >= 3, "rate_limited is not counted")
 
 
 @covers("SEC-26.1.5-2")
@@ -69,36 +90,42 @@ def test_registrations_of_one_address_by_prefix(env):
     other.reg(C1).expect(200)
 
 
+@streams
 @covers("SEC-26.1.5-2")
-def test_connections_by_prefix(env):
+def connections_by_prefix(env, transport):
+    """Those over TCP and those over TLS are counted together."""
     server = env.start({**behind(), "connection": {"max_per_ip": 3}})
-    held = [client(server, "2001:db8:1:1::%d" % n) for n in range(1, 4)]
+    held = [client(server, "2001:db8:1:1::%d" % n, transport) for n in range(1, 3)] + [client(server, "2001:db8:1:1::3")]
     for phone in held:
         true(heard(phone), "a connection within the limit")
-    extra = client(server, SAME)
-    true(extra.wire.closed(), "the fourth connection of one prefix stays open")
-    equal(server.outcomes("connection_limit", transport="tcp"), 1, "connection_limit")
-    true(heard(client(server, OTHER)), "another prefix is not served")
+    for extra in ("tcp", "tls"):
+        true(turned_away(server, SAME, extra), "the fourth connection of one prefix stays open, over " + extra)
+        equal(server.outcomes("connection_limit", transport=extra), 1, "connection_limit over " + extra)
+    true(heard(client(server, OTHER, transport)), "another prefix is not served")
     held[0].close()
     server.phones.remove(held[0])
-    server.wait(lambda: heard(client(server, SAME)), "a place is free again")
+    server.wait(lambda: not turned_away(server, SAME, transport), "a place is free again")
 
 
+@streams
 @covers("SEC-26.1.5-2", "SEC-26.3.2.4-1")
-def test_bans_by_prefix(env):
-    """Five failures from five addresses of one prefix ban the prefix: whoever owns it has 2^64 addresses. Its neighbour is not
-    touched, and failures in datagrams ban nobody at all."""
+def bans_by_prefix(env, transport):
+    """Five failures from five addresses of one prefix ban the prefix, over TLS before the handshake: whoever owns it has 2^64
+    addresses. Its neighbour is not touched, and failures in datagrams ban nobody at all."""
     server = env.start(behind(**LIMITS))
     for n in range(1, 9):
         client(server, "2001:db8:9:9::%d" % n, "udp", password="guess").reg(C1).expect(401)
     for n in range(1, 6):
-        client(server, "2001:db8:1:1::%d" % n, password="guess").reg(C1).expect(401)
+        client(server, "2001:db8:1:1::%d" % n, transport, password="guess").reg(C1).expect(401)
     server.wait(lambda: bans(server), "a ban", 20)
     equal(list(bans(server)), ["2001:db8:1:1::/64"], "bans")
-    true(client(server, SAME).wire.closed(), "a banned address is served")
+    begun = handshakes(server)
+    for address, banned in ((SAME, "tcp"), (SAME, "tls"), ("2001:db8:1:1::1", "tls")):
+        true(turned_away(server, address, banned), "%s is served over %s" % (address, banned))
+        true(server.outcomes("banned", transport=banned) >= 1, "banned is not counted over " + banned)
+    equal(handshakes(server), begun, "handshakes, with those of who is banned")
     for address in (OTHER, "2001:db8:9:9::1", "192.0.2.1"):
-        client(server, address).reg(C1).expect(200)
-    true(server.outcomes("banned", transport="tcp") >= 1, "banned is not counted")
+        client(server, address, transport).reg(C1).expect(200)
 
 
 @covers("SEC-26.1.5-2")

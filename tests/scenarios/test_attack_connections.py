@@ -8,16 +8,18 @@ import os
 import re
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
 
 from harness import Failure, Stream, covers, equal, long_only, own_address, true
 from harness.attack import AT_ONCE, C1, client_hello, on, plain_phone, served
-from harness.check import long_run
+from harness.check import PATIENT, long_run
 from harness.crowd import Crowds
 from harness.failing import PLAIN_BUILD
-from harness.faults import cpu_ticks, full, workers
+from harness.faults import admin, cpu_ticks, full, workers
+from harness.http import Http
 from harness.metrics import scrape
 from harness.phone import Phone
 from harness.report import quantile, report
@@ -358,8 +360,23 @@ def test_a_flood_of_guesses_from_one_address(env):
 
 # --- no descriptor is left ---
 
+def tls_newcomer(server):
+    """A phone whose ClientHello is sent and whose handshake is still to be done."""
+    wire = Stream(("127.0.0.1", server.tls_port), server.transcript)
+    wire.socket = server.tls_context().wrap_socket(wire.socket, server_hostname="example.com", do_handshake_on_connect=False)
+    phone = Phone(wire, "tls", "bob", scheme="sip")
+    server.phones.append(phone)
+    wire.socket.settimeout(0)
+    try:
+        wire.socket.do_handshake()
+    except ssl.SSLWantReadError:
+        return phone
+    raise Failure("a handshake without an answer")
+
+
 def test_out_of_descriptors(env):
-    """Who is connected is served, who comes waits without costing anything, and is served when there is room again."""
+    """Who is connected is served, who comes waits without costing anything, and is served when there is room again. The admin
+    process has descriptors of its own: probes and metrics are answered."""
     server = env.start()
     there = [plain_phone(server, transport) for transport in ("udp", "tcp", "tls") for _ in range(3)]
     for phone in there:
@@ -369,16 +386,54 @@ def test_out_of_descriptors(env):
         newcomers = [plain_phone(server, "tcp", user="bob") for _ in range(50)]
         for phone in newcomers:
             phone.send(phone.request("OPTIONS", "sip:example.com"))
+        shaking = [tls_newcomer(server) for _ in range(50)]
         server.wait_log(r"accept\.paused .*Too many open files")
         before, began = cpu_ticks(server), time.monotonic()
         while time.monotonic() - began < 2:
             for phone in there:
                 phone.reg(C1).expect(200)
+            for path in ("/livez", "/readyz", "/metrics"):
+                equal(server.health(path)[0], 200, path)
             time.sleep(0.2)
         used = cpu_ticks(server) - before
-        equal(select.select([phone.wire.socket for phone in newcomers], [], [], 0)[0], [], "newcomers who heard something")
+        heard = select.select([phone.wire.socket for phone in newcomers + shaking], [], [], 0)[0]
+        equal(heard, [], "newcomers who heard something")
     for phone in newcomers:
         phone.receive().expect(200)
+    for phone in shaking:
+        phone.wire.socket.settimeout(8 * PATIENT)
+        phone.wire.socket.do_handshake()
+        phone.opt("sip:example.com").expect(200)
     equal(workers(server), [pid], "workers")
     equal(len(re.findall(r"accept\.paused", server.log)), 1, "times that the log tells of it")
+    true(used < 100, "the server used %d ticks of the processor in 2 s" % used)
+
+
+def open_ends(port):
+    """How many connections of this port the server has not closed yet."""
+    with open("/proc/net/tcp") as file:
+        return sum(row[1].endswith(":%04X" % port) and row[3] in ("01", "08") for row in (line.split() for line in file))
+
+
+def test_admin_process_out_of_descriptors(env):
+    """Who comes to the health listener or the admin socket waits without costing anything, and is answered when there is room
+    again; phones do not notice."""
+    server = env.start()
+    phone, pid = plain_phone(server, "tcp"), admin(server)
+    server.wait(lambda: open_ends(server.health_port) == 0, "no probe of the start is connected")
+    asked = {"/livez": ("127.0.0.1", server.health_port), "/api/v1/stats": server.socket}
+    with full(pid):
+        waiting = [Http(target).send("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path) for path, target in 5 * list(asked.items())]
+        server.wait_log(r"accept\.paused .*Too many open files")
+        before, began = cpu_ticks(server), time.monotonic()
+        while time.monotonic() - began < 2:
+            phone.reg(C1).expect(200)
+            time.sleep(0.2)
+        used = cpu_ticks(server) - before
+        equal(select.select([connection.socket for connection in waiting], [], [], 0)[0], [], "who was answered")
+    for connection in waiting:
+        connection.receive().expect(200)
+        connection.close()
+    equal(admin(server), pid, "admin process")
+    equal(len(re.findall(r"accept\.paused", server.log)), len(asked), "times that the log tells of it, once for each listener")
     true(used < 100, "the server used %d ticks of the processor in 2 s" % used)

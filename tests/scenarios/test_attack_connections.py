@@ -339,7 +339,7 @@ def test_a_flood_of_guesses_from_one_address(env):
                 guesser.wire.socket.recv(65536)
     phone = server.phone(user="bob", bind=(OTHER, 0))
     phone.prepare()
-    flooder = threading.Thread(target=guess)
+    flooder, flood_began = threading.Thread(target=guess), time.monotonic()
     flooder.start()
     try:
         ends = time.monotonic() + 3
@@ -352,7 +352,9 @@ def test_a_flood_of_guesses_from_one_address(env):
         flooder.join()
     true(quantile(took, 0.5) < AT_ONCE, "registrations took %s s" % took)
     true(server.outcomes("rate_limited") > 1000, "the flood was not limited")
-    true(server.outcomes("bad_password") < 200 + 50 * 6, "%d guesses were judged" % server.outcomes("bad_password"))
+    judged = server.outcomes("bad_password")
+    most = 200 + 50 * (time.monotonic() - flood_began) + 1  # the default of limits.per_ip_burst, and of per_ip_rate for so long
+    true(judged <= most, "%d guesses were judged, %d are allowed" % (judged, most))
     owner = server.phone(bind=(OTHER, 0))
     persistent(owner, owner.request("OPTIONS", "sip:example.com")).expect(200)  # the rest of the flood is read
     owner.reg(C1).expect(200)

@@ -6,9 +6,11 @@
 #include "admin/admin.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin_internal.h"
@@ -22,6 +24,7 @@
 #define CONNECTION_BYTES (36u * 1024)
 #define PATIENCE_MS 2000u /* for a database of which nothing is known yet */
 #define LOOK_MS 10u
+#define REST_MS 100u
 
 /* --- driving libmicrohttpd ------------------------------------------------------------ */
 
@@ -60,6 +63,32 @@ run(struct surface *surface)
 	} while (after < before);
 }
 
+static bool
+out_of_descriptors(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 &&
+	       (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+}
+
+/* Without a descriptor for its first connection libmicrohttpd tries again at once, for ever: it is
+ * left alone for a while. With others it waits by itself until one of them ends. */
+static bool
+rests(struct surface *surface)
+{
+	bool rested = surface->rests;
+	surface->rests = connections(surface) == 0 && out_of_descriptors();
+	if (surface->rests && !rested)
+		log_message(LOG_LEVEL_WARNING, "accept.paused", "%s; nobody is connected to %s",
+			    strerror(errno),
+			    surface->is_health ? "this health listener" : "this admin listener");
+	return !loop_watch(surface->admin->loop, &surface->watch, surface->watch.fd,
+			   !surface->rests, false) ||
+	       surface->rests;
+}
+
 static void
 on_turn_end(struct turn_end *end)
 {
@@ -70,7 +99,9 @@ on_turn_end(struct turn_end *end)
 	surface->due = false;
 	run(surface);
 	timer_stop(&surface->timer);
-	if (MHD_get_timeout(surface->daemon, &wait) == MHD_YES)
+	if (rests(surface))
+		timer_start(surface->admin->loop, &surface->timer, REST_MS, on_timer);
+	else if (MHD_get_timeout(surface->daemon, &wait) == MHD_YES)
 		timer_start(surface->admin->loop, &surface->timer, wait, on_timer);
 }
 

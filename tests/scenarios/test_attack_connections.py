@@ -8,16 +8,19 @@ import os
 import re
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
 
 from harness import Failure, Stream, covers, equal, long_only, own_address, true
 from harness.attack import AT_ONCE, C1, client_hello, on, plain_phone, served
-from harness.check import long_run
+from harness.check import PATIENT, long_run
 from harness.crowd import Crowds
 from harness.failing import PLAIN_BUILD
-from harness.faults import cpu_ticks, full, workers
+from harness.faults import admin, cpu_ticks, full, workers
+from harness.http import Http
+from harness.metrics import scrape
 from harness.phone import Phone
 from harness.report import quantile, report
 
@@ -32,11 +35,14 @@ streams = on("tcp", "tls")
 # --- crowds ---
 
 def crowd(server, sizes, processes, pace, patience):
-    request = server.phone("tcp").register_request(C1)
-    sip = bytes(request.set("Content-Length", "60000")) + 1000 * b"x"
+    phone = server.phone("tcp")
+    sip = bytes(phone.register_request(C1).set("Content-Length", "60000")) + 1000 * b"x"
+    phone.close()
     http = b"GET /livez HTTP/1.1\r\nHost: a\r\n" + 100 * b"X-Slow: y\r\n"
-    feeds = {"tcp": sip, "tls": sip, "half handshake": client_hello(server), "http": http, "admin": http}
-    ports = {"tcp": server.port, "tls": server.tls_port, "half handshake": server.tls_port, "http": server.health_port}
+    feeds = {"tcp": sip, "tls": sip, "half handshake": client_hello(server), "http": http, "admin": http, "silent": b"",
+             "no handshake": b""}
+    ports = {"tcp": server.port, "tls": server.tls_port, "half handshake": server.tls_port, "http": server.health_port,
+             "silent": server.port, "no handshake": server.tls_port}
     return Crowds(sizes, processes, pace=pace, patience=patience,
                   targets={"admin": server.socket, **{kind: ("127.0.0.1", port) for kind, port in ports.items()}},
                   feeds={kind: feed.decode("latin-1") for kind, feed in feeds.items()})
@@ -94,14 +100,31 @@ def besieged(server, sizes, processes, deadline, pace, slack):
     return took
 
 
+def cut_by_deadline(server):
+    """{(transport, cause): how many connections} of those that a deadline ended."""
+    closed = scrape(server)["rollcall_connections_closed_total"]
+    counts = {(transport, cause): int(closed.value(transport=transport, cause=cause)) for transport in ("tcp", "tls")
+              for cause in ("handshake_timeout", "first_message_timeout", "message_timeout", "idle_timeout")}
+    return {kind: count for kind, count in counts.items() if count > 0}
+
+
 @covers("SEC-26.1.5-4", "TLS-OPS-1")
 def test_a_crowd_that_trickles(env):
-    server = env.start(HASTY)
-    took = besieged(server, {"tcp": 200, "tls": 100, "half handshake": 100, "http": 60, "admin": 60}, 1, 2.0, 0.2, 3.0)
+    """Each is cut by the deadline of what it was at, and counted so: nobody else is cut, and nothing waits behind it."""
+    server, sizes = env.start(HASTY), {"tcp": 200, "tls": 100, "half handshake": 100, "http": 60, "admin": 60, "silent": 30,
+                                       "no handshake": 20}
+    took = besieged(server, sizes, 1, 2.0, 0.2, 3.0)
     for transport, times in took.items():
         true(max(times) < AT_ONCE, "%s: an honest client waited for %.2f s" % (transport, max(times)))
-    server.wait(lambda: server.counter("connections_live") <= 1, "no connection is left")
-    equal(server.counter("tls_handshakes_live") if "tls_handshakes_live" in server.stats()["counters"] else 0, 0, "handshakes")
+    server.wait(lambda: server.counter("connections_live") == 0, "no connection is left")
+    handshakes, silent = sizes["half handshake"] + sizes["no handshake"], sizes["silent"] + sizes["no handshake"]
+    equal(cut_by_deadline(server), {("tcp", "message_timeout"): sizes["tcp"], ("tls", "message_timeout"): sizes["tls"],
+                                    ("tcp", "first_message_timeout"): sizes["silent"],
+                                    ("tls", "handshake_timeout"): handshakes}, "cut by a deadline")
+    equal(server.outcomes("first_message_timeout"), silent, "first messages that never came")
+    equal(server.outcomes("tls_handshake_failed"), sizes["half handshake"], "handshakes that failed")
+    equal(server.counter("tls_handshakes_waiting"), 0, "handshakes that wait for their turn")
+    equal(server.counter("requests_live"), 0, "requests that are worked on")
 
 
 @long_only
@@ -316,7 +339,7 @@ def test_a_flood_of_guesses_from_one_address(env):
                 guesser.wire.socket.recv(65536)
     phone = server.phone(user="bob", bind=(OTHER, 0))
     phone.prepare()
-    flooder = threading.Thread(target=guess)
+    flooder, flood_began = threading.Thread(target=guess), time.monotonic()
     flooder.start()
     try:
         ends = time.monotonic() + 3
@@ -329,7 +352,9 @@ def test_a_flood_of_guesses_from_one_address(env):
         flooder.join()
     true(quantile(took, 0.5) < AT_ONCE, "registrations took %s s" % took)
     true(server.outcomes("rate_limited") > 1000, "the flood was not limited")
-    true(server.outcomes("bad_password") < 200 + 50 * 6, "%d guesses were judged" % server.outcomes("bad_password"))
+    judged = server.outcomes("bad_password")
+    most = 200 + 50 * (time.monotonic() - flood_began) + 1  # the default of limits.per_ip_burst, and of per_ip_rate for so long
+    true(judged <= most, "%d guesses were judged, %d are allowed" % (judged, most))
     owner = server.phone(bind=(OTHER, 0))
     persistent(owner, owner.request("OPTIONS", "sip:example.com")).expect(200)  # the rest of the flood is read
     owner.reg(C1).expect(200)
@@ -337,8 +362,23 @@ def test_a_flood_of_guesses_from_one_address(env):
 
 # --- no descriptor is left ---
 
+def tls_newcomer(server):
+    """A phone whose ClientHello is sent and whose handshake is still to be done."""
+    wire = Stream(("127.0.0.1", server.tls_port), server.transcript)
+    wire.socket = server.tls_context().wrap_socket(wire.socket, server_hostname="example.com", do_handshake_on_connect=False)
+    phone = Phone(wire, "tls", "bob", scheme="sip")
+    server.phones.append(phone)
+    wire.socket.settimeout(0)
+    try:
+        wire.socket.do_handshake()
+    except ssl.SSLWantReadError:
+        return phone
+    raise Failure("a handshake without an answer")
+
+
 def test_out_of_descriptors(env):
-    """Who is connected is served, who comes waits without costing anything, and is served when there is room again."""
+    """Who is connected is served, who comes waits without costing anything, and is served when there is room again. The admin
+    process has descriptors of its own: probes and metrics are answered."""
     server = env.start()
     there = [plain_phone(server, transport) for transport in ("udp", "tcp", "tls") for _ in range(3)]
     for phone in there:
@@ -348,16 +388,54 @@ def test_out_of_descriptors(env):
         newcomers = [plain_phone(server, "tcp", user="bob") for _ in range(50)]
         for phone in newcomers:
             phone.send(phone.request("OPTIONS", "sip:example.com"))
+        shaking = [tls_newcomer(server) for _ in range(50)]
         server.wait_log(r"accept\.paused .*Too many open files")
         before, began = cpu_ticks(server), time.monotonic()
         while time.monotonic() - began < 2:
             for phone in there:
                 phone.reg(C1).expect(200)
+            for path in ("/livez", "/readyz", "/metrics"):
+                equal(server.health(path)[0], 200, path)
             time.sleep(0.2)
         used = cpu_ticks(server) - before
-        equal(select.select([phone.wire.socket for phone in newcomers], [], [], 0)[0], [], "newcomers who heard something")
+        heard = select.select([phone.wire.socket for phone in newcomers + shaking], [], [], 0)[0]
+        equal(heard, [], "newcomers who heard something")
     for phone in newcomers:
         phone.receive().expect(200)
+    for phone in shaking:
+        phone.wire.socket.settimeout(8 * PATIENT)
+        phone.wire.socket.do_handshake()
+        phone.opt("sip:example.com").expect(200)
     equal(workers(server), [pid], "workers")
     equal(len(re.findall(r"accept\.paused", server.log)), 1, "times that the log tells of it")
+    true(used < 100, "the server used %d ticks of the processor in 2 s" % used)
+
+
+def open_ends(port):
+    """How many connections of this port the server has not closed yet."""
+    with open("/proc/net/tcp") as file:
+        return sum(row[1].endswith(":%04X" % port) and row[3] in ("01", "08") for row in (line.split() for line in file))
+
+
+def test_admin_process_out_of_descriptors(env):
+    """Who comes to the health listener or the admin socket waits without costing anything, and is answered when there is room
+    again; phones do not notice."""
+    server = env.start()
+    phone, pid = plain_phone(server, "tcp"), admin(server)
+    server.wait(lambda: open_ends(server.health_port) == 0, "no probe of the start is connected")
+    asked = {"/livez": ("127.0.0.1", server.health_port), "/api/v1/stats": server.socket}
+    with full(pid):
+        waiting = [Http(target).send("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path) for path, target in 5 * list(asked.items())]
+        server.wait_log(r"accept\.paused .*Too many open files")
+        before, began = cpu_ticks(server), time.monotonic()
+        while time.monotonic() - began < 2:
+            phone.reg(C1).expect(200)
+            time.sleep(0.2)
+        used = cpu_ticks(server) - before
+        equal(select.select([connection.socket for connection in waiting], [], [], 0)[0], [], "who was answered")
+    for connection in waiting:
+        connection.receive().expect(200)
+        connection.close()
+    equal(admin(server), pid, "admin process")
+    equal(len(re.findall(r"accept\.paused", server.log)), len(asked), "times that the log tells of it, once for each listener")
     true(used < 100, "the server used %d ticks of the processor in 2 s" % used)

@@ -11,6 +11,7 @@ from harness.faults import (Between, add_users, admin, failing_commits, on_commi
 from harness.database import DAEMON_PASSWORD
 from harness.failing import PLAIN_BUILD
 from harness.http import Http, ask
+from harness.metrics import scrape
 from harness.phone import ALICE_PASSWORD
 from harness.report import quantile, report
 
@@ -134,38 +135,108 @@ def options_are_answered(server, until, most):
         sent = time.monotonic()
         probe.opt().expect(200, 503)  # as readiness is
         waited.append(time.monotonic() - sent)
+    probe.close()
+    server.phones.remove(probe)
     true(max(waited) < most, "OPTIONS waited %.2f s" % max(waited))
 
 
-def test_commits_that_take_ten_seconds(env):
-    """Not dead, but slow (G6): who is in flight hears 500 or 503 at query_timeout, most of those who come meanwhile hear 503 at once,
-    and some are the next to try; OPTIONS and /livez all the while; nobody is stored late; and full speed behind it."""
-    server = env.start({"database": {"query_timeout": "2s"}})
-    add_users(server.database, 20, ALICE_PASSWORD)
-    phones = [server.phone(user="u%d" % n) for n in range(20)]
-    for phone in phones:
-        phone.prepare()
-    slow_commits(server.database, 10, None)
-    at_once = 0
-    for group in (phones[:10], phones[10:]):
-        began = time.monotonic()
-        for phone in group[:5]:
+class Held:
+    """Twenty phones with a nonce at hand before a database that lets nobody through, and what they hear."""
+
+    def __init__(self, server):
+        self.server = server
+        add_users(server.database, 20, ALICE_PASSWORD)
+        self.phones = [server.phone(user="u%d" % n) for n in range(20)]
+        for phone in self.phones:
+            phone.prepare()
+
+    def send(self, phones):
+        for phone in phones:
             phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
-        options_are_answered(server, began + 1.5, 1)
-        equal(server.health("/livez")[0], 200, "/livez")
-        for phone in group[5:]:
-            sent = time.monotonic()
-            answer = phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(500, 503)
-            true(time.monotonic() - sent < 5, "a later one: answered after %.1f s" % (time.monotonic() - sent))
-            at_once += answer.status == 503 and time.monotonic() - sent < 1
-        for phone in group[:5]:
+
+    def ask(self, phone):
+        """(status, seconds)"""
+        sent = time.monotonic()
+        status = phone.reg("<sip:%s@192.0.2.1:5062>" % phone.user).expect(500, 503).status
+        return status, time.monotonic() - sent
+
+    def hear(self, phones, began, most):
+        for phone in phones:
             answer = phone.receive()
             true(answer is not None and answer.status in (500, 503), "in flight: %s" % (answer and answer.status))
-    true(at_once >= 5, "only %d of 10 later ones heard 503 at once" % at_once)
+        true(time.monotonic() - began < most, "in flight: answered after %.1f s" % (time.monotonic() - began))
+
+    def served_again(self):
+        equal(self.server.database.value("select count(*) from binding where username like 'u%'"), "0", "stored late")
+        for phone in self.phones:
+            self.server.wait(lambda p=phone: p.reg("<sip:%s@192.0.2.3:5062>" % p.user).status == 200,
+                             "%s is served again" % phone.user, 20)
+
+
+def slow_from_now_on(held, connections):
+    """Not dead, but slow (G6): who is in flight hears 500 or 503 at query_timeout, each who comes meanwhile hears 503 at once;
+    OPTIONS and /livez all the while. And so again, when there are connections for somebody else to try."""
+    for group in (held.phones[:10], held.phones[10:]):
+        held.server.wait(lambda: connected(held.server) == connections, "all connections are up", 20)
+        began = time.monotonic()
+        held.send(group[:5])
+        options_are_answered(held.server, began + 1.0, 0.5)
+        for phone in group[5:]:
+            status, took = held.ask(phone)
+            true(status == 503 and took < 0.5, "a later one: %d after %.2f s" % (status, took))
+        equal(held.server.health("/livez")[0], 200, "/livez")
+        held.hear(group[:5], began, 40)
+
+
+def connected(server):
+    return scrape(server)["rollcall_db_connections"].value(state="up")
+
+
+def test_commits_that_take_ten_seconds(env):
+    """Nobody is stored late, and there is full speed behind it."""
+    server = env.start({"database": {"query_timeout": "4s"}})
+    held, connections = Held(server), connected(server)
+    slow_commits(server.database, 10, None)
+    slow_from_now_on(held, connections)
     without_fault(server.database)
-    equal(server.database.value("select count(*) from binding where username like 'u%'"), "0", "bindings of who was refused")
-    for phone in phones:
-        server.wait(lambda p=phone: p.reg("<sip:%s@192.0.2.3:5062>" % p.user).status == 200, "%s is served again" % phone.user, 20)
+    held.served_again()
+
+
+def test_lookups_that_take_ten_seconds(env):
+    """The same when it is look-ups that take so long: connections are made and answer all else."""
+    server, pipe = between(env, database={"query_timeout": "4s"})
+    held, connections = Held(server), connected(server)
+    pipe.late, pipe.delay = re.compile(rb"lookup(_one)?\0\0"), 10.0
+    slow_from_now_on(held, connections)
+    pipe.delay = 0.0
+    held.served_again()
+
+
+@covers("TXN-4321-1")
+def test_answers_that_take_ten_seconds(env):
+    """Every answer of the database is late, those to new connections too: who is in flight hears 500 or 503 at query_timeout, each
+    who comes later 503 at once; OPTIONS and /livez all the while; nothing piles up; and full service when the delay ends."""
+    server, pipe = between(env, build=PLAIN_BUILD, database={"query_timeout": "2s"}, log={"level": "notice"})
+    held, pids = Held(server), workers(server) + [admin(server)]
+    kb, descriptors = memory_and_descriptors(pids)
+    pipe.delay, began = 10.0, time.monotonic()
+    held.send(held.phones[:10])
+    options_are_answered(server, began + 1.0, 0.5)
+    later = []
+    while time.monotonic() < began + 12:
+        later += [held.ask(phone) for phone in held.phones[10:]]
+        options_are_answered(server, time.monotonic() + 0.2, 0.5)
+        equal(server.health("/livez")[0], 200, "/livez")
+    held.hear(held.phones[:10], began, 20)
+    late = [(status, "%.2f s" % took) for status, took in later if status != 503 or took >= 0.5]
+    equal(late, [], "what later ones heard who did not hear 503 at once")
+    more_kb = memory_and_descriptors(pids)[0] - kb
+    print("%d later ones heard 503; %d kB more" % (len(later), more_kb))
+    true(more_kb < 4096, "the processes grew by %d kB" % more_kb)
+    server.wait(lambda: all(now <= then for now, then in zip(memory_and_descriptors(pids)[1], descriptors)), "no more descriptors")
+    pipe.delay = 0.0
+    held.served_again()
+    server.wait(lambda: memory_and_descriptors(pids)[1] == descriptors, "descriptors as before")
 
 
 # --- load ---
@@ -424,8 +495,9 @@ def test_connections_cut_again_and_again_under_load(env):
 
 # --- a commit whose outcome nobody knows ---
 
-def between(env, **changes):
+def between(env, build=None, **changes):
     server = env.make(changes)
+    server.build = build or server.build
     pipe = Between(env, env.cluster)
     server.configure({"database": {"url": pipe.url(server.database)}})
     return server.start(), pipe

@@ -1,4 +1,5 @@
 """What goes wrong around a server: processes that die or stand still, a database that is slow, fails or is cut off."""
+import collections
 import contextlib
 import os
 import re
@@ -7,6 +8,7 @@ import select
 import signal
 import socket
 import threading
+import time
 
 from harness.check import Failure
 
@@ -213,16 +215,35 @@ def add_users(database, count, password, prefix="u"):
     """ % {"p": password, "u": prefix, "c": count - 1})
 
 
+class Answers:
+    """What PostgreSQL has said over one connection and nobody has heard yet, with when it was."""
+
+    def __init__(self):
+        self.waiting, self.ended, self.are_late = collections.deque(), False, False
+
+    def add(self, data):
+        self.waiting.append((time.monotonic(), data))
+        self.ended = not data
+
+    def due(self, delay):
+        """The next one, when it has waited for so long; None when there is none."""
+        if self.waiting and self.waiting[0][0] + delay <= time.monotonic():
+            return self.waiting.popleft()[1]
+        return None
+
+
 class Between:
     """A pipe between daemon and PostgreSQL that may be cut, in particular when a commit passes.
 
     cut_before: so many commits never reach PostgreSQL. cut_behind: so many are done, and nobody hears of it. While hold() holds,
-    nothing gets through in either direction. aim() leads new connections to another cluster.
+    nothing gets through in either direction. aim() leads new connections to another cluster. delay: so many seconds after
+    PostgreSQL gave them come its answers; with late, only those of a connection over which something like that has gone.
     """
     COMMIT = re.compile(rb"commit(_one)?\0\0")  # a Bind: the name of the statement, then a count below 256
 
     def __init__(self, env, cluster):
         self.cut_before = self.cut_behind = self.commits = 0
+        self.delay, self.late = 0.0, re.compile(b"")
         self.flowing, self.carried = threading.Event(), set()
         self.flowing.set()
         self.directory = os.path.join(env.sockets, "between%d" % id(self))
@@ -276,21 +297,27 @@ class Between:
         self.carried.add(near)
         with near, far:
             try:
-                while self._step(near, far):
+                answers = Answers()
+                while self._step(near, far, answers):
                     pass
             except OSError:
                 pass
         self.carried.discard(near)
 
-    def _step(self, near, far):
-        readable, _, _ = select.select([near, far], [], [])
+    def _step(self, near, far, answers):
+        readable = select.select([near] if answers.ended else [near, far], [], [], 0.02 if answers.waiting else None)[0]
         if far in readable:
-            data = far.recv(65536)
+            answers.add(far.recv(65536))
+        while (data := answers.due(self.delay if answers.are_late else 0.0)) is not None:
             self.flowing.wait()
             near.sendall(data)
-            return bool(data)
+            if not data:
+                return False
+        if near not in readable:
+            return True
         data = near.recv(65536)
         self.flowing.wait()
+        answers.are_late = answers.are_late or bool(self.delay and self.late.search(data))
         if self.COMMIT.search(data):
             self.commits += 1
             if self.cut_before > 0:

@@ -107,8 +107,8 @@ values_resolve(struct loader *loader)
 
 /* --- pairs --- */
 
-static const char *
-origin(struct loader *loader, const struct setting *setting, struct place seen_from)
+const char *
+setting_origin(struct loader *loader, const struct setting *setting, struct place seen_from)
 {
 	if (setting == NULL)
 		return ", the default";
@@ -134,9 +134,9 @@ exceeds(struct loader *loader, enum config_section kind, const char *low_name, u
 	struct place place = section_place(section, low_set != NULL ? low_name : high_name);
 	complain(loader, place, "%s (%s%s) is larger than %s (%s%s)", low_name,
 		 quantity_text(loader, low_key, low),
-		 low_set == NULL ? origin(loader, low_set, place) : "", high_name,
+		 low_set == NULL ? setting_origin(loader, low_set, place) : "", high_name,
 		 quantity_text(loader, high_key, high),
-		 low_set == NULL ? "" : origin(loader, high_set, place));
+		 low_set == NULL ? "" : setting_origin(loader, high_set, place));
 	return true;
 }
 
@@ -387,6 +387,7 @@ whole_check(struct loader *loader)
 	check_domains(loader);
 	check_admin(loader);
 	check_health(loader);
+	ports_check(loader);
 	check_database(loader);
 	check_log(loader);
 }

@@ -303,6 +303,64 @@ START_TEST(admin_is_loopback)
 }
 END_TEST
 
+/* To the kernel HTTP and SIP over TCP or TLS are the same, and an address of all is each of them.
+ */
+START_TEST(ports_of_http_are_taken_once)
+{
+#define HEALTH_AT(list) "health {\n\tlisten = {" list "}\n}\n"
+#define LISTENER_AT(transport, bind) \
+	"listener \"a\" {\n transport = {\"" transport "\"}\n bind = {\"" bind "\"}\n}\n"
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8081\", \"127.0.0.1:8081\""),
+		   "test.conf:4: error: health.listen names 127.0.0.1:8081 twice; remove one\n");
+	expect_bad(
+		DOMAIN CERTIFICATE HEALTH_AT("\"[::1]:8081\", \"[::]:8081\""),
+		"test.conf:4: error: health.listen [::]:8081 takes the port of [::1]:8081 in the "
+		"same list; remove one\n");
+	expect_bad(DOMAIN CERTIFICATE
+		   "admin { listen = \"127.0.0.1:8082\" }\n" HEALTH_AT("\"0.0.0.0:8082\""),
+		   "test.conf:5: error: health.listen 0.0.0.0:8082 takes the port of admin.listen "
+		   "(127.0.0.1:8082, line 3); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE "admin {\n\tlisten = \"127.0.0.1:8081\"\n}\n",
+		   "test.conf:4: error: admin.listen 127.0.0.1:8081 takes the port of "
+		   "health.listen (0.0.0.0:8081, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8080\""),
+		   "test.conf:4: error: health.listen 127.0.0.1:8080 takes the port of "
+		   "admin.listen (127.0.0.1:8080, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:5060\"") "listener \"sip\" {}\n",
+		   "test.conf:4: error: health.listen 127.0.0.1:5060 takes the port of listener "
+		   "\"sip\" bind (0.0.0.0:5060, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE LISTENER_AT("tls", "0.0.0.0:9000")
+			   HEALTH_AT("\"192.0.2.1:9000\""),
+		   "test.conf:8: error: health.listen 192.0.2.1:9000 takes the port of listener "
+		   "\"a\" bind (0.0.0.0:9000, line 5); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE LISTENER_AT("tcp", "127.0.0.1:8081"),
+		   "test.conf:5: error: listener \"a\" bind 127.0.0.1:8081 takes the port of "
+		   "health.listen (0.0.0.0:8081, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE LISTENER_AT("tcp", "0.0.0.0:8080"),
+		   "test.conf:5: error: listener \"a\" bind 0.0.0.0:8080 takes the port of "
+		   "admin.listen (127.0.0.1:8080, the default); give one another port\n");
+}
+END_TEST
+
+START_TEST(ports_of_http_beside_others)
+{
+	expect_good(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8081\", \"127.0.0.2:8081\", "
+						 "\"[::]:8081\", \"[::]:8080\""),
+		    "");
+	expect_good(DOMAIN CERTIFICATE "listener \"a\" { transport = {\"udp\"} udp_only = yes bind "
+				       "= {\"0.0.0.0:8080\", \"0.0.0.0:8081\"} }\n",
+		    "");
+	/* Nobody listens there. */
+	expect_good(
+		DOMAIN CERTIFICATE LISTENER_AT("tcp", "127.0.0.1:8080") "admin { listen = \"\" }\n",
+		"");
+	/* What was not understood is not held against its default. */
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8080\"") "admin { listen = x }\n",
+		   "test.conf:6: error: listen = x is not address:port, e.g. 127.0.0.1:8080 or "
+		   "[::1]:8080\n");
+}
+END_TEST
+
 #define WAY_OUT                                                                          \
 	"test.conf:4: error: database.url contains a password; write it into a file of " \
 	"its own and name that in database.password_file\n"
@@ -561,6 +619,7 @@ END_TEST
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
       contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
-      passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,
-      names_of_a_node, a_standard_listener_whose_name_is_taken, too_many_sockets, broken_syntax,
+      ports_of_http_are_taken_once, ports_of_http_beside_others, passwords_stay_out,
+      too_many_connections_for_the_descriptors, connections_for_every_worker, names_of_a_node,
+      a_standard_listener_whose_name_is_taken, too_many_sockets, broken_syntax,
       comments_keep_the_lines, many_errors_are_counted)

@@ -128,6 +128,8 @@ def test_text_of_the_network_is_escaped(env):
         shown = server.ctl("binding", "list", *options).stdout
         true("\x1b" not in shown and "\x9b" not in shown, "commands for the terminal: %r" % shown)
         true("evil?[2J?31" in shown, "the agent: %r" % shown)
+    sheet = api(server, "GET", "/bindings", fields=[("Accept", "text/csv")]).expect(200).body
+    true(b"evil?[2J?31m\xef\xbf\xbd, \"\"x\"\" caf\xc3\xa9" in sheet and b"\x1b" not in sheet, "the CSV: %r" % sheet)
 
 
 # --- lists ---

@@ -361,6 +361,31 @@ START_TEST(ports_of_http_beside_others)
 }
 END_TEST
 
+/* What would be read otherwise than it was meant, or match nobody: sources are IPv4 where they can.
+ */
+START_TEST(prefixes_mean_what_they_say)
+{
+#define EXEMPT(prefix) DOMAIN CERTIFICATE "limits {\n\texempt = {\"" prefix "\"}\n}\n"
+#define IN_CLOTHES(prefix, meant)                                                           \
+	"test.conf:4: error: exempt: \"" prefix "\" is IPv4 in the clothes of IPv6, which " \
+	"matches nobody; write " meant "\n"
+#define BITS_BEHIND(prefix, all, one)                                                           \
+	"test.conf:4: error: exempt: \"" prefix "\" has bits set behind its length; write " all \
+	" for all of them, or " one "\n"
+	expect_bad(EXEMPT("::ffff:10.0.0.0/104"), IN_CLOTHES("::ffff:10.0.0.0/104", "10.0.0.0/8"));
+	expect_bad(EXEMPT("::ffff:10.0.0.7"), IN_CLOTHES("::ffff:10.0.0.7", "10.0.0.7/32"));
+	expect_bad(EXEMPT("::ffff:0:0/96"), IN_CLOTHES("::ffff:0:0/96", "0.0.0.0/0"));
+	expect_bad(EXEMPT("10.0.3.7/8"), BITS_BEHIND("10.0.3.7/8", "10.0.0.0/8", "10.0.3.7"));
+	expect_bad(EXEMPT("2001:db8::7/32"),
+		   BITS_BEHIND("2001:db8::7/32", "2001:db8::/32", "2001:db8::7"));
+	expect_bad(DOMAIN CERTIFICATE "listener \"a\" { transport = {\"tcp\"} proxy_protocol = v2\n"
+				      "proxy_from = {\"10.0.3.7/24\"} }\n",
+		   "test.conf:4: error: proxy_from: \"10.0.3.7/24\" has bits set behind its "
+		   "length; write 10.0.3.0/24 for all of them, or 10.0.3.7\n");
+	expect_good(EXEMPT("10.0.3.7\", \"10.0.3.7/32\", \"0.0.0.0/0\", \"::/0\", \"::/95"), "");
+}
+END_TEST
+
 #define WAY_OUT                                                                          \
 	"test.conf:4: error: database.url contains a password; write it into a file of " \
 	"its own and name that in database.password_file\n"
@@ -619,7 +644,7 @@ END_TEST
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
       contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
-      ports_of_http_are_taken_once, ports_of_http_beside_others, passwords_stay_out,
-      too_many_connections_for_the_descriptors, connections_for_every_worker, names_of_a_node,
-      a_standard_listener_whose_name_is_taken, too_many_sockets, broken_syntax,
+      ports_of_http_are_taken_once, ports_of_http_beside_others, prefixes_mean_what_they_say,
+      passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,
+      names_of_a_node, a_standard_listener_whose_name_is_taken, too_many_sockets, broken_syntax,
       comments_keep_the_lines, many_errors_are_counted)

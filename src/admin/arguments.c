@@ -34,6 +34,26 @@ argument_decoded(struct arena *arena, struct str raw)
 }
 
 const char *
+argument_encoded(struct arena *arena, const char *text)
+{
+	size_t cap = 3 * strlen(text);
+	char *coded = arena_alloc(arena, cap + 1);
+	struct writer w = writer_on(coded, coded == NULL ? 0 : cap);
+	for (; coded != NULL && *text != '\0'; text++) {
+		char letter = ascii_lower(*text);
+		if ((letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
+		    strchr("-._~!*'()@", letter) != NULL) /* RFC 3986 §3.3, not all of pchar */
+			writer_char(&w, *text);
+		else
+			writer_printf(&w, "%%%02X", (unsigned char)*text);
+	}
+	if (coded == NULL)
+		return "";
+	coded[w.len] = '\0';
+	return coded;
+}
+
+const char *
 arena_text(struct arena *arena, struct str s)
 {
 	char *copy = arena_alloc(arena, s.len + 1);

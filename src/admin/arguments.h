@@ -5,6 +5,9 @@
 
 /* Percent-decoded in the arena; a broken escape stays as it is. */
 struct str argument_decoded(struct arena *arena, struct str raw);
+/* A text as a segment of a path, in the arena: argument_decoded() gives the text again. "" without
+ * memory. */
+const char *argument_encoded(struct arena *arena, const char *text);
 /* The value of a query argument; empty when absent. */
 struct str argument(struct exchange *x, const char *name);
 /* The same as a parameter of a statement: NULL when absent. False, and answered 400, when it holds

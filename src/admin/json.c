@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/csv.h"
+#include "base/harmless.h"
 #include "base/wipe.h"
 #include "base/writer.h"
 #include "store/rows.h"
@@ -148,14 +149,31 @@ joined(const json_t *list)
 	return text;
 }
 
+static void
+write_text(FILE *out, const char *text, bool exact)
+{
+	char *copy = NULL;
+	if (!exact && text != NULL) {
+		size_t size = strlen(text) + 1;
+		copy = allocate(size);
+		if (copy != NULL) {
+			memcpy(copy, text, size);
+			harmless(copy, true);
+		}
+		text = copy;
+	}
+	csv_write_cell(out, text == NULL ? "" : text);
+	wipe_free(copy);
+}
+
 void
-json_write_cell(FILE *out, const json_t *value)
+json_write_cell(FILE *out, const json_t *value, bool exact)
 {
 	if (json_is_string(value)) {
-		csv_write_cell(out, json_string_value(value));
+		write_text(out, json_string_value(value), exact);
 	} else if (json_is_array(value)) {
 		json_t *text = joined(value);
-		csv_write_cell(out, json_is_string(text) ? json_string_value(text) : "");
+		write_text(out, json_string_value(text), exact);
 		json_decref(text);
 	} else if (value != NULL && !json_is_null(value)) {
 		json_dumpf(value, out, FLAGS | JSON_ENCODE_ANY);

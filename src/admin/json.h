@@ -32,5 +32,6 @@ json_t *json_time(int64_t real_ms);
 char *json_written(const json_t *document);
 /* The same text into a file. */
 void json_write(FILE *out, const json_t *document);
-/* A value as a cell of a CSV: nothing for null, a list's texts with commas between them. */
-void json_write_cell(FILE *out, const json_t *value);
+/* A value as a cell of a CSV: nothing for null, a list's texts with commas between them. Unless it
+ * is to be exact, it commands no terminal on its way through a file; tabs stay. */
+void json_write_cell(FILE *out, const json_t *value, bool exact);

@@ -157,7 +157,7 @@ write_csv_line(FILE *out, const struct list_kind *kind, json_t *item)
 		if (item == NULL)
 			csv_write_cell(out, kind->columns[i]);
 		else
-			json_write_cell(out, json_object_get(item, kind->columns[i]));
+			json_write_cell(out, json_object_get(item, kind->columns[i]), kind->exact);
 	}
 	fputs("\r\n", out);
 }

@@ -16,6 +16,7 @@ struct list_kind {
 	/* JSON of a row; text is decoded in x->page_arena */
 	json_t *(*item)(struct exchange *x, const struct store_rows *rows, int row);
 	const char *const *columns; /* of the CSV: names of what items have, NULL at the end */
+	bool exact;		    /* what the CSV has is read again, octet for octet */
 };
 
 #define LIST_PARAMS 7 /* params that belong to the list; filters follow */

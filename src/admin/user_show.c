@@ -162,16 +162,19 @@ static const char *const columns[] = { COLUMNS, NULL };
 static const char *const columns_with_hashes[] = { COLUMNS, "ha1_md5", "ha1_sha256",
 						   "ha1_sha512_256", NULL };
 
+/* Operators write accounts, not the network, and user import reads them again. */
 static const struct list_kind users = { .statement = "admin_users",
 					.param_count = 8,
 					.seen_column = SEEN,
 					.item = user_item,
-					.columns = columns };
+					.columns = columns,
+					.exact = true };
 static const struct list_kind users_with_hashes = { .statement = "admin_users",
 						    .param_count = 8,
 						    .seen_column = SEEN,
 						    .item = user_item_with_hashes,
-						    .columns = columns_with_hashes };
+						    .columns = columns_with_hashes,
+						    .exact = true };
 
 void
 users_list(struct exchange *x)

@@ -15,7 +15,8 @@ create_shown(struct exchange *x, const struct store_rows *rows)
 		exchange_unknown_user(x);
 		return;
 	}
-	snprintf(location, sizeof(location), "/api/v1/users/%s", x->query.params[0]);
+	snprintf(location, sizeof(location), "/api/v1/users/%s",
+		 argument_encoded(&x->arena, x->query.params[0]));
 	exchange_answer(x, 201, user_json(&x->arena, rows, 0));
 	exchange_header(x, "Location", location);
 }
@@ -33,7 +34,8 @@ create_refused(struct exchange *x, const struct store_rows *rows)
 	else
 		snprintf(detail, sizeof(detail),
 			 "The login belongs to another address of the domain of %.256s.", key);
-	snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%.256s.", key);
+	snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%.256s.",
+		 argument_encoded(&x->arena, key));
 	exchange_problem(x, 409, "user_exists",
 			 exists ? "User already exists" : "Login already exists", detail,
 			 exists ? "username" : "login",

@@ -107,8 +107,8 @@ values_resolve(struct loader *loader)
 
 /* --- pairs --- */
 
-static const char *
-origin(struct loader *loader, const struct setting *setting, struct place seen_from)
+const char *
+setting_origin(struct loader *loader, const struct setting *setting, struct place seen_from)
 {
 	if (setting == NULL)
 		return ", the default";
@@ -134,9 +134,9 @@ exceeds(struct loader *loader, enum config_section kind, const char *low_name, u
 	struct place place = section_place(section, low_set != NULL ? low_name : high_name);
 	complain(loader, place, "%s (%s%s) is larger than %s (%s%s)", low_name,
 		 quantity_text(loader, low_key, low),
-		 low_set == NULL ? origin(loader, low_set, place) : "", high_name,
+		 low_set == NULL ? setting_origin(loader, low_set, place) : "", high_name,
 		 quantity_text(loader, high_key, high),
-		 low_set == NULL ? "" : origin(loader, high_set, place));
+		 low_set == NULL ? "" : setting_origin(loader, high_set, place));
 	return true;
 }
 
@@ -192,6 +192,46 @@ check_path(struct loader *loader)
 			 "client certificates; add listener \"tls\" { transport = {\"tls\"} }");
 }
 
+/* "drain_delay (20s, the default)" */
+static const char *
+drain_text(struct loader *loader, const char *name, uint64_t value, struct place place)
+{
+	enum config_section kind = CONFIG_SECTION_health;
+	const struct setting *setting = section_setting(loader->once[kind], name);
+	bool here = setting != NULL && setting->place.file == place.file &&
+		    setting->place.line == place.line;
+	return loader_printf(loader, "%s (%s%s)", name,
+			     quantity_text(loader, key_find(kind, str_of(name)), value),
+			     here ? "" : setting_origin(loader, setting, place));
+}
+
+/* The spread begins when the delay is over, the timeout with the delay. */
+static void
+check_drain(struct loader *loader)
+{
+	static const char *const names[] = { "drain_timeout", "drain_spread", "drain_delay" };
+	enum config_section kind = CONFIG_SECTION_health;
+	const struct section *section = loader->once[kind];
+	uint64_t delay = loader->config->health.drain_delay;
+	uint64_t spread = loader->config->health.drain_spread;
+	uint64_t most = loader->config->health.drain_timeout;
+	size_t set = 0;
+	bool longer = exceeds(loader, kind, names[2], delay, names[0], most);
+	longer = exceeds(loader, kind, names[1], spread, names[0], most) || longer;
+	if (longer || !section->sound || delay + spread <= most)
+		return;
+	while (set < 2 && section_setting(section, names[set]) == NULL)
+		set++;
+	struct place place = section_place(section, names[set]);
+	complain(loader, place,
+		 "%s and %s together are longer than %s, and what is left then is closed as one "
+		 "wave; write drain_timeout = %s",
+		 drain_text(loader, names[2], delay, place),
+		 drain_text(loader, names[1], spread, place),
+		 drain_text(loader, names[0], most, place),
+		 quantity_text(loader, key_find(kind, str_of(names[0])), delay + spread));
+}
+
 static void
 check_pairs(struct loader *loader)
 {
@@ -203,10 +243,7 @@ check_pairs(struct loader *loader)
 	/* A nonce outlives one rotation of its key, not two. */
 	exceeds(loader, CONFIG_SECTION_auth, "nonce_ttl", config->auth.nonce_ttl,
 		"nonce_key_rotation", config->auth.nonce_key_rotation);
-	exceeds(loader, CONFIG_SECTION_health, "drain_delay", config->health.drain_delay,
-		"drain_timeout", config->health.drain_timeout);
-	exceeds(loader, CONFIG_SECTION_health, "drain_spread", config->health.drain_spread,
-		"drain_timeout", config->health.drain_timeout);
+	check_drain(loader);
 	const struct section *tls = loader->once[CONFIG_SECTION_tls];
 	if (tls->sound && config->tls.client_auth != CONFIG_CLIENT_AUTH_OFF &&
 	    config->tls.client_ca[0] == '\0')
@@ -387,6 +424,7 @@ whole_check(struct loader *loader)
 	check_domains(loader);
 	check_admin(loader);
 	check_health(loader);
+	ports_check(loader);
 	check_database(loader);
 	check_log(loader);
 }

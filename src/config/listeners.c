@@ -114,28 +114,19 @@ check_front(struct loader *loader, const struct section *section,
 			 name);
 }
 
-/* What is heard on an address of that family counts for each of them. */
-static bool
-covers(const struct endpoint *wide, const struct endpoint *endpoint)
-{
-	return endpoint_equal(wide, endpoint) ||
-	       (wide->port == endpoint->port && wide->ip.family == endpoint->ip.family &&
-		ip_any(&wide->ip));
-}
-
 static bool
 tcp_beside(const struct config *config, const struct endpoint *udp)
 {
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct config_listener *listener = &config->listeners[i];
 		for (size_t j = 0; listener->tcp && j < listener->bind_count; j++)
-			if (covers(&listener->binds[j], udp))
+			if (endpoint_covers(&listener->binds[j], udp))
 				return true;
 	}
 	return false;
 }
 
-static const char *
+const char *
 endpoint_text(struct loader *loader, const struct endpoint *endpoint)
 {
 	char text[64];

@@ -184,6 +184,45 @@ parse_endpoints(struct loader *loader, const struct setting *setting, struct end
 	}
 }
 
+static const char *
+prefix_text(struct loader *loader, struct ip ip, unsigned bits)
+{
+	char text[64];
+	struct writer w = writer_on(text, sizeof(text));
+	ip_write(&w, &ip);
+	return loader_printf(loader, "%.*s/%u", STR_ARG(writer_text(&w)), bits);
+}
+
+/* What is cleared by reading it as a prefix was meant otherwise; and sources that are IPv4 in the
+ * clothes of IPv6 are IPv4 when they are compared. */
+static bool
+prefix_means_it(struct loader *loader, const struct setting *setting, struct str text,
+		const struct ip_prefix *prefix)
+{
+	struct str address, length;
+	struct ip ip, bare;
+	str_cut(text, '/', &address, &length);
+	if (!ip_parse(address, &ip))
+		return false;
+	bare = ip_unmapped(ip);
+	if (bare.family != ip.family && prefix->bits >= 96) {
+		unsigned bits = prefix->bits - 96u;
+		complain(loader, setting->place,
+			 "%s: \"%.*s\" is IPv4 in the clothes of IPv6, which matches nobody; write "
+			 "%s",
+			 setting->key->name, STR_ARG(text),
+			 prefix_text(loader, ip_masked(bare, (uint8_t)bits), bits));
+		return false;
+	}
+	if (ip_equal(&ip, &prefix->ip))
+		return true;
+	complain(loader, setting->place,
+		 "%s: \"%.*s\" has bits set behind its length; write %s for all of them, or %.*s",
+		 setting->key->name, STR_ARG(text), prefix_text(loader, prefix->ip, prefix->bits),
+		 STR_ARG(address));
+	return false;
+}
+
 static void
 parse_prefixes(struct loader *loader, const struct setting *setting, struct prefix_array *array)
 {
@@ -191,13 +230,14 @@ parse_prefixes(struct loader *loader, const struct setting *setting, struct pref
 	array->count = 0;
 	for (size_t i = 0; i < setting->count; i++) {
 		struct str text = str_of(setting->values[i]);
-		if (ip_prefix_parse(text, &array->items[array->count]))
-			array->count++;
-		else
+		struct ip_prefix *prefix = &array->items[array->count];
+		if (!ip_prefix_parse(text, prefix))
 			complain(loader, setting->place,
 				 "%s: \"%.*s\" is not an address or prefix, e.g. 192.0.2.0/24 or "
 				 "2001:db8::/32",
 				 setting->key->name, STR_ARG(text));
+		else if (prefix_means_it(loader, setting, text, prefix))
+			array->count++;
 	}
 }
 

@@ -136,12 +136,23 @@ bool word_at(const char *words, size_t n, struct str *word);
 /* From here on the first section of that kind; NULL when there is none. */
 struct section *section_of_kind(struct section *from, enum config_section kind);
 
+/* ", line 3", ", the default": where a value was set, as whoever reads a message at seen_from needs
+ * it. */
+const char *setting_origin(struct loader *loader, const struct setting *setting,
+			   struct place seen_from);
+/* As a string of the loader. */
+const char *endpoint_text(struct loader *loader, const struct endpoint *endpoint);
+/* Whether what arrives at endpoint is heard at wide. */
+bool endpoint_covers(const struct endpoint *wide, const struct endpoint *endpoint);
+
 /* What "auto" means here. */
 void values_resolve(struct loader *loader);
 /* Fills the listeners from their sections, or the standard ones, and checks them. */
 void listeners_read(struct loader *loader);
 /* The rules that span keys and sections. */
 void whole_check(struct loader *loader);
+/* The one about ports, admin.listen and health.listen beside the listeners. */
+void ports_check(struct loader *loader);
 
 /* The sections that a configuration was made of, kept for their places. */
 struct config_sources {

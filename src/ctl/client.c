@@ -11,7 +11,7 @@
 
 #define DEFAULT_SOCKET "/run/rollcall/admin.sock"
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
-#define TIMEOUT_S 60L
+#define PATIENCE_MS 60000L
 
 /* --- paths ---------------------------------------------------------------------------- */
 
@@ -179,8 +179,7 @@ explain_failure(const struct ctl_options *options, CURL *curl, const struct targ
 	long reason = 0;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);
 	if (code == CURLE_COULDNT_CONNECT && reason == EACCES) {
-		if (!options->silent)
-			ctl_error("%s: permission denied; join group rollcall or use sudo", where);
+		ctl_error("%s: permission denied; join group rollcall or use sudo", where);
 		return CTL_NOT_ALLOWED;
 	}
 	if (options->silent)
@@ -243,8 +242,9 @@ print_problem(json_t *problem, long status)
 }
 
 static CURLcode
-perform(CURL *curl, const struct target *target, const char *method, const char *url,
-	struct curl_slist *headers, const char *body, struct answer_buffer *buffer)
+perform(CURL *curl, const struct ctl_options *options, const struct target *target,
+	const char *method, const char *url, struct curl_slist *headers, const char *body,
+	struct answer_buffer *buffer)
 {
 	if (target->socket != NULL)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->socket);
@@ -252,7 +252,8 @@ perform(CURL *curl, const struct target *target, const char *method, const char 
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+			 options->patience_ms > 0 ? options->patience_ms : PATIENCE_MS);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, buffer);
 	if (body != NULL) {
@@ -278,7 +279,7 @@ read_answer(const struct ctl_options *options, CURL *curl, const struct answer_b
 		*answer = document;
 		return CTL_DONE;
 	}
-	if (!options->silent)
+	if (!options->silent || code != CTL_UNHEALTHY)
 		print_problem(document, status);
 	json_decref(document);
 	return code;
@@ -294,7 +295,7 @@ call(const struct ctl_options *options, const struct target *target, const char 
 	enum ctl_exit code = CTL_FAILED;
 	headers = curl_slist_append(headers, "Expect:");
 	if (curl != NULL && add_token(&headers, options, target)) {
-		CURLcode done = perform(curl, target, method, url, headers, body, &buffer);
+		CURLcode done = perform(curl, options, target, method, url, headers, body, &buffer);
 		code = done == CURLE_OK ? read_answer(options, curl, &buffer, answer)
 					: explain_failure(options, curl, target, done);
 	}

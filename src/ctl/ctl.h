@@ -34,7 +34,8 @@ struct ctl_options {
 	enum ctl_format format;
 	bool quiet;
 	bool no_color;
-	bool silent; /* calls say nothing of their failures: they are tried again */
+	bool silent; /* calls say nothing of failures that time may mend: they are tried again */
+	long patience_ms; /* for the answer of a call; 0: a minute */
 	bool yes;
 	bool help;
 	bool version;

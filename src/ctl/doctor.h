@@ -39,6 +39,11 @@ void doctor_clear(struct doctor *doctor);
 /* Where to reach an address that was bound: any address is loopback. "127.0.0.1:5060" */
 void doctor_address(const struct endpoint *bound, char *out, size_t cap);
 
+/* True, after a warning, where [::] can be bound and is reached by nobody: IPv6 is switched off.
+ * what is "udp", "health listener". */
+bool doctor_lacks_ipv6(struct doctor *doctor, const char *check, const char *what,
+		       const struct endpoint *bound);
+
 /* doctor_database.c, doctor_host.c, doctor_sip.c */
 void doctor_database(struct doctor *doctor);
 void doctor_certificates(struct doctor *doctor);

@@ -68,6 +68,8 @@ check_health(struct doctor *doctor, const struct endpoint *endpoint)
 {
 	char url[128], where[80];
 	long status = 0;
+	if (doctor_lacks_ipv6(doctor, "health", "health listener", endpoint))
+		return;
 	CURL *curl = curl_easy_init();
 	if (curl == NULL)
 		return;

@@ -15,6 +15,7 @@
 
 struct account {
 	char name[32], password[2 * SECRET_BYTES + 1];
+	char instance[2 * SECRET_BYTES + 1]; /* the digits of a UUID */
 	const struct config_domain *domain;
 	const char *scheme; /* "sip" or "sips" */
 	bool exists;
@@ -37,16 +38,23 @@ random_hex(char *out, size_t bytes)
 	out[w.len] = '\0';
 }
 
-void
-doctor_address(const struct endpoint *bound, char *out, size_t cap)
+/* Loopback for any address. */
+static struct endpoint
+reached_at(const struct endpoint *bound)
 {
-	static const struct ip none;
 	struct endpoint to = *bound;
-	if (memcmp(to.ip.octets, none.octets, sizeof(none.octets)) == 0) { /* any address */
+	if (ip_any(&to.ip)) {
 		to.ip.octets[to.ip.family == 4 ? 3 : 15] = 1;
 		if (to.ip.family == 4)
 			to.ip.octets[0] = 127;
 	}
+	return to;
+}
+
+void
+doctor_address(const struct endpoint *bound, char *out, size_t cap)
+{
+	const struct endpoint to = reached_at(bound);
 	struct writer w = writer_on(out, cap - 1);
 	endpoint_write(&w, &to);
 	out[w.len] = '\0';
@@ -144,15 +152,21 @@ write_login(const struct registration *r, struct writer *w)
 	return true;
 }
 
-/* The status of a REGISTER with log-in, 0 without an answer. */
+/* The status of a REGISTER with log-in, 0 without an answer. One instance for all addresses: each
+ * registration takes the place of the one before, whatever max_contacts is, and the list in the
+ * answer stays short. An hour is never too brief (RFC 3261 §10.3 step 7). */
 static int
 register_contact(struct registration *r)
 {
 	char fields[2048];
+	const char *uuid = r->account->instance;
 	struct writer w = writer_on(fields, sizeof(fields) - 1);
-	writer_printf(&w, "Contact: <%s:%s@%s%s>\r\nExpires: 120\r\n", r->account->scheme,
-		      r->account->name, r->local,
-		      r->wire.transport == TRANSPORT_UDP ? "" : ";transport=tcp");
+	writer_printf(&w,
+		      "Contact: <%s:%s@%s%s>;+sip.instance=\"<urn:uuid:%.8s-%.4s-%.4s-%.4s-%s>\""
+		      "\r\nExpires: 3600\r\n",
+		      r->account->scheme, r->account->name, r->local,
+		      r->wire.transport == TRANSPORT_UDP ? "" : ";transport=tcp", uuid, uuid + 8,
+		      uuid + 12, uuid + 16, uuid + 20);
 	fields[w.len] = '\0';
 	int status = ask(r, "REGISTER", fields);
 	if (status != 401 || !write_login(r, &w) || !writer_ok(&w))
@@ -192,8 +206,9 @@ make_account(struct doctor *doctor, struct account *account)
 	struct client_path path;
 	json_t *answer;
 	client_path_start(&path, "users");
-	json_t *body = json_pack("{s:s,s:s,s:s}", "username", account->name, "domain",
-				 account->domain->name, "password", account->password);
+	json_t *body =
+		json_pack("{s:s,s:s,s:s,s:i}", "username", account->name, "domain",
+			  account->domain->name, "password", account->password, "max_contacts", 1);
 	account->exists = client_call(doctor->options, "POST", &path, body, &answer) == CTL_DONE;
 	json_decref(body);
 	json_decref(answer);
@@ -223,6 +238,26 @@ delete_account(struct doctor *doctor, const struct account *account)
 
 /* --- listeners ------------------------------------------------------------------------ */
 
+/* Whether doctor is among the load balancers: who goes to an address of this host comes from it. */
+static bool
+comes_from_front(const struct config_listener *listener, const struct endpoint *bound)
+{
+	const struct endpoint to = reached_at(bound);
+	for (size_t i = 0; i < listener->proxy_from_count; i++)
+		if (ip_prefix_contains(&listener->proxy_from[i], &to.ip))
+			return true;
+	return false;
+}
+
+static bool
+comes_from_front_everywhere(const struct config_listener *listener)
+{
+	for (size_t i = 0; i < listener->bind_count; i++)
+		if (!comes_from_front(listener, &listener->binds[i]))
+			return false;
+	return true;
+}
+
 /* Why this one cannot be tried from here; NULL: it can. */
 static const char *
 obstacle(const struct doctor *doctor, const struct config_listener *listener,
@@ -231,6 +266,10 @@ obstacle(const struct doctor *doctor, const struct config_listener *listener,
 	const struct config_domain *domain = &doctor->config->domains[0];
 	if (listener->proxy_protocol != CONFIG_PROXY_OFF)
 		return "expects the PROXY protocol";
+	if (listener->tls_offloaded)
+		return comes_from_front_everywhere(listener)
+			       ? NULL
+			       : "serves load balancers alone (proxy_from)";
 	if (transport == TRANSPORT_TLS &&
 	    doctor->config->tls.client_auth == CONFIG_CLIENT_AUTH_REQUIRE)
 		return "demands a client certificate";
@@ -238,6 +277,20 @@ obstacle(const struct doctor *doctor, const struct config_listener *listener,
 	    (domain->require_tls || domain->schemes == CONFIG_SCHEMES_SIPS))
 		return "the first domain is served over TLS only";
 	return NULL;
+}
+
+bool
+doctor_lacks_ipv6(struct doctor *doctor, const char *check, const char *what,
+		  const struct endpoint *bound)
+{
+	char text[64];
+	if (bound->ip.family != 6 || !ip_any(&bound->ip) || wire_ipv6_here())
+		return false;
+	struct writer w = writer_on(text, sizeof(text));
+	endpoint_write(&w, bound);
+	doctor_note(doctor, check, CTL_WARN, NULL, "%s %.*s: not tried: this host has no IPv6",
+		    what, STR_ARG(writer_text(&w)));
+	return true;
 }
 
 static void
@@ -248,6 +301,8 @@ try_address(struct doctor *doctor, const struct account *account, enum transport
 	struct endpoint to;
 	char where[80];
 	const char *why, *word = transport_word(transport);
+	if (doctor_lacks_ipv6(doctor, "listeners", word, bound))
+		return;
 	doctor_address(bound, where, sizeof(where));
 	if (!endpoint_parse(str_of(where), &to))
 		return;
@@ -303,6 +358,7 @@ doctor_registration(struct doctor *doctor)
 	random_hex(random, 6);
 	snprintf(account.name, sizeof(account.name), "doctor-%s", random);
 	random_hex(account.password, SECRET_BYTES);
+	random_hex(account.instance, SECRET_BYTES);
 	if (account.domain->schemes == CONFIG_SCHEMES_SIPS)
 		account.scheme = "sips";
 	if (doctor->stats != NULL)

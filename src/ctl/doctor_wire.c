@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,21 @@ wire_close(struct wire *wire)
 		close(wire->fd);
 	wire->curl = NULL;
 	wire->fd = -1;
+}
+
+/* Nothing is sent: the kernel only looks for the way there. */
+bool
+wire_ipv6_here(void)
+{
+	struct sockaddr_in6 loopback = { .sin6_family = AF_INET6,
+					 .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+					 .sin6_port = htons(9) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool here =
+		fd >= 0 && connect(fd, (const struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return here;
 }
 
 /* --- exchanging ----------------------------------------------------------------------- */

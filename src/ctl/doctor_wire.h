@@ -21,6 +21,8 @@ struct wire {
 bool wire_open(struct wire *wire, enum transport transport, const struct endpoint *to,
 	       const char **why);
 void wire_close(struct wire *wire);
+/* Whether this host can reach itself at [::1]. */
+bool wire_ipv6_here(void);
 /* The status of the final answer with this CSeq number, 0 without any in time. UDP is repeated as
  * RFC 3261 §17.1.2.2 says. */
 int wire_exchange(struct wire *wire, const char *request, size_t len, unsigned cseq);

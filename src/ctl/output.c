@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/csv.h"
+#include "base/harmless.h"
 #include "base/writer.h"
 
 #define LINE_WIDTH 100u
@@ -239,15 +240,7 @@ output_rows(enum ctl_format format, json_t *items, const struct listing *listing
 void
 output_harmless(char *text)
 {
-	char *to = text;
-	for (const char *c = text; *c != '\0'; c++) {
-		unsigned char octet = (unsigned char)*c;
-		bool c1 =
-			octet == 0xc2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xa0;
-		*to++ = octet < 0x20 || octet == 0x7f || c1 ? '?' : *c;
-		c += c1;
-	}
-	*to = '\0';
+	harmless(text, false);
 }
 
 char *

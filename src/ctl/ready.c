@@ -4,6 +4,8 @@
 #include "client.h"
 
 #define PAUSE_MS 200
+#define PATIENCE_LEAST_MS 1000u
+#define PATIENCE_MOST_MS 60000u
 
 static uint64_t
 now_ms(void)
@@ -25,6 +27,17 @@ ask(const struct ctl_options *options, const char **state, json_t **answer)
 	return code;
 }
 
+/* A daemon that accepts and says nothing keeps us no longer than --wait, and the last call, which
+ * is made when that is over, for a second. */
+static long
+patience(uint64_t now, uint64_t end)
+{
+	uint64_t left_ms = now < end ? end - now : 0;
+	if (left_ms < PATIENCE_LEAST_MS)
+		return PATIENCE_LEAST_MS;
+	return left_ms < PATIENCE_MOST_MS ? (long)left_ms : PATIENCE_MOST_MS;
+}
+
 enum ctl_exit
 ctl_ready(const struct ctl_options *options)
 {
@@ -34,10 +47,13 @@ ctl_ready(const struct ctl_options *options)
 	if (options->wait != NULL && !ctl_seconds("wait", options->wait, &seconds))
 		return CTL_USAGE;
 	for (uint64_t end_ms = now_ms() + seconds * 1000;; nanosleep(&pause, NULL)) {
-		bool last = now_ms() >= end_ms;
+		uint64_t now = now_ms();
+		bool last = now >= end_ms;
 		json_t *answer = NULL;
 		const char *state;
 		quietly.silent = !last;
+		if (options->wait != NULL)
+			quietly.patience_ms = patience(now, end_ms);
 		enum ctl_exit code = ask(&quietly, &state, &answer);
 		last = last || (code != CTL_UNHEALTHY && code != CTL_UNREACHABLE);
 		if (last && state != NULL)

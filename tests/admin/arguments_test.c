@@ -51,6 +51,30 @@ START_TEST(escapes_are_undone_once)
 }
 END_TEST
 
+START_TEST(a_segment_of_a_path_comes_back_as_it_was)
+{
+	const struct {
+		const char *text, *segment;
+	} cases[] = {
+		{ "alice@example.com", "alice@example.com" },
+		{ "50%25off@example.com", "50%2525off@example.com" },
+		{ "a-._~!*'()z9@[2001:db8::1]", "a-._~!*'()z9@%5B2001%3Adb8%3A%3A1%5D" },
+		{ "A/?#\xc3\xa9", "A%2F%3F%23%C3%A9" },
+		{ "", "" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		fresh(4096);
+		const char *segment = argument_encoded(&arena, cases[i].text);
+		ck_assert_str_eq(segment, cases[i].segment);
+		assert_str(argument_decoded(&arena, str_of(segment)), str_of(cases[i].text));
+		done();
+	}
+	fresh(0);
+	ck_assert_str_eq(argument_encoded(&arena, "alice"), "");
+	done();
+}
+END_TEST
+
 START_TEST(an_address_has_one_spelling)
 {
 	const struct {
@@ -163,6 +187,6 @@ START_TEST(a_forged_page_token_is_refused)
 }
 END_TEST
 
-SUITE(arguments, escapes_are_undone_once, an_address_has_one_spelling, what_is_no_address,
-      an_exhausted_arena_gives_no_address, a_page_token_comes_back_as_it_was,
-      a_forged_page_token_is_refused)
+SUITE(arguments, escapes_are_undone_once, a_segment_of_a_path_comes_back_as_it_was,
+      an_address_has_one_spelling, what_is_no_address, an_exhausted_arena_gives_no_address,
+      a_page_token_comes_back_as_it_was, a_forged_page_token_is_refused)

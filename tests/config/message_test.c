@@ -106,6 +106,16 @@ START_TEST(contradictions)
 	expect_bad(DOMAIN CERTIFICATE "health { drain_spread = 91s }\n",
 		   "test.conf:3: error: drain_spread (91s) is larger than drain_timeout (90s, the "
 		   "default)\n");
+	expect_bad(DOMAIN CERTIFICATE "health {\n\tdrain_spread = 80s\n}\n",
+		   "test.conf:4: error: drain_delay (20s, the default) and drain_spread (80s) "
+		   "together are longer than drain_timeout (90s, the default), and what is left "
+		   "then is closed as one wave; write drain_timeout = 100s\n");
+	expect_bad(DOMAIN CERTIFICATE "health {\n\tdrain_delay = 50s\n\tdrain_spread = 11s\n\t"
+				      "drain_timeout = 1m\n}\n",
+		   "test.conf:6: error: drain_delay (50s, line 4) and drain_spread (11s, line 5) "
+		   "together are longer than drain_timeout (1m), and what is left then is closed "
+		   "as one wave; write drain_timeout = 61s\n");
+	expect_good(DOMAIN CERTIFICATE "health { drain_spread = 70s }\n", "");
 	expect_bad(DOMAIN CERTIFICATE "tls { client_auth = require }\n",
 		   "test.conf:3: error: client_auth needs client_ca: the PEM file of those who may "
 		   "sign client certificates\n");
@@ -300,6 +310,89 @@ START_TEST(admin_is_loopback)
 		   "test.conf:3: error: admin.listen [::ffff:127.0.0.1]:80 is not loopback; use "
 		   "127.0.0.1 and put a TLS proxy in front (docs/operations.md)\n");
 	expect_good(DOMAIN CERTIFICATE "admin { listen = \"127.8.0.1:80\" }\n", "");
+}
+END_TEST
+
+/* To the kernel HTTP and SIP over TCP or TLS are the same, and an address of all is each of them.
+ */
+START_TEST(ports_of_http_are_taken_once)
+{
+#define HEALTH_AT(list) "health {\n\tlisten = {" list "}\n}\n"
+#define LISTENER_AT(transport, bind) \
+	"listener \"a\" {\n transport = {\"" transport "\"}\n bind = {\"" bind "\"}\n}\n"
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8081\", \"127.0.0.1:8081\""),
+		   "test.conf:4: error: health.listen names 127.0.0.1:8081 twice; remove one\n");
+	expect_bad(
+		DOMAIN CERTIFICATE HEALTH_AT("\"[::1]:8081\", \"[::]:8081\""),
+		"test.conf:4: error: health.listen [::]:8081 takes the port of [::1]:8081 in the "
+		"same list; remove one\n");
+	expect_bad(DOMAIN CERTIFICATE
+		   "admin { listen = \"127.0.0.1:8082\" }\n" HEALTH_AT("\"0.0.0.0:8082\""),
+		   "test.conf:5: error: health.listen 0.0.0.0:8082 takes the port of admin.listen "
+		   "(127.0.0.1:8082, line 3); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE "admin {\n\tlisten = \"127.0.0.1:8081\"\n}\n",
+		   "test.conf:4: error: admin.listen 127.0.0.1:8081 takes the port of "
+		   "health.listen (0.0.0.0:8081, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8080\""),
+		   "test.conf:4: error: health.listen 127.0.0.1:8080 takes the port of "
+		   "admin.listen (127.0.0.1:8080, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:5060\"") "listener \"sip\" {}\n",
+		   "test.conf:4: error: health.listen 127.0.0.1:5060 takes the port of listener "
+		   "\"sip\" bind (0.0.0.0:5060, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE LISTENER_AT("tls", "0.0.0.0:9000")
+			   HEALTH_AT("\"192.0.2.1:9000\""),
+		   "test.conf:8: error: health.listen 192.0.2.1:9000 takes the port of listener "
+		   "\"a\" bind (0.0.0.0:9000, line 5); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE LISTENER_AT("tcp", "127.0.0.1:8081"),
+		   "test.conf:5: error: listener \"a\" bind 127.0.0.1:8081 takes the port of "
+		   "health.listen (0.0.0.0:8081, the default); give one another port\n");
+	expect_bad(DOMAIN CERTIFICATE LISTENER_AT("tcp", "0.0.0.0:8080"),
+		   "test.conf:5: error: listener \"a\" bind 0.0.0.0:8080 takes the port of "
+		   "admin.listen (127.0.0.1:8080, the default); give one another port\n");
+}
+END_TEST
+
+START_TEST(ports_of_http_beside_others)
+{
+	expect_good(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8081\", \"127.0.0.2:8081\", "
+						 "\"[::]:8081\", \"[::]:8080\""),
+		    "");
+	expect_good(DOMAIN CERTIFICATE "listener \"a\" { transport = {\"udp\"} udp_only = yes bind "
+				       "= {\"0.0.0.0:8080\", \"0.0.0.0:8081\"} }\n",
+		    "");
+	/* Nobody listens there. */
+	expect_good(
+		DOMAIN CERTIFICATE LISTENER_AT("tcp", "127.0.0.1:8080") "admin { listen = \"\" }\n",
+		"");
+	/* What was not understood is not held against its default. */
+	expect_bad(DOMAIN CERTIFICATE HEALTH_AT("\"127.0.0.1:8080\"") "admin { listen = x }\n",
+		   "test.conf:6: error: listen = x is not address:port, e.g. 127.0.0.1:8080 or "
+		   "[::1]:8080\n");
+}
+END_TEST
+
+/* What would be read otherwise than it was meant, or match nobody: sources are IPv4 where they can.
+ */
+START_TEST(prefixes_mean_what_they_say)
+{
+#define EXEMPT(prefix) DOMAIN CERTIFICATE "limits {\n\texempt = {\"" prefix "\"}\n}\n"
+#define IN_CLOTHES(prefix, meant)                                                           \
+	"test.conf:4: error: exempt: \"" prefix "\" is IPv4 in the clothes of IPv6, which " \
+	"matches nobody; write " meant "\n"
+#define BITS_BEHIND(prefix, all, one)                                                           \
+	"test.conf:4: error: exempt: \"" prefix "\" has bits set behind its length; write " all \
+	" for all of them, or " one "\n"
+	expect_bad(EXEMPT("::ffff:10.0.0.0/104"), IN_CLOTHES("::ffff:10.0.0.0/104", "10.0.0.0/8"));
+	expect_bad(EXEMPT("::ffff:10.0.0.7"), IN_CLOTHES("::ffff:10.0.0.7", "10.0.0.7/32"));
+	expect_bad(EXEMPT("::ffff:0:0/96"), IN_CLOTHES("::ffff:0:0/96", "0.0.0.0/0"));
+	expect_bad(EXEMPT("10.0.3.7/8"), BITS_BEHIND("10.0.3.7/8", "10.0.0.0/8", "10.0.3.7"));
+	expect_bad(EXEMPT("2001:db8::7/32"),
+		   BITS_BEHIND("2001:db8::7/32", "2001:db8::/32", "2001:db8::7"));
+	expect_bad(DOMAIN CERTIFICATE "listener \"a\" { transport = {\"tcp\"} proxy_protocol = v2\n"
+				      "proxy_from = {\"10.0.3.7/24\"} }\n",
+		   "test.conf:4: error: proxy_from: \"10.0.3.7/24\" has bits set behind its "
+		   "length; write 10.0.3.0/24 for all of them, or 10.0.3.7\n");
+	expect_good(EXEMPT("10.0.3.7\", \"10.0.3.7/32\", \"0.0.0.0/0\", \"::/0\", \"::/95"), "");
 }
 END_TEST
 
@@ -561,6 +654,7 @@ END_TEST
 SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
       contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
+      ports_of_http_are_taken_once, ports_of_http_beside_others, prefixes_mean_what_they_say,
       passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,
       names_of_a_node, a_standard_listener_whose_name_is_taken, too_many_sockets, broken_syntax,
       comments_keep_the_lines, many_errors_are_counted)

@@ -50,6 +50,19 @@ def test_user_life(env):
     equal(server.database.query("select 1 from aor where aor = 'dora@example.com'"), [], "its row")
 
 
+def test_location_leads_to_the_user(env):
+    """Also one whose canonical name has escapes, which are no escapes of the path."""
+    server = env.server
+    for username, path in (("50%25off", "/users/50%2525off@example.com"), ("a/b?c#d", "/users/a%252Fb%253Fc%2523d@example.com"),
+                           ("(o'neil)!*", "/users/(o'neil)!*@example.com")):
+        made = create(server, username).expect(201)
+        equal(made.get("location"), API + path, "Location")
+        equal(ask(server.socket, "GET", made.get("location")).expect(200).json["aor"], made.json["aor"], "the user there")
+        hint = create(server, username).expect(409, "user_exists").json["hint"]
+        equal(hint, "Change it with PATCH %s." % (API + path), "hint")
+        ask(server.socket, "DELETE", made.get("location")).expect(204)
+
+
 def test_hashes_alone_make_a_user(env):
     server = env.server
     ha1 = hashlib.sha256(b"heidi:example.com:secret").hexdigest()
@@ -115,6 +128,8 @@ def test_text_of_the_network_is_escaped(env):
         shown = server.ctl("binding", "list", *options).stdout
         true("\x1b" not in shown and "\x9b" not in shown, "commands for the terminal: %r" % shown)
         true("evil?[2J?31" in shown, "the agent: %r" % shown)
+    sheet = api(server, "GET", "/bindings", fields=[("Accept", "text/csv")]).expect(200).body
+    true(b"evil?[2J?31m\xef\xbf\xbd, \"\"x\"\" caf\xc3\xa9" in sheet and b"\x1b" not in sheet, "the CSV: %r" % sheet)
 
 
 # --- lists ---

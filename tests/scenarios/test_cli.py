@@ -9,6 +9,7 @@ import re
 import resource
 import select
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -111,6 +112,8 @@ def test_permission_denied(env):
         try:
             expect(as_nobody("status", "--url", "unix:" + server.socket), 4,
                    "error: %s: permission denied; join group rollcall or use sudo" % server.socket)
+            expect(as_nobody("ready", "--wait", "1m", "--url", "unix:" + server.socket), 4,
+                   "error: %s: permission denied; join group rollcall or use sudo" % server.socket)
         finally:
             os.chmod(os.path.dirname(server.socket), 0o700)
 
@@ -128,9 +131,23 @@ def test_over_tcp_with_a_token(env):
     expect(ctl("status", "--url", url, "--token-file", mine), 0, "READY")
     expect(ctl("user", "list", "--csv", ROLLCALL_URL=url, ROLLCALL_TOKEN_FILE=mine), 0, "alice,example.com")
     expect(ctl("status", "--url", url), 4, "Token needed")
+    equal(expect(ctl("ready", "--wait", "1m", "--url", url), 4, "Token needed").stderr, ctl("ready", "--url", url).stderr,
+          "what is said at the end of a wait that no time helps")
     expect(ctl("user", "disable", "alice@example.com", "--url", url, "--token-file", mine), 4, "This token may only read.")
     expect(ctl("status", "--url", url, "--token-file", "/nonexistent"), 1, "/nonexistent: No such file or directory")
     true("sesame" not in server.log, "the token is in the log")
+
+
+def test_ready_waits_no_longer_than_told(env):
+    """For a daemon that accepts and says nothing too."""
+    path = os.path.join(env.sockets, "mute.sock")
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(path)
+        mute.listen()
+        began = time.monotonic()
+        expect(ctl("ready", "--wait", "2s", "--url", "unix:" + path), 5, "error: %s: Timeout was reached" % path)
+        took = time.monotonic() - began
+    true(2 <= took < 20, "ready --wait 2s took %.1f s" % took)
 
 
 # --- users ---

@@ -4,10 +4,12 @@ import os
 import re
 import shutil
 import socket
+import subprocess
+import sys
 
 from harness import equal, true
-from harness.check import not_under_valgrind
-from test_cli import ctl, expect
+from harness.check import Skip, not_under_valgrind
+from test_cli import CTL, ctl, expect
 from test_messages import certificate
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
@@ -58,6 +60,46 @@ def test_marks_without_utf8(env):
 def test_schemes_and_tls_only(env):
     server = env.start({**udp_buffer(env), ("domain", "example.com"): {"schemes": "sips"}})
     expect(doctor(server), 0, "not tried: the first domain is served over TLS only", "self-registration: tls")
+
+
+def test_registrations_of_an_hour(env):
+    """An interval of one hour is never too brief (RFC 3261 section 10.3)."""
+    server = env.start({**udp_buffer(env), "registration": {"expires_min": "1h"}})
+    expect(doctor(server), 0, "self-registration: udp, tcp, tls", "0 problems, 0 warnings")
+
+
+def test_one_contact_for_each_user(env):
+    """Fewer than the listeners have addresses."""
+    server = env.start({**udp_buffer(env), "registration": {"max_contacts": 1}})
+    expect(doctor(server), 0, "self-registration: udp, tcp, tls", "0 problems, 0 warnings")
+
+
+WITHOUT_IPV6 = """
+import fcntl, os, socket, struct, sys
+open("/proc/sys/net/ipv6/conf/all/disable_ipv6", "w").write("1")
+up = struct.pack("16sh", b"lo", 1)  # SIOCSIFFLAGS, IFF_UP
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8914, up)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_host_without_ipv6(env):
+    """[::] can be bound there, and nothing can be reached at it."""
+    if subprocess.run(["unshare", "-n", sys.executable, "-c", WITHOUT_IPV6, "/bin/true"], capture_output=True).returncode != 0:
+        raise Skip("no network namespace without IPv6 can be made here")
+    server = env.make(udp_buffer(env))
+    any_of = lambda port: ["0.0.0.0:%d" % port, "[::]:%d" % port]
+    server.configure({("listener", "sip"): {"bind": any_of(server.port)}, ("listener", "tls"): {"bind": any_of(server.tls_port)},
+                      "health": {"listen": any_of(server.health_port)}})
+    whole = server.command
+    server.command = lambda *options: ["unshare", "-n", sys.executable, "-c", WITHOUT_IPV6, *whole(*options)]
+    server.launch()
+    server.wait_log(" notice ready ")
+    inside = ["nsenter", "-t", str(server.process.pid), "-n", CTL, "doctor", "-c", server.configuration_path]
+    done = expect(subprocess.run(inside, capture_output=True, text=True, env={**os.environ, **UTF8}), 0,
+                  "self-registration: udp, tcp, tls", "! health listener [::]:%d: " % server.health_port)
+    for transport, port in (("udp", server.port), ("tcp", server.port), ("tls", server.tls_port)):
+        true("! %s [::]:%d: not tried: this host has no IPv6\n" % (transport, port) in done.stdout, done.stdout)
 
 
 def test_daemon_gone(env):
@@ -194,7 +236,7 @@ def test_every_listener_is_named(env):
     server = env.make(udp_buffer(env))
     server.configure({("listener", "sip"): {"transport": ["tcp"], "bind": ["127.0.77.1:%d" % port for port in ports]}})
     server.start()
-    output = doctor(server).stdout
+    output = expect(doctor(server), 0, "0 problems, 0 warnings").stdout
     equal([port for port in ports if "tcp %d" % port not in output], [], "listeners that doctor leaves out of\n" + output)
 
 
@@ -206,6 +248,22 @@ def test_listeners_that_cannot_be_tried(env):
     equal(sorted(texts(server, "listeners", "warning")),
           ["listener sip, tcp: not tried: expects the PROXY protocol", "listener tls, tls: not tried: demands a client certificate"],
           "listeners")
+
+
+def test_tls_that_a_load_balancer_ends(env):
+    """Its listener serves the load balancers alone, and what comes from them is TLS to the domain."""
+    server = env.make({**udp_buffer(env), ("domain", "example.com"): {"require_tls": "yes"}})
+    sip = {"transport": ["tcp"], "bind": ["127.0.0.1:%d" % server.port], "tls_offloaded": "yes", "proxy_from": ["10.0.3.0/24"]}
+    server.configure({("listener", "sip"): sip})
+    server.start()
+    expect(doctor(server), 0, "self-registration: tls", "0 problems, 1 warning",
+           "! listener sip, tcp: not tried: serves load balancers alone (proxy_from)\n")
+    server.configure({("listener", "sip"): {"proxy_from": ["10.0.3.0/24", "127.0.0.0/8"]}})
+    server.restart()
+    expect(doctor(server), 0, "✓ self-registration: tcp, tls ", "0 problems, 0 warnings")
+    server.configure({("domain", "example.com"): {"schemes": "sips"}})
+    server.restart()
+    expect(doctor(server), 0, "✓ self-registration: tcp, tls ", "0 problems, 0 warnings")
 
 
 def test_certificate_that_has_ended(env):

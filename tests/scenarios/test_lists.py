@@ -182,6 +182,21 @@ def test_csv_of_bindings(env):
         true(row["user_agent"] in (item["user_agent"], "'" + item["user_agent"]), "agent %r" % row["user_agent"])
 
 
+def test_csv_commands_no_terminal(env):
+    """What a phone wrote, that is; accounts are written by operators and read again, and stay as they are."""
+    server = env.start()
+    fill(server.database, 1)
+    server.database.query("update aor set bindings = jsonb_set(bindings::jsonb, '{0,a}', "
+                          "'\"a\\\\x1B[2J\\\\x09b\\\\x7F\\\\xC2\\\\x9Bc\\\\x0D\\\\x0Ad\"') where username = 'u0'")
+    agent = "a\x1b[2J\tb\x7f\x9bc\r\nd"
+    equal(lines(server, "/bindings")[0]["user_agent"], agent, "what JSON has")
+    row = next(csv.DictReader(io.StringIO(get(server, "/bindings", CSV).expect(200).body.decode(), newline="")))
+    equal(row["user_agent"], "a?[2J\tb??c??d", "what CSV has")
+    ask(server.socket, "PATCH", API + "/users/alice@example.com", {"display_name": agent}).expect(200)
+    rows = csv.DictReader(io.StringIO(get(server, "/users", CSV).expect(200).body.decode(), newline=""))
+    equal([r["display_name"] for r in rows if (r["username"], r["domain"]) == ("alice", "example.com")], [agent], "an account")
+
+
 def test_streams_and_what_is_asked_for(env):
     server = env.server
     for accept, status, kind in (("text/html", 406, None), ("text/csv;q=0", 406, None), ("*/*", 200, "application/json"),

@@ -66,6 +66,20 @@ bound_socket(enum transport transport, const struct endpoint *endpoint, bool reu
 	return fd;
 }
 
+/* A kernel that was started with ipv6.disable=1 makes no such sockets, which the standard listeners
+ * want. */
+static void
+describe_no_ipv6(char *error, size_t cap, const char *what, const char *address,
+		 const struct endpoint *endpoint, const char *setting)
+{
+	char instead[32] = "an IPv4 address";
+	if (ip_any(&endpoint->ip) || ip_loopback(&endpoint->ip))
+		snprintf(instead, sizeof(instead), "%s:%u",
+			 ip_any(&endpoint->ip) ? "0.0.0.0" : "127.0.0.1", endpoint->port);
+	snprintf(error, cap, "cannot open %s %s: this host has no IPv6; write %s instead in %s",
+		 what, address, instead, setting);
+}
+
 static void
 describe(char *error, size_t cap, const char *what, const struct endpoint *endpoint,
 	 enum transport transport, const char *setting)
@@ -93,6 +107,8 @@ describe(char *error, size_t cap, const char *what, const struct endpoint *endpo
 	else if (reason == EADDRNOTAVAIL)
 		snprintf(error, cap, "cannot open %s %s: no interface has this address; change %s",
 			 what, address, setting);
+	else if (reason == EAFNOSUPPORT && endpoint->ip.family == 6)
+		describe_no_ipv6(error, cap, what, address, endpoint, setting);
 	else
 		snprintf(error, cap, "cannot open %s %s: %s", what, address, strerror(reason));
 }

@@ -133,3 +133,24 @@ def test_allocations_of_a_start(env):
     start = Start(env)
     true(start.each_place("malloc", "ENOMEM", 3, spared="libconfuse") > 100, "few places")
     start.report("allocations", 1, 1)
+
+
+def test_kernel_without_ipv6(env):
+    """Started with ipv6.disable=1 it makes no such sockets; the listener that wants one is named, and what to write."""
+    failing = Failing(env)
+    server, said = failing.server, ""
+    server.configure({("listener", "sip"): {"bind": ["[::]:%d" % server.port]}})
+    for after in range(20):  # sockets that are made before
+        failing.arm("socket", "EAFNOSUPPORT", after=after)
+        known = len(server.log)
+        server.launch()
+        server.wait(lambda: server.process.poll() is not None or " notice ready " in server.log[known:], "it serves or gives up", 30)
+        said = server.log[known:]
+        if server.process.poll() is None:
+            server.stop()
+        server.process = None
+        if "[::]:%d" % server.port in said:
+            break
+    failing.disarm()
+    true('cannot open udp [::]:%d: this host has no IPv6; write 0.0.0.0:%d instead in listener "sip" bind'
+         % (server.port, server.port) in said.replace('\\"', '"'), "what is said: " + said)

@@ -138,7 +138,7 @@ test_database_up() {
 	psql -X -q -v ON_ERROR_STOP=1 -c 'create database rollcall_template' -c 'create database rollcall_unit' \
 		-c "create role rollcall login password 'rollcall-of-the-tests'" "$ROLLCALL_TEST_SUPERUSER/postgres"
 	for database in rollcall_template rollcall_unit; do
-		ROLLCALL_DATABASE_URL="$ROLLCALL_TEST_SUPERUSER/$database" "$TEST_BUILD/rollcallctl" db migrate
+		"$TEST_BUILD/rollcallctl" db migrate --url "postgresql://postgres@/$database"
 	done
 	psql -X -q -c 'grant rollcall_daemon to rollcall' "$ROLLCALL_TEST_SUPERUSER/postgres"
 }

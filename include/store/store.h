@@ -67,9 +67,6 @@ struct store_op {
 	 * still this one; it is one higher then. Live until done(). */
 	int64_t version;
 	const struct record *after;
-	/* In: for a commit: by which server the version was read (store_server); when another one
-	 * has taken over it is a conflict. 0: by whichever. Out: of a look-up. */
-	uint32_t server;
 	/* Out */
 	enum lookup_result looked_up;
 	struct record *record; /* when LOOKUP_FOUND */
@@ -114,8 +111,8 @@ uint64_t store_down_ms(const struct store *store);
 /* Why it is not up, in words, "database schema is 5, this version needs 7; run: rollcallctl db
  * migrate"; for health and status. Empty when up. */
 const char *store_trouble(const struct store *store);
-/* Another number when another server answers than before, or the same one was started anew: what
- * was read until then need not be what its versions stand for now. */
+/* Another number when another server was found good than the last time, or the same one was started
+ * anew: the versions that were read until then may stand for something else now. */
 uint32_t store_server(const struct store *store);
 /* "db1:5432", whom it is connected to; "" without a connection. */
 const char *store_host(const struct store *store);

@@ -26,7 +26,7 @@ static void
 create_refused(struct exchange *x, const struct store_rows *rows)
 {
 	const char *key = x->query.params[0];
-	char detail[400], hint[400];
+	char detail[400], hint[1024];
 	bool exists = store_rows_count(rows) > 0;
 	if (exists)
 		snprintf(detail, sizeof(detail), "%.256s was created on %.*s.", key,
@@ -34,8 +34,11 @@ create_refused(struct exchange *x, const struct store_rows *rows)
 	else
 		snprintf(detail, sizeof(detail),
 			 "The login belongs to another address of the domain of %.256s.", key);
-	snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%.256s.",
-		 argument_encoded(&x->arena, key));
+	const char *encoded = argument_encoded(&x->arena, key);
+	if (strlen(encoded) < sizeof(hint) - 64)
+		snprintf(hint, sizeof(hint), "Change it with PATCH /api/v1/users/%s.", encoded);
+	else
+		snprintf(hint, sizeof(hint), "Change it with PATCH.");
 	exchange_problem(x, 409, "user_exists",
 			 exists ? "User already exists" : "Login already exists", detail,
 			 exists ? "username" : "login",

@@ -223,13 +223,12 @@ check_drain(struct loader *loader)
 	while (set < 2 && section_setting(section, names[set]) == NULL)
 		set++;
 	struct place place = section_place(section, names[set]);
-	complain(loader, place,
-		 "%s and %s together are longer than %s, and what is left then is closed as one "
-		 "wave; write drain_timeout = %s",
-		 drain_text(loader, names[2], delay, place),
-		 drain_text(loader, names[1], spread, place),
-		 drain_text(loader, names[0], most, place),
-		 quantity_text(loader, key_find(kind, str_of(names[0])), delay + spread));
+	warn(loader, place,
+	     "%s and %s together are longer than %s, and what is left then is closed as one "
+	     "wave; write drain_timeout = %s",
+	     drain_text(loader, names[2], delay, place),
+	     drain_text(loader, names[1], spread, place), drain_text(loader, names[0], most, place),
+	     quantity_text(loader, key_find(kind, str_of(names[0])), delay + spread));
 }
 
 static void

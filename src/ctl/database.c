@@ -70,9 +70,8 @@ database_connect(const struct ctl_options *options, enum ctl_exit *code)
 	*code = CTL_FAILED;
 	if (options->url != NULL &&
 	    database_url_judge(str_of(options->url)) == DATABASE_URL_PASSWORD)
-		ctl_warn("whoever lists processes here reads the password in --url; name the "
-			 "database "
-			 "in ROLLCALL_DATABASE_URL, or keep the password in ~/.pgpass");
+		ctl_warn("whoever lists processes here reads the password in --url; keep it in "
+			 "~/.pgpass or in PGPASSWORD");
 	if (options->url != NULL)
 		return connect_url(options->url, password, code);
 	/* a configuration takes the environment in, as rollcalld does */

@@ -128,12 +128,12 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cip
 	}
 }
 
-/* Into the ticket: whether the client was asked for a certificate. Whoever got one without is asked
- * as soon as clients are, and not when his last ticket is over, which he renews for ever. */
+/* Into the ticket: whether the client was asked for a certificate. Who was not is asked as soon as
+ * client_auth says so, and not when his last ticket is over, which he renews for ever. */
 static int
 ticket_made(SSL *ssl, void *arg)
 {
-	char asked = server_of(ssl)->client_auth != TLS_CLIENT_AUTH_OFF;
+	char asked = server_asks_clients(ssl);
 	(void)arg;
 	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &asked, sizeof(asked));
 }

@@ -335,7 +335,7 @@ is_configuration(enum control_verb verb)
 }
 
 /* The queue is shorter than the list of sockets may be, and a child that reads a configuration
- * empties it when it has done so. errno stays as it is. */
+ * empties it when it has done so. Without room errno is what the send has left. */
 static bool
 has_room(int control)
 {

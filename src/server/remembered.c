@@ -27,7 +27,6 @@ struct remembered {
 	size_t mask;
 	struct list ages;
 	uint32_t count, limit;
-	uint32_t server;
 };
 
 struct remembered *
@@ -48,12 +47,6 @@ remembered_open(uint32_t limit)
 	remembered->limit = limit;
 	list_init(&remembered->ages);
 	return remembered;
-}
-
-void
-remembered_server(struct remembered *remembered, uint32_t server)
-{
-	remembered->server = server;
 }
 
 static struct kept **
@@ -119,11 +112,11 @@ remembered_close(struct remembered *remembered)
 }
 
 const struct record *
-remembered_find(struct remembered *remembered, struct str aor, struct str login,
+remembered_find(struct remembered *remembered, struct str aor, struct str login, uint32_t server,
 		struct arena *arena)
 {
 	struct kept *kept = *find(remembered, table_hash(aor.p, aor.len), aor);
-	if (kept == NULL || kept->server != remembered->server)
+	if (kept == NULL || kept->server != server)
 		return NULL;
 	struct str own = { kept->octets + kept->size - kept->login_len, kept->login_len };
 	void *memory = str_eq(own, login) ? arena_alloc(arena, kept->size) : NULL;
@@ -136,8 +129,7 @@ remembered_find(struct remembered *remembered, struct str aor, struct str login,
 bool
 remembered_knows(struct remembered *remembered, struct str aor)
 {
-	const struct kept *kept = *find(remembered, table_hash(aor.p, aor.len), aor);
-	return kept != NULL && kept->server == remembered->server;
+	return *find(remembered, table_hash(aor.p, aor.len), aor) != NULL;
 }
 
 /* A place with room for size octets: the one of the address, or a new one. */
@@ -166,7 +158,7 @@ place(struct remembered *remembered, struct str aor, uint32_t size)
 }
 
 void
-remembered_keep(struct remembered *remembered, struct str aor, struct str login,
+remembered_keep(struct remembered *remembered, struct str aor, struct str login, uint32_t server,
 		const struct record *record)
 {
 	size_t record_bytes = record_size(record);
@@ -180,7 +172,7 @@ remembered_keep(struct remembered *remembered, struct str aor, struct str login,
 	if (kept == NULL)
 		return;
 	record_copy(kept->octets, record);
-	kept->server = remembered->server;
+	kept->server = server;
 	memcpy(kept->octets + record_bytes, aor.p, aor.len);
 	memcpy(kept->octets + record_bytes + aor.len, login.p, login.len);
 	kept->size = (uint32_t)size;

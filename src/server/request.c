@@ -203,7 +203,6 @@ on_lookup(struct store_op *op)
 		fifo_start(&rq->all->rechecks, &rq->recheck);
 		return;
 	}
-	rq->server = op->server;
 	enum register_next next =
 		register_decide(&rq->registration, op->looked_up,
 				op->looked_up == LOOKUP_FOUND ? op->record : NULL);
@@ -219,9 +218,10 @@ remember(struct request *rq, enum commit_result result)
 {
 	struct registration *r = &rq->registration;
 	struct remembered *remembered = rq->all->remembered;
-	if (result == COMMIT_DONE && rq->op.server == store_server(rq->all->store)) {
+	if (result == COMMIT_DONE && rq->server == store_server(rq->all->store)) {
 		r->after.version = r->version + 1;
-		remembered_keep(remembered, r->aor.key, r->credentials.username, &r->after);
+		remembered_keep(remembered, r->aor.key, r->credentials.username, rq->server,
+				&r->after);
 		return;
 	}
 	if (result == COMMIT_OVERDUE)
@@ -289,7 +289,7 @@ static void
 commit(struct request *rq)
 {
 	prepare(rq, on_commit);
-	rq->op.server = rq->server;
+	rq->server = store_server(rq->all->store);
 	rq->op.version = rq->registration.version;
 	rq->op.after = &rq->registration.after;
 	store_commit(rq->all->store, &rq->op);
@@ -307,10 +307,9 @@ static enum register_next
 recall(struct request *rq)
 {
 	struct registration *r = &rq->registration;
-	rq->server = store_server(rq->all->store);
-	remembered_server(rq->all->remembered, rq->server);
-	const struct record *remembered = remembered_find(rq->all->remembered, r->aor.key,
-							  r->credentials.username, &rq->arena);
+	const struct record *remembered =
+		remembered_find(rq->all->remembered, r->aor.key, r->credentials.username,
+				store_server(rq->all->store), &rq->arena);
 	enum register_next next = REGISTER_LOOKUP;
 	if (remembered != NULL && !late(rq))
 		next = register_recall(r, remembered);

@@ -112,7 +112,7 @@ struct request {
 	bool inside;  /* the gate */
 	bool delayed; /* its answer is ready and waits for failure_delay to be over */
 	bool delay_over;
-	uint32_t server; /* of the database, that the record was read from */
+	uint32_t server; /* of the database, when the commit was given to it */
 	bool recalled;	 /* decided on a remembered record: the commit is to prove it */
 	bool recognized; /* a record was read and the digest was right, and not captured */
 	bool counted;	 /* by limits.per_aor_rate */

@@ -76,7 +76,8 @@ describe_no_ipv6(char *error, size_t cap, const char *what, const char *address,
 	if (ip_any(&endpoint->ip) || ip_loopback(&endpoint->ip))
 		snprintf(instead, sizeof(instead), "%s:%u",
 			 ip_any(&endpoint->ip) ? "0.0.0.0" : "127.0.0.1", endpoint->port);
-	snprintf(error, cap, "cannot open %s %s: this host has no IPv6; write %s instead in %s",
+	snprintf(error, cap,
+		 "cannot open %s %s: this host has no IPv6; remove it, or write %s instead, in %s",
 		 what, address, instead, setting);
 }
 

@@ -112,7 +112,6 @@ complete_lookups(struct lane *lane, struct batch *batch)
 		stats->db_lookups++;
 		op->record->clock_offset_ms = store_clock_offset_ms(store);
 		op->looked_up = LOOKUP_FOUND;
-		op->server = lane->server;
 		store_op_finish(store, op);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);

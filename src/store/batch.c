@@ -156,20 +156,13 @@ statement_for(const struct batch *batch, bool alone)
 	return alone ? STATEMENT_LOOKUP_ONE : STATEMENT_LOOKUP;
 }
 
-/* But for commits of what another server has read: they are refused at the end of the turn. */
 static void
-take_ops(struct store *store, struct batch *batch, struct list *queue, uint32_t most)
+take_ops(struct batch *batch, struct list *queue, uint32_t most)
 {
 	while (batch->count < most && !list_empty(queue)) {
 		struct list *node = queue->next;
-		struct store_op *op = container_of(node, struct store_op, link);
 		list_remove(node);
-		if (store_op_superseded(store, op)) {
-			list_append(&store->refused, node);
-			loop_wake(store->loop);
-		} else {
-			batch->ops[batch->count++] = op;
-		}
+		batch->ops[batch->count++] = container_of(node, struct store_op, link);
 	}
 }
 
@@ -212,9 +205,7 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 {
 	struct store *store = lane->store;
 	struct batch *batch = batch_new(lane, kind, STATEMENT_COUNT);
-	take_ops(store, batch, queue, alone ? 1 : store->settings.batch_rows);
-	if (batch->count == 0)
-		return true;
+	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
 	batch->statement = statement_for(batch, alone);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);

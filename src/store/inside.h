@@ -48,7 +48,6 @@ struct lane {
 	PGconn *conn;
 	char host[280];	      /* "db1:5432", for people */
 	uint64_t deadline_ms; /* of connecting */
-	uint32_t server;      /* that it is connected to: store_server */
 	uint64_t up_ms;
 	uint64_t pinged_ms;
 	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
@@ -151,8 +150,6 @@ void store_commit_end(struct store *store, struct store_op *op, enum commit_resu
 void store_query_finish(struct store_query *query, enum query_result result, PGresult *rows);
 /* Once more, alone, a moment later. False when it has had its tries or its time. */
 bool store_op_again(struct store *store, struct store_op *op);
-/* A commit of what was read from a server that has a successor. */
-bool store_op_superseded(const struct store *store, const struct store_op *op);
 /* Lanes with room get what waits, the oldest first. */
 void store_dispatch(struct store *store);
 /* Completes what has waited for longer than it may; store_dispatch() does it too. */

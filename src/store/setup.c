@@ -78,21 +78,18 @@ enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS, UP_SINCE };
 /* A standby that was promoted, or a backup that was restored, may never have got what was read from
  * the one before, and gives the same versions to something else. */
 static void
-recognize(struct lane *lane, const char *up_since)
+recognize(struct store *store, const char *up_since)
 {
-	struct store *store = lane->store;
-	if (strcmp(store->up_since, up_since) != 0) {
-		str_copy(store->up_since, sizeof(store->up_since), str_of(up_since));
-		store->server++;
-	}
-	lane->server = store->server;
+	if (strcmp(store->up_since, up_since) == 0)
+		return;
+	str_copy(store->up_since, sizeof(store->up_since), str_of(up_since));
+	store->server++;
 }
 
 static bool
 judge_server(struct lane *lane, const PGresult *rows)
 {
 	struct store *store = lane->store;
-	recognize(lane, PQgetvalue(rows, 0, UP_SINCE));
 	if (is_true(rows, READ_ONLY)) {
 		store_trouble_set(store,
 				  "%s is read-only; add target_session_attrs=read-write to "
@@ -110,6 +107,7 @@ judge_server(struct lane *lane, const PGresult *rows)
 				  lane->host, off);
 		return false;
 	}
+	recognize(store, PQgetvalue(rows, 0, UP_SINCE));
 	return true;
 }
 

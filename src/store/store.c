@@ -41,21 +41,13 @@ store_commit_end(struct store *store, struct store_op *op, enum commit_result re
 	store_op_finish(store, op);
 }
 
-bool
-store_op_superseded(const struct store *store, const struct store_op *op)
-{
-	return op->kind == OP_COMMIT && op->server != 0 && op->server != store->server;
-}
-
 static void
-op_refused(struct store *store, struct store_op *op)
+op_unavailable(struct store *store, struct store_op *op)
 {
 	if (op->kind == OP_LOOKUP)
 		store_lookup_fail(store, op, LOOKUP_UNAVAILABLE);
 	else
-		store_commit_end(store, op,
-				 store_op_superseded(store, op) ? COMMIT_CONFLICT
-								: COMMIT_UNAVAILABLE);
+		store_commit_end(store, op, COMMIT_UNAVAILABLE);
 }
 
 /* Only what is in the list now: done() may well start the next operation. */
@@ -72,7 +64,7 @@ fail_list(struct store *store, struct list *list)
 	while (!list_empty(&now)) {
 		struct list *node = now.next;
 		list_remove(node);
-		op_refused(store, container_of(node, struct store_op, link));
+		op_unavailable(store, container_of(node, struct store_op, link));
 	}
 }
 

@@ -21,7 +21,7 @@ from chaos.probes import Probes
 # busy machine is forgiven ten times as much.
 WANTED = {"worker": 1.0, "master": 3.0, "service": 5.0, "failover": 5.0, "probe": 0.1, "refusal": 2.0}
 FORGIVEN = 10
-# What fails a run: the same, but phones give up after eight seconds; and for how long a probe may repeat what was true. A build
+# What fails a run besides: the same, but phones give up after eight seconds; and for how long a probe may repeat what was true. A build
 # with sanitizers takes its time for probes.
 LIMITS = {"probe": 1.0, "refusal": 6.0, "stale": service.STALE}
 LIMITS_SANITIZED = {**LIMITS, "probe": 3.0, "stale": 3.0}

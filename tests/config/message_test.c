@@ -106,15 +106,16 @@ START_TEST(contradictions)
 	expect_bad(DOMAIN CERTIFICATE "health { drain_spread = 91s }\n",
 		   "test.conf:3: error: drain_spread (91s) is larger than drain_timeout (90s, the "
 		   "default)\n");
-	expect_bad(DOMAIN CERTIFICATE "health {\n\tdrain_spread = 80s\n}\n",
-		   "test.conf:4: error: drain_delay (20s, the default) and drain_spread (80s) "
-		   "together are longer than drain_timeout (90s, the default), and what is left "
-		   "then is closed as one wave; write drain_timeout = 100s\n");
-	expect_bad(DOMAIN CERTIFICATE "health {\n\tdrain_delay = 50s\n\tdrain_spread = 11s\n\t"
-				      "drain_timeout = 1m\n}\n",
-		   "test.conf:6: error: drain_delay (50s, line 4) and drain_spread (11s, line 5) "
-		   "together are longer than drain_timeout (1m), and what is left then is closed "
-		   "as one wave; write drain_timeout = 61s\n");
+	expect_good(DOMAIN CERTIFICATE "health {\n\tdrain_spread = 80s\n}\n",
+		    "test.conf:4: warning: drain_delay (20s, the default) and drain_spread (80s) "
+		    "together are longer than drain_timeout (90s, the default), and what is left "
+		    "then is closed as one wave; write drain_timeout = 100s\n");
+	expect_good(
+		DOMAIN CERTIFICATE "health {\n\tdrain_delay = 50s\n\tdrain_spread = 11s\n\t"
+				   "drain_timeout = 1m\n}\n",
+		"test.conf:6: warning: drain_delay (50s, line 4) and drain_spread (11s, line 5) "
+		"together are longer than drain_timeout (1m), and what is left then is closed "
+		"as one wave; write drain_timeout = 61s\n");
 	expect_good(DOMAIN CERTIFICATE "health { drain_spread = 70s }\n", "");
 	expect_bad(DOMAIN CERTIFICATE "tls { client_auth = require }\n",
 		   "test.conf:3: error: client_auth needs client_ca: the PEM file of those who may "

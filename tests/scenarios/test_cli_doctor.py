@@ -234,7 +234,7 @@ def test_every_listener_is_named(env):
     """Also where their line is long."""
     ports = range(25001, 25061)
     server = env.make(udp_buffer(env))
-    server.configure({("listener", "sip"): {"transport": ["tcp"], "bind": ["127.0.77.1:%d" % port for port in ports]}})
+    server.configure({("listener", "sip"): {"transport": ["tcp"], "bind": ["127.77.%d.%d:%d" % (os.getpid() // 250 % 250, 1 + os.getpid() % 250, port) for port in ports]}})
     server.start()
     output = expect(doctor(server), 0, "0 problems, 0 warnings").stdout
     equal([port for port in ports if "tcp %d" % port not in output], [], "listeners that doctor leaves out of\n" + output)

@@ -730,6 +730,28 @@ def test_vacuum_of_the_addresses_is_gentle(env):
           [("aor",), ("domain",), ("expires_at",), ("username",)], "columns that are sampled")
 
 
+def test_memory_ends_with_the_server(env):
+    """What was read from a server that is gone is not believed: the one behind it may have lost it, and give its versions anew."""
+    cluster = env.own_cluster()
+    server = env.start({"server": {"workers": "1"}}, cluster=cluster)
+    phone = server.phone("tcp")
+
+    def results():
+        phone.reg(C1).expect(200)
+        told = dict(re.findall(r'rollcall_remembered_records_total{result="(\w+)"} (\d+)', server.health("/metrics")[1]))
+        return [int(told[result]) for result in ("miss", "hit", "refused")]
+    results()
+    equal(results(), [1, 1, 0], "misses, hits and refusals before")
+    cluster.stop()
+    cluster.start()
+    server.wait_ready()
+    server.wait(lambda: phone.reg0(C1).status in (200, 401), "served again", 20)
+    miss, hit, refused = results()
+    true(miss > 1 and hit == 1 and refused == 0, "behind the restart: %s" % [miss, hit, refused])
+    again = results()
+    equal(again, [miss, hit + 1, 0], "remembered anew")
+
+
 def test_wrong_password_is_named(env):
     server = env.make()
     with open(server.directory + "/password", "w") as file:

@@ -91,39 +91,6 @@ START_TEST(commit_is_guarded)
 }
 END_TEST
 
-/* REG-DB-1: what one server has read says nothing of the row that another one has. Such a commit is
- * not sent, also beside others that are. */
-START_TEST(commits_of_another_server_are_refused)
-{
-	struct bench bench;
-	struct probe read[2], probes[3];
-	struct binding binding;
-	struct record after = one_binding(&binding, "call-1", 7);
-	const char *const users[] = { "alice", "bob" };
-	scratch_reset();
-	bench_up(&bench);
-	for (unsigned i = 0; i < 2; i++) {
-		scratch_account(users[i]);
-		probe_lookup(&bench, &read[i], users[i], users[i]);
-	}
-	probe_wait(&bench, read, 2);
-	uint32_t server = read[0].op.server;
-	ck_assert_uint_ne(server, 0);
-	ck_assert_uint_eq(server, store_server(bench.store));
-	for (unsigned i = 0; i < 3; i++) {
-		unsigned who = i == 1;
-		probe_commit(&bench, &probes[i], users[who], read[who].op.record->version, &after);
-		probes[i].op.server = i == 0 ? server + 1 : server;
-	}
-	probe_wait(&bench, probes, 3);
-	ck_assert_int_eq(probes[0].op.committed, COMMIT_CONFLICT);
-	ck_assert_int_eq(probes[1].op.committed, COMMIT_DONE);
-	ck_assert_int_eq(probes[2].op.committed, COMMIT_DONE);
-	ck_assert_int_eq(bench_lookup(&bench, "alice")->version, read[0].op.record->version + 1);
-	bench_close(&bench);
-}
-END_TEST
-
 /* REG-DB-3, PAR-7-3: NUL, invalid UTF-8, quotes and backslashes in every value, by both forms */
 START_TEST(odd_octets_are_stored)
 {
@@ -672,9 +639,8 @@ START_TEST(exhausted_arena_fails_the_lookup)
 }
 END_TEST
 
-SUITE(store, lookup_finds_record_and_account, commit_is_guarded,
-      commits_of_another_server_are_refused, odd_octets_are_stored, sql_in_values_stays_text,
-      batches_answer_each_operation, one_poisoned_operation_fails_alone,
+SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_stored,
+      sql_in_values_stays_text, batches_answer_each_operation, one_poisoned_operation_fails_alone,
       transient_errors_are_retried, retries_end, locked_rows_do_not_hold_the_others,
       batches_grow_beside_others, lookups_do_not_starve_beside_commits,
       what_waits_too_long_is_never_sent, two_stores_lose_nothing, unnamed_statements_work,

@@ -141,7 +141,6 @@ run_lookup(struct store *store, struct store_op *op)
 	op->looked_up = store->next_lookup < store->next_lookup_count
 				? store->next_lookups[store->next_lookup++]
 				: LOOKUP_FOUND;
-	op->server = store->server;
 	if (op->looked_up != LOOKUP_FOUND)
 		return;
 	const struct row *row = row_of(store, op->aor);
@@ -201,7 +200,7 @@ commit_result(struct store *store, struct store_op *op, enum fake_commit script)
 		return COMMIT_OVERDUE;
 	if (script == FAKE_COMMIT_LOST)
 		return COMMIT_UNKNOWN;
-	if (row->record.version != op->version || (op->server != 0 && op->server != store->server))
+	if (row->record.version != op->version)
 		return COMMIT_CONFLICT;
 	write_row(store, row, op->after);
 	return script == FAKE_COMMIT_LANDED ? COMMIT_UNKNOWN : COMMIT_DONE;

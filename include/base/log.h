@@ -59,6 +59,8 @@ void log_share(_Atomic bool *mark);
 /* Whoever hands a new file to all of them says so first: whatever was cut short is in the old one.
  */
 void log_file_is_new(void);
+/* In a child that was just forked: what its parent lost is told by that one. */
+void log_of_a_child(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_level_word(enum log_level level);

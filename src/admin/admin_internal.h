@@ -76,6 +76,7 @@ struct processes {
 	void *folder;	    /* of descriptors, being read; NULL: none */
 	uint32_t index;	    /* whose it is */
 	uint64_t counting;  /* descriptors of this pass */
+	bool missed;	    /* one could not be looked at */
 	uint64_t open_fds;  /* of the last complete one */
 	uint64_t cpu_ticks; /* shown last */
 };

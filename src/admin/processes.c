@@ -5,6 +5,7 @@
  * thousand.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -117,12 +118,16 @@ rest(struct admin *admin, uint64_t ms)
 	timer_start(admin->loop, &admin->processes.timer, ms, step);
 }
 
+/* A process that has just ended has none; one that cannot be looked at makes the count wrong. */
 static DIR *
-open_descriptors(int pid)
+open_descriptors(struct processes *processes, int pid)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	return pid == 0 ? NULL : opendir(path);
+	DIR *folder = pid == 0 ? NULL : opendir(path);
+	if (folder == NULL && pid != 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		processes->missed = true;
+	return folder;
 }
 
 /* True when all entries of the folder were seen. */
@@ -144,7 +149,7 @@ step(struct timer *timer)
 	struct admin *admin = container_of(timer, struct admin, processes.timer);
 	struct processes *processes = &admin->processes;
 	if (processes->folder == NULL)
-		processes->folder = open_descriptors(pid_of(admin, processes->index));
+		processes->folder = open_descriptors(processes, pid_of(admin, processes->index));
 	if (processes->folder == NULL || count_some(processes)) {
 		if (processes->folder != NULL)
 			closedir(processes->folder);
@@ -155,7 +160,9 @@ step(struct timer *timer)
 		rest(admin, STEP_REST_MS);
 		return;
 	}
-	processes->open_fds = processes->counting;
+	if (!processes->missed)
+		processes->open_fds = processes->counting;
+	processes->missed = false;
 	processes->counting = processes->index = 0;
 	rest(admin, PASS_REST_MS);
 }

@@ -64,6 +64,12 @@ log_share(_Atomic bool *mark)
 	torn = mark;
 }
 
+void
+log_of_a_child(void)
+{
+	lost = 0;
+}
+
 int
 log_descriptor(void)
 {

@@ -30,15 +30,6 @@ ctl_give_to_group(int fd)
 		ctl_error("cannot give the file to group rollcall: %s", strerror(errno));
 }
 
-/* A line of somebody's that lacks its end gets one first. */
-static bool
-ends_open(int fd)
-{
-	char last;
-	off_t end = lseek(fd, 0, SEEK_END);
-	return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
-}
-
 /* The file while a token is added to it; locked, so that what is taken back is nobody else's. */
 struct tokens {
 	const char *path;
@@ -71,10 +62,13 @@ tokens_open(struct tokens *tokens, const char *path)
 	return CTL_DONE;
 }
 
+/* A line of somebody's that lacks its end gets one first. */
 static bool
 tokens_append(const struct tokens *tokens, const char *line)
 {
-	bool written = dprintf(tokens->fd, "%s%s\n", ends_open(tokens->fd) ? "\n" : "", line) > 0 &&
+	char last = '\n';
+	bool known = tokens->size == 0 || pread(tokens->fd, &last, 1, tokens->size - 1) == 1;
+	bool written = known && dprintf(tokens->fd, "%s%s\n", last == '\n' ? "" : "\n", line) > 0 &&
 		       fsync(tokens->fd) == 0;
 	if (!written)
 		ctl_error("%s: %s", tokens->path, strerror(errno));

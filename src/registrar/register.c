@@ -77,8 +77,12 @@ register_begin(struct registration *r)
 {
 	const struct domain *domain = r->inspection.domain;
 	find_aor(r); /* 5. its form, no more */
-	switch (credentials_find(&r->credentials, r->request, domain->name, &domain->offer,
-				 r->arena)) { /* 3. authenticate, first half */
+	enum credentials_status found =
+		credentials_find(&r->credentials, r->request, domain->name, &domain->offer,
+				 r->arena); /* 3. authenticate, first half */
+	if (!arena_ok(r->arena)) /* what lacks memory looks like a mistake of the client */
+		return reject(r, 500, NULL, REASON_INTERNAL);
+	switch (found) {
 	case CREDENTIALS_FOUND:
 		break;
 	case CREDENTIALS_NONE:
@@ -100,8 +104,6 @@ register_begin(struct registration *r)
 	case NONCE_FORGED:
 		return challenge(r, REASON_NONCE_INVALID, true);
 	}
-	if (!arena_ok(r->arena))
-		return reject(r, 500, NULL, REASON_INTERNAL);
 	return REGISTER_LOOKUP;
 }
 

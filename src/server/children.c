@@ -106,6 +106,7 @@ give_birth(struct children *children, struct child *child, struct birth *birth, 
 		return;
 	}
 	if (pid == 0) {
+		log_of_a_child();
 		close(ends[0]);
 		close_others(children);
 		close_foreign_sockets(birth, worker);

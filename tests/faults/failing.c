@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <link.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,11 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DEPTH_MAX 16
@@ -117,15 +120,17 @@ remember(uint64_t hash)
 	return false;
 }
 
-/* Skips the two of our own frames. */
+/* Skips our own frames: this one, that of fails(), and that of the call which takes the place of
+ * the real one. */
+#define OWN 3
 static __attribute__((noinline)) bool
 new_place(void)
 {
-	void *frames[2 + DEPTH_MAX];
+	void *frames[OWN + DEPTH_MAX];
 	looking = true;
-	int count = backtrace(frames, 2 + DEPTH_MAX) - 2;
+	int count = backtrace(frames, OWN + DEPTH_MAX) - OWN;
 	looking = false;
-	struct place place = place_of(frames + 2, count);
+	struct place place = place_of(frames + OWN, count);
 	return !place.spared && remember(place.hash);
 }
 
@@ -256,14 +261,22 @@ CALL(int, socketpair, (int domain, int type, int protocol, int ends[2]),
      (domain, type, protocol, ends))
 CALL(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags))
 CALL(int, epoll_create1, (int flags), (flags))
-CALL(int, eventfd, (unsigned count, int flags), (count, flags))
 CALL(int, poll, (struct pollfd * list, nfds_t count, int ms), (list, count, ms))
 CALL(ssize_t, sendto,
      (int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t len),
      (fd, data, size, flags, to, len))
 CALL(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))
 CALL(ssize_t, pread, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
+CALL(ssize_t, __pread_chk, (int fd, void *data, size_t size, off_t at, size_t room),
+     (fd, data, size, at, room))
 CALL(int, dup, (int fd), (fd))
+CALL(int, pipe2, (int ends[2], int flags), (ends, flags))
+CALL(int, fsync, (int fd), (fd))
+CALL(int, initgroups, (const char *name, gid_t group), (name, group))
+CALL(int, setresgid, (gid_t actual, gid_t effective, gid_t saved), (actual, effective, saved))
+CALL(int, setresuid, (uid_t actual, uid_t effective, uid_t saved), (actual, effective, saved))
+CALL(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))
+CALL(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 
 /* As the C library's own behind a read that failed: the end, and the flag that ferror() tells. */
 int
@@ -315,4 +328,36 @@ open(const char *path, int flags, ...)
 	if (real == NULL)
 		*(void **)&real = dlsym(RTLD_NEXT, "open");
 	return fails("open", __builtin_return_address(0)) ? -1 : real(path, flags, mode);
+}
+
+/* What is behind the command is a number or an address, which travel alike. */
+int
+fcntl(int fd, int command, ...)
+{
+	static int (*real)(int fd, int command, ...);
+	va_list args;
+	va_start(args, command);
+	void *value = va_arg(args, void *);
+	va_end(args);
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "fcntl");
+	return fails("fcntl", __builtin_return_address(0)) ? -1 : real(fd, command, value);
+}
+int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
+
+int
+prctl(int option, ...)
+{
+	static int (*real)(int option, ...);
+	unsigned long values[4];
+	va_list args;
+	va_start(args, option);
+	for (unsigned i = 0; i < 4; i++)
+		values[i] = va_arg(args, unsigned long);
+	va_end(args);
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "prctl");
+	return fails("prctl", __builtin_return_address(0))
+		       ? -1
+		       : real(option, values[0], values[1], values[2], values[3]);
 }

@@ -8,9 +8,11 @@
 
 #include "auth/credentials.h"
 #include "base/writer.h"
+#include "fuzz.h"
 
 #define ROWS_MAX 16
 #define REALM STR("example.com")
+#define ARENA_BYTES ((size_t)4 << 20)
 
 static const struct digest_offer offer = { .algorithms = { DIGEST_SHA256, DIGEST_MD5 },
 					   .count = 2 };
@@ -110,32 +112,73 @@ check_found(const struct credentials *c, struct arena *arena)
 	     same.algorithm == c->algorithm);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void
+read_rows(struct sip_message *message, struct sip_header *headers, const uint8_t *data, size_t size)
+{
+	struct str rest = { (const char *)data, size };
+	struct str row;
+	bool more = true;
+	message_init(message, headers);
+	while (more && message->header_count < ROWS_MAX) {
+		more = str_cut(rest, '\n', &row, &rest);
+		if (is_value(row))
+			add_row(message, row);
+	}
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sip_header headers[ROWS_MAX];
 	struct sip_message message;
-	message_init(&message, headers);
-	struct str rest = { (const char *)data, size };
-	struct str row;
-	bool more = true;
-	while (more && message.header_count < ROWS_MAX) {
-		more = str_cut(rest, '\n', &row, &rest);
-		if (is_value(row))
-			add_row(&message, row);
-	}
-
 	struct arena_pool pool;
 	struct arena arena;
-	arena_pool_init(&pool, 1 << 22);
-	arena_init(&arena, &pool, 1 << 22);
 	struct credentials found;
+	read_rows(&message, headers, data, size);
+	arena_pool_init(&pool, ARENA_BYTES);
+	arena_init(&arena, &pool, ARENA_BYTES);
 	enum credentials_status status = credentials_find(&found, &message, REALM, &offer, &arena);
 	if (arena_ok(&arena) && status == CREDENTIALS_FOUND)
 		check_found(&found, &arena);
 	arena_reset(&arena);
 	arena_pool_clear(&pool);
 	return 0;
+}
+
+static bool
+same(const struct credentials *a, const struct credentials *b)
+{
+	return str_eq(a->username, b->username) && str_eq(a->realm, b->realm) &&
+	       str_eq(a->nonce, b->nonce) && str_eq(a->uri, b->uri) &&
+	       str_eq(a->response, b->response) && str_eq(a->cnonce, b->cnonce) &&
+	       str_eq(a->nc_text, b->nc_text) && a->nc == b->nc && a->qop == b->qop &&
+	       a->algorithm == b->algorithm;
+}
+
+/* Who sees that memory is out asks no further; who does not has the whole row. */
+void
+fuzz_little_memory(const uint8_t *data, size_t size)
+{
+	struct sip_header headers[ROWS_MAX];
+	struct sip_message message;
+	struct arena_pool pool;
+	struct arena whole, part;
+	struct credentials wanted, found;
+	read_rows(&message, headers, data, size);
+	arena_pool_init(&pool, 2 * ARENA_BYTES);
+	arena_init(&whole, &pool, ARENA_BYTES);
+	enum credentials_status status = credentials_find(&wanted, &message, REALM, &offer, &whole);
+	for (size_t limit = 0; limit < ARENA_BYTES; limit = fuzz_more_memory(limit)) {
+		arena_init(&part, &pool, limit);
+		enum credentials_status now =
+			credentials_find(&found, &message, REALM, &offer, &part);
+		if (arena_ok(&part)) {
+			must(now == status);
+			must(now != CREDENTIALS_FOUND || same(&found, &wanted));
+			limit = ARENA_BYTES; /* with more it is the same */
+		}
+		arena_reset(&part);
+	}
+	arena_reset(&whole);
+	arena_pool_clear(&pool);
 }

@@ -9,6 +9,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Of a target that reads into an arena: the input once more with nothing at all to allocate, then
+ * with more and more: it is out of memory, or as ever. The replay does so with each file of a
+ * corpus. */
+void fuzz_little_memory(const uint8_t *data, size_t size);
+
+/* The next limit: everything that an arena tells apart at first, then a quarter more. */
+static inline size_t
+fuzz_more_memory(size_t limit)
+{
+	return limit < 256 ? limit + 16 : limit + limit / 4;
+}
+
 #define FUZZ_CHECK(condition)                                                           \
 	do {                                                                            \
 		if (!(condition)) {                                                     \

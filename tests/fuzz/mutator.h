@@ -15,8 +15,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 /* Makes a third input of two. */
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
 				 uint8_t *out, size_t max, unsigned int seed);
-/* sip_mutator.c: the same of messages, which the custom functions of most targets are. */
+/* sip_mutator.c: the same of messages, or of values, which the custom functions of most targets
+ * are. */
 size_t sip_mutate(uint8_t *data, size_t size, size_t max, unsigned int seed);
+size_t sip_mutate_value(uint8_t *data, size_t size, size_t max, unsigned int seed);
 size_t sip_cross(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, uint8_t *out,
 		 size_t max, unsigned int seed);
 

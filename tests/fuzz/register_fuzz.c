@@ -49,16 +49,18 @@ take_step(struct world *world, struct str *rest)
 	world_forget(world);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* within: the memory of each request; NULL: what its step says. */
+static void
+run_input(const uint8_t *data, size_t size, const size_t *within)
 {
 	struct str rest = { (const char *)data, size };
 	uint8_t scene[WORLD_SCENE_OCTETS];
 	struct world world;
 	if (size > INPUT_BYTES_MAX)
-		return 0;
+		return;
 	take_octets(&rest, scene, sizeof(scene));
 	world_open(&world, scene);
+	world.within = within;
 	struct str stored = take_text(&rest, WORLD_END);
 	while (!str_empty(stored))
 		world_stored(&world, take_text(&stored, '\n'));
@@ -66,5 +68,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int steps = 0; steps < STEPS_MAX && !str_empty(rest); steps++)
 		take_step(&world, &rest);
 	world_close(&world);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	run_input(data, size, NULL);
 	return 0;
+}
+
+/* A thousand files have all limits between them, each of them four or five. */
+void
+fuzz_little_memory(const uint8_t *data, size_t size)
+{
+	for (size_t limit = size % 16 * 16; limit < 16384; limit = 4 * limit + 256)
+		run_input(data, size, &limit);
 }

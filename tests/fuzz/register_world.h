@@ -51,7 +51,8 @@ struct world {
 	struct world_row rows[2];
 	struct world_nonce nonces[WORLD_NONCES];
 	size_t nonce_count;
-	bool odd; /* a stored URI cannot be read */
+	bool odd;	      /* a stored URI cannot be read */
+	const size_t *within; /* the memory of each request, whatever its step says; or NULL */
 
 	/* The request that runs. */
 	struct arena arena;

@@ -3,8 +3,9 @@
  *
  *   NAME_fuzz [--seconds N] [--seed S] FILE|FOLDER…
  *
- * Replays the files (a corpus); then, for N seconds, mutations of them, which come again with the
- * same seed. The input that ends the process is left in crash-SEED for ./dev fuzz or a replay.
+ * Replays the files (a corpus), with little memory as well; then, for N seconds, mutations of them,
+ * which come again with the same seed. The input that ends the process is left in crash-SEED for
+ * ./dev fuzz or a replay.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -24,6 +25,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Those that a target has not are NULL. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
+void fuzz_little_memory(const uint8_t *data, size_t size) __attribute__((weak));
 #pragma weak LLVMFuzzerCustomMutator
 #pragma weak LLVMFuzzerCustomCrossOver
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
@@ -61,12 +63,14 @@ on_abort(int number)
 
 /* A copy that is exactly as long, so that the sanitizer sees each octet read past the end. */
 static void
-run(const uint8_t *data, size_t size)
+run(const uint8_t *data, size_t size, bool little_memory)
 {
 	running = (struct input){ malloc(size == 0 ? 1 : size), size };
 	if (size > 0)
 		memcpy(running.data, data, size);
 	LLVMFuzzerTestOneInput(running.data, size);
+	if (little_memory && fuzz_little_memory != NULL)
+		fuzz_little_memory(running.data, size);
 	free(running.data);
 }
 
@@ -81,7 +85,7 @@ replay(const char *path)
 	}
 	size_t size = fread(buffer, 1, sizeof(buffer), file);
 	fclose(file);
-	run(buffer, size);
+	run(buffer, size, true);
 	inputs = realloc(inputs, (input_count + 1) * sizeof(*inputs));
 	inputs[input_count] = (struct input){ malloc(size + 1), size };
 	memcpy(inputs[input_count++].data, buffer, size);
@@ -146,7 +150,7 @@ run_mutations(double seconds)
 			memcpy(data, from->data, size);
 			for (uint32_t n = 1 + dice_roll(&dice, STACKED_MAX); n > 0; n--)
 				size = mutate(&dice, data, size);
-			run(data, size);
+			run(data, size, false);
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (now.tv_sec < end.tv_sec ||

@@ -347,9 +347,10 @@ append_param(struct text *t)
 	struct span line;
 	if (!some_line(t, &line))
 		return false;
-	size_t end =
-		line.len >= 2 && t->p[line.at + line.len - 2] == '\r' ? line.len - 2 : line.len;
-	return put_text(t, (struct span){ line.at + end, 0 }, PICK(t, params));
+	size_t end = line.at + line.len;
+	while (end > line.at && (t->p[end - 1] == '\n' || t->p[end - 1] == '\r'))
+		end--;
+	return put_text(t, (struct span){ end, 0 }, PICK(t, params));
 }
 
 /* What stands between two commas, or a comma and the line's end, once more. */
@@ -423,11 +424,14 @@ escape(struct text *t)
 	return put_text(t, (struct span){ at, 1 }, escaped);
 }
 
+/* Behind an '@'; where there is none, as in a Via, any word may be one. */
 static bool
 change_host(struct text *t)
 {
 	struct span at, run;
-	if (!some_run(t, is_at, &at) || at.at + 1 >= t->len)
+	if (!some_run(t, is_at, &at))
+		return some_run(t, is_host_octet, &run) && put_text(t, run, PICK(t, hosts));
+	if (at.at + 1 >= t->len)
 		return false;
 	run = (struct span){ at.at + 1, 0 };
 	while (run.at + run.len < t->len && is_host_octet(t->p[run.at + run.len]))
@@ -496,16 +500,40 @@ static mutation *const mutations[] = {
 	mutate_octets,	mutate_octets, mutate_octets, mutate_line,  mutate_line,      mutate_line,
 };
 
-size_t
-sip_mutate(uint8_t *data, size_t size, size_t max, unsigned int seed)
+/* Of a value there are no fields to put in, rename or count; several stand one a line. It is short,
+ * so half of it is left to octets. */
+static mutation *const value_mutations[] = {
+	duplicate_line,	  delete_line,	 swap_lines,	change_number, change_number, change_param,
+	change_param,	  append_param,	 append_param,	change_mark,   change_mark,   escape,
+	duplicate_member, change_host,	 change_host,	fold,	       mutate_octets, mutate_octets,
+	mutate_octets,	  mutate_octets, mutate_octets, mutate_octets, mutate_octets, mutate_octets,
+	mutate_octets,	  mutate_octets, mutate_octets, mutate_octets, mutate_octets, mutate_line,
+};
+
+static size_t
+mutate_by(mutation *const *kinds, size_t kind_count, uint8_t *data, size_t size, size_t max,
+	  unsigned int seed)
 {
 	struct text t = { data, size, max, { (uint64_t)seed * 2 + 1 } };
 	if (size == 0)
 		return LLVMFuzzerMutate(data, size, max);
 	uint32_t wanted = 1 + dice_roll(&t.dice, 3), done = 0;
 	for (int tries = 0; tries < 16 && done < wanted && t.len > 0; tries++)
-		done += PICK(&t, mutations)(&t);
+		done += kinds[dice_roll(&t.dice, kind_count)](&t);
 	return t.len == 0 ? LLVMFuzzerMutate(data, 0, max) : t.len;
+}
+
+size_t
+sip_mutate(uint8_t *data, size_t size, size_t max, unsigned int seed)
+{
+	return mutate_by(mutations, sizeof(mutations) / sizeof(*mutations), data, size, max, seed);
+}
+
+size_t
+sip_mutate_value(uint8_t *data, size_t size, size_t max, unsigned int seed)
+{
+	return mutate_by(value_mutations, sizeof(value_mutations) / sizeof(*value_mutations), data,
+			 size, max, seed);
 }
 
 /* The lines of one up to somewhere, then those of the other from somewhere on; or one with a line

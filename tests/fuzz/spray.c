@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "answer_octets.h"
 #include "base/clock.h"
 #include "mutator.h"
 
@@ -250,12 +251,6 @@ make_message(char *text)
 
 /* --- what comes back ----------------------------------------------------------------------- */
 
-static bool
-is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 /* One answer: a status line, fields, and no body. */
 static void
 check_answer(const char *text, size_t len)
@@ -273,10 +268,8 @@ check_answer(const char *text, size_t len)
 		const char *colon = memchr(line, ':', line_len);
 		if (at > 0 && (colon == NULL || colon == line))
 			fail("no field", text, len);
-		for (size_t i = 0; i < line_len; i++)
-			if (is_control(line[i]) && line[i] != '\t' &&
-			    (i == 0 || line[i - 1] != '\\'))
-				fail("a control octet", text, len);
+		if (!answer_line_clean(line, line_len))
+			fail("a control octet", text, len);
 		via |= at > 0 && memcmp(line, "Via: ", 5) == 0;
 		at += line_len + 2;
 	}

@@ -741,7 +741,8 @@ START_TEST(a_copy_from_elsewhere_proves_nothing)
 }
 END_TEST
 
-/* UAS-8.2-1, SEC-26.1.5-3: an arena that ends too early never leaves half a change */
+/* UAS-8.2-1, SEC-26.1.5-3: an arena that ends too early never leaves half a change, and is no
+ * mistake of the client */
 START_TEST(memory_runs_out)
 {
 	rig_open(&rig);
@@ -760,8 +761,7 @@ START_TEST(memory_runs_out)
 		if (next == REGISTER_LOOKUP)
 			next = register_decide(r, LOOKUP_FOUND, &record);
 		bool enough = next == REGISTER_COMMIT;
-		ck_assert(enough || r->answer.status == 500 || r->answer.status == 401 ||
-			  r->answer.status == 400);
+		ck_assert(enough || r->answer.status == 500);
 		arena_reset(&small);
 		if (enough)
 			break;

@@ -110,15 +110,13 @@ static struct str printed(struct rig *rig, const char *format, ...)
 static struct str
 printed(struct rig *rig, const char *format, ...)
 {
+	static char text[REQUEST_MAX + 1];
 	va_list args;
 	va_start(args, format);
-	char *text;
-	int len = vasprintf(&text, format, args);
+	int len = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	assert(len >= 0);
-	struct str copy = arena_copy(&rig->arena, (struct str){ text, (size_t)len });
-	free(text);
-	return copy;
+	assert(len >= 0 && (size_t)len < sizeof(text));
+	return arena_copy(&rig->arena, (struct str){ text, (size_t)len });
 }
 
 enum sip_fault

@@ -9,6 +9,7 @@ import stat
 import subprocess
 
 from harness import equal, true
+from harness.failing import PLAIN_BUILD, Failing
 from harness.server import BUILD
 from test_cli import Terminal, ctl, expect
 
@@ -113,6 +114,31 @@ def test_a_token_that_nobody_saw_is_not_kept(env):
     expect(ctl(*create, stdout=writer), 1, "Broken pipe", lost)
     os.close(writer)
     equal(read(tokens), before, "the file")
+
+
+def test_calls_that_fail_while_a_token_is_made(env):
+    """It is added whole, behind a whole line, or not at all; and it is said when the file could not be mended."""
+    where, failing = directory(env, "failing"), Failing(env)
+    path, tokens = os.path.join(where, "rollcall.conf"), os.path.join(where, "tokens")
+    expect(ctl("init", "-c", path, *FLAGS), 0)
+    before = read(tokens).rstrip("\n")
+    with open(tokens, "w") as file:
+        file.write(before)
+
+    def create(call, error, *words, stdout=subprocess.PIPE):
+        failing.arm(call, error)
+        done = subprocess.run([os.path.join(PLAIN_BUILD, "rollcallctl"), "token", "create", "--role", "read", "-c", path],
+                              stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60,
+                              env={**os.environ, **failing.server.environment})
+        expect(done, 1, *words)
+        equal(failing.disarm()[0], 1, "%s calls that failed" % call)
+    for call in ("pread", "fsync"):
+        create(call, "EIO", tokens + ": Input/output error")
+        equal(read(tokens), before, "the file behind %s" % call)
+    with open("/dev/full", "w") as full:
+        create("ftruncate", "EIO", "cannot write the output: No space left on device",
+               tokens + " keeps a line that is no good: Input/output error", stdout=full)
+    equal((read(tokens).splitlines()[0], len(read(tokens).splitlines())), (before, 2), "the file that was not mended")
 
 
 def test_init_writes_nothing_that_is_no_good(env):
@@ -294,6 +320,13 @@ def test_last_words_of_a_daemon_that_is_gone(env):
     path = os.path.join(where, "nobody.sock")
     expect(ctl("status", "--url", "unix:" + path, PATH=where + ":/usr/bin:/bin"), 5,
            "error: no rollcalld at %s; start it: systemctl start rollcalld; last log: stop signal=?[31mTERM\n" % path)
+    failing = Failing(env)
+    for call, error, words in (("pipe2", "EMFILE", "its log: journalctl -u rollcalld"), ("waitpid", "EINTR", "last log: stop signal=")):
+        failing.arm(call, error)
+        done = subprocess.run([os.path.join(PLAIN_BUILD, "rollcallctl"), "status", "--url", "unix:" + path], capture_output=True,
+                              text=True, timeout=60, env={**os.environ, **failing.server.environment, "PATH": where + ":/usr/bin:/bin"})
+        expect(done, 5, "error: no rollcalld at %s; start it: systemctl start rollcalld; %s" % (path, words))
+        equal(failing.disarm()[0], 1, "%s calls that failed" % call)
     with open(program, "w") as file:
         file.write("#!/bin/sh\nexit 1\n")
     expect(ctl("status", "--url", "unix:" + path, PATH=where + ":/usr/bin:/bin"), 5, "its log: journalctl -u rollcalld")

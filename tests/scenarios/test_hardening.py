@@ -116,9 +116,9 @@ def identities(server):
         yield pid, users, re.search(r"^CapEff:\s+(\w+)", status, re.M).group(1).strip("0")
 
 
-def for_nobody(env):
+def for_nobody(env, server=None):
     """A server whose files user nobody can reach, and its directory for sockets."""
-    server = env.make()
+    server = server or env.make()
     os.chmod(server.configuration_path, 0o644)
     os.chmod(server.directory + "/password", 0o644)
     os.chmod(server.certificates, 0o755)

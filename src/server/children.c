@@ -353,7 +353,7 @@ tell(const struct child *child, const struct control_message *message, int fd)
 	bool sent = child->pid == 0 || control_send(child->control, message, fd);
 	while (!sent && errno == EAGAIN && ended && has_room(child->control))
 		sent = control_send(child->control, message, fd);
-	if (sent || errno == EPIPE)
+	if (sent || errno == EPIPE || errno == ECONNRESET) /* it is dead, which is told elsewhere */
 		return;
 	log_message(LOG_LEVEL_ERROR, "process.control", "process %d does not listen%s: %s",
 		    (int)child->pid, ended ? " and is ended" : "", strerror(errno));

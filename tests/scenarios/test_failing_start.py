@@ -229,5 +229,5 @@ def test_kernel_without_ipv6(env):
         if "[::]:%d" % server.port in said:
             break
     failing.disarm()
-    true('cannot open udp [::]:%d: this host has no IPv6; write 0.0.0.0:%d instead in listener "sip" bind'
+    true('cannot open udp [::]:%d: this host has no IPv6; remove it, or write 0.0.0.0:%d instead, in listener "sip" bind'
          % (server.port, server.port) in said.replace('\\"', '"'), "what is said: " + said)

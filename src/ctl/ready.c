@@ -27,8 +27,8 @@ ask(const struct ctl_options *options, const char **state, json_t **answer)
 	return code;
 }
 
-/* A daemon that accepts and says nothing keeps us for --wait and a call or two of a second, the last
- * of which is made when that is over. */
+/* A daemon that accepts and says nothing keeps us for --wait and a call or two of a second, the
+ * last of which is made when that is over. */
 static long
 patience(uint64_t now, uint64_t end)
 {

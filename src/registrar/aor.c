@@ -23,15 +23,12 @@ aor_from_uri(struct aor *aor, const struct sip_uri *uri, const struct domain *do
 	if (buf == NULL)
 		return false;
 	struct writer w = writer_on(buf, room);
-	if (!sip_canonical_escape(&w, uri->user))
-		return false;
+	bool whole = sip_canonical_escape(&w, uri->user);
 	size_t user_len = w.len;
 	writer_char(&w, '@');
 	writer_str(&w, domain->name);
-	if (!writer_ok(&w))
-		return false;
 	aor->key = writer_text(&w);
 	aor->user = str_slice(aor->key, 0, user_len);
 	aor->domain = str_slice(aor->key, user_len + 1, domain->name.len);
-	return true;
+	return whole;
 }

@@ -85,6 +85,20 @@ START_TEST(other_uris_have_none)
 }
 END_TEST
 
+/* URI-19.1.2-5: an escape that is broken is no name, whoever took it for one */
+START_TEST(a_broken_escape_is_none)
+{
+	struct fixture f;
+	fixture_init(&f, 1 << 16);
+	struct aor aor;
+	struct sip_uri uri;
+	ck_assert(sip_uri_parse(&uri, STR("sip:alice@example.com")));
+	uri.user = STR("a%4");
+	ck_assert(!aor_from_uri(&aor, &uri, &f.baseline.domains[0], &f.arena));
+	fixture_clear(&f);
+}
+END_TEST
+
 /* URI-10.3.5-3: also a name of which every octet grows when it is written */
 START_TEST(the_longest_name_fits)
 {
@@ -97,6 +111,7 @@ START_TEST(the_longest_name_fits)
 	struct aor aor;
 	ck_assert(make(&aor, &f, text));
 	ck_assert_uint_eq(aor.user.len, 3 * (end - 4));
+	ck_assert_uint_eq(aor.key.len, aor.user.len + strlen("@example.com"));
 	ck_assert(str_starts(aor.key, STR("%3B%3B")));
 	fixture_clear(&f);
 }
@@ -114,5 +129,5 @@ START_TEST(exhaustion_is_refused)
 }
 END_TEST
 
-SUITE(aor, an_address_has_one_key, other_uris_have_none, the_longest_name_fits,
-      exhaustion_is_refused)
+SUITE(aor, an_address_has_one_key, other_uris_have_none, a_broken_escape_is_none,
+      the_longest_name_fits, exhaustion_is_refused)

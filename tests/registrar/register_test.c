@@ -76,6 +76,86 @@ START_TEST(long_digest_uris)
 }
 END_TEST
 
+/* D-38, ORD-33: a digest-uri names a domain or an alias of ours, whatever else is in it, or the
+ * address that the client has dialled */
+START_TEST(a_digest_uri_names_what_is_served)
+{
+	static const struct {
+		const char *uri, *dialled;
+		int status;
+	} cases[] = {
+		{ "sip:other.example", "", 200 },
+		{ "sips:anyone@REGISTRAR.example.com:5061;x", "", 200 },
+		{ "sip:[2001:db8::10]", "", 200 },
+		{ "sip:192.0.2.1:5060", "192.0.2.1", 200 },
+		{ "sip:192.0.2.1:5060", "192.0.2.2", 400 },
+		{ "sip:192.0.2.1:5060", "", 400 },
+		{ "sip:elsewhere.example", "192.0.2.1", 400 },
+		{ "tel:+1", "192.0.2.1", 400 },
+		{ "example.com", "", 400 },
+		{ "sip:", "", 400 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		rig_open(&rig);
+		REGISTER(.digest_uri = str_of(cases[i].uri), .dialled = str_of(cases[i].dialled),
+			 FIELDS("Contact: " C1));
+		ck_assert_msg(rig.answer.status == cases[i].status, "%s", cases[i].uri);
+		ck_assert(rig.answer.status == 200 || rig.answer.reason == REASON_URI_MISMATCH);
+		rig_close(&rig);
+	}
+}
+END_TEST
+
+/* What is refused after all is no registration that strict rules would have refused, nor a
+ * repetition that was answered. */
+START_TEST(refusals_are_not_counted_as_done)
+{
+	rig_open(&rig);
+	rig.domains[0].contacts = DOMAIN_CONTACTS_COMPATIBLE;
+	struct stats before = *stats;
+	REGISTER(.transport = TRANSPORT_TLS, FIELDS("Contact: <sips:a@h>;expires=5"));
+	ck_assert_int_eq(rig.answer.status, 423);
+	ck_assert_uint_eq(stats->sips_strict_would_refuse, before.sips_strict_would_refuse);
+	REGISTER(.transport = TRANSPORT_TLS, FIELDS("Contact: <sips:a@h>"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(stats->sips_strict_would_refuse, before.sips_strict_would_refuse + 1);
+
+	rig.policy.path = PATH_LENIENT;
+	struct rig_request phone = { .call_id = STR("b"),
+				     FIELDS("Contact: " C1 "\r\nPath: <sip:p@h>") };
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 200);
+	phone.nonce = rig.nonce;
+	rig.policy.path = PATH_STRICT; /* somebody has reloaded */
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 420);
+	ck_assert(rig.registration.repetition);
+	ck_assert_uint_eq(stats->repetitions, before.repetitions);
+	rig.policy.path = PATH_LENIENT;
+	rig_register(&rig, &phone);
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(stats->repetitions, before.repetitions + 1);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.7-6: what is stored and is no URI, because somebody has written it by hand, equals
+ * nothing but itself, and goes like all others */
+START_TEST(a_stored_uri_may_be_none)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C2))->uri = STR("sip:[");
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_int_eq(rig.answer.reason, REASON_REGISTERED);
+	ck_assert_uint_eq(rig.record.binding_count, 2);
+	REGISTER(.cseq = STR("2"), FIELDS("Contact: *\r\nExpires: 0"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.record.binding_count, 0);
+	rig_close(&rig);
+}
+END_TEST
+
 /* What became of each binding is counted once, when it is done. */
 START_TEST(changes_are_counted)
 {
@@ -560,6 +640,47 @@ START_TEST(what_landed_and_was_changed_since_is_not_refused)
 END_TEST
 
 static void
+somebody_writes_twice(struct rig *r)
+{
+	rig_given(r, STR("<sip:alice@192.0.2.99:5062>"));
+	r->record.version += 2;
+}
+
+/* REG-DB-5: as long as the row does not have the count, nothing of ours was ever done, however
+ * often others have written */
+START_TEST(what_never_landed_is_done_again)
+{
+	rig_open(&rig);
+	rig.meanwhile = somebody_writes_twice;
+	rig.commits[0] = RIG_COMMIT_LOST;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.committed, 1);
+	ck_assert_uint_eq(rig.record.binding_count, 2);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-DB-5: once and as often again as it may be, then no more */
+START_TEST(a_commit_is_tried_so_often)
+{
+	for (unsigned lost = 3; lost <= 4; lost++) {
+		rig_open(&rig);
+		ck_assert_uint_eq(rig.retries, 3);
+		for (unsigned i = 0; i < lost; i++)
+			rig.commits[i] = RIG_COMMIT_LOST;
+		rig.commit_count = lost;
+		REGISTER(FIELDS("Contact: " C1));
+		ck_assert_int_eq(rig.answer.status, lost == 3 ? 200 : 500);
+		ck_assert_uint_eq(rig.committed, lost == 3 ? 1 : 0);
+		ck_assert_uint_eq(rig.looked_up, lost + 1);
+		rig_close(&rig);
+	}
+}
+END_TEST
+
+static void
 first_attempt_lands_late(struct rig *r)
 {
 	int64_t version = r->record.version;
@@ -643,6 +764,21 @@ START_TEST(a_floor_that_lies_ahead_locks_nobody_out)
 	thief.nonce = ahead;
 	rig_register(&rig, &thief);
 	ck_assert_int_eq(rig.answer.reason, REASON_NONCE_REPLAYED);
+	rig_close(&rig);
+}
+END_TEST
+
+/* The same, and the keys of the cluster went in the moment between: nothing is stored. */
+START_TEST(a_floor_that_lies_ahead_without_keys)
+{
+	rig_open(&rig);
+	rig.record.mark_floor_s = RIG_NOW_MS / 1000 + 86400;
+	enum register_next next = rig_begin(&rig, &(struct rig_request){ FIELDS("Contact: " C1) });
+	ck_assert_int_eq(next, REGISTER_LOOKUP);
+	rig.keys.count = 0;
+	rig_run(&rig, next);
+	ck_assert_int_eq(rig.answer.status, 503);
+	ck_assert_uint_eq(rig.committed, 0);
 	rig_close(&rig);
 }
 END_TEST
@@ -771,15 +907,61 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
+/* The same for requests that change no binding: a query, a repetition, one whose count is used up
+ * while the floor lies ahead, one whose contact is its own address. */
+START_TEST(memory_runs_out_without_a_change)
+{
+	const struct rig_request requests[] = {
+		{ .call_id = STR("b") },
+		{ .call_id = STR("a"), FIELDS("Contact: " C1) },
+		{ .call_id = STR("c"), FIELDS("Contact: " C2) },
+		{ .call_id = STR("d"), FIELDS("Contact: <sip:%61lice@example.com>") },
+	};
+	const int statuses[] = { 200, 200, 401, 403 };
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		rig_open(&rig);
+		rig_register(&rig, &requests[1]);
+		ck_assert_int_eq(rig.answer.status, 200);
+		struct rig_request request = requests[i];
+		if (i == 1)
+			request.nonce = rig.nonce;
+		if (i == 2)
+			rig.record.mark_floor_s = RIG_NOW_MS / 1000 + 86400;
+		ck_assert_int_eq(rig_begin(&rig, &request), REGISTER_LOOKUP);
+		struct registration *r = &rig.registration;
+		struct record record = rig.record;
+		record.account = rig.accounts[0];
+		bool enough = false;
+		for (size_t bytes = 0; !enough; bytes += 16) {
+			struct arena small;
+			arena_init(&small, &rig.pool, bytes);
+			r->arena = &small;
+			r->sure = false;
+			enum register_next next = register_begin(r);
+			if (next == REGISTER_LOOKUP)
+				next = register_decide(r, LOOKUP_FOUND, &record);
+			enough = next != REGISTER_REPLY;
+			ck_assert_int_eq(r->answer.status, enough ? statuses[i] : 500);
+			arena_reset(&small);
+			ck_assert_uint_lt(bytes, 100000);
+		}
+		rig_close(&rig);
+	}
+}
+END_TEST
+
 SUITE(registering, failed_logins_are_alike, another_realm_is_not_stale, long_digest_uris,
-      changes_are_counted, a_stale_nonce_is_no_failure, without_keys_nobody_is_challenged,
+      a_digest_uri_names_what_is_served, changes_are_counted, refusals_are_not_counted_as_done,
+      a_stored_uri_may_be_none, a_stale_nonce_is_no_failure, without_keys_nobody_is_challenged,
       retry_after_is_spread, jitter, the_answer_says_what_was_granted, what_a_binding_stores,
       a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits,
       the_list_fits_a_datagram, the_answer_fits_a_datagram, contacts_of_one_request_are_bounded,
       a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once,
       no_clock_makes_a_binding_longer, a_stolen_count_is_not_our_commit,
       the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
-      what_landed_and_was_changed_since_is_not_refused, what_lands_late_is_done,
-      expired_things_are_not_stored_again, a_floor_that_lies_ahead_locks_nobody_out,
+      what_landed_and_was_changed_since_is_not_refused, what_never_landed_is_done_again,
+      a_commit_is_tried_so_often, what_lands_late_is_done, expired_things_are_not_stored_again,
+      a_floor_that_lies_ahead_locks_nobody_out, a_floor_that_lies_ahead_without_keys,
       a_floor_that_lies_ahead_is_no_stranger_s_business, deciding_has_no_side_effects,
-      repetitions_store_only_counts, a_copy_from_elsewhere_proves_nothing, memory_runs_out)
+      repetitions_store_only_counts, a_copy_from_elsewhere_proves_nothing, memory_runs_out,
+      memory_runs_out_without_a_change)

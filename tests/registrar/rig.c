@@ -258,6 +258,8 @@ rig_begin(struct rig *rig, const struct rig_request *request)
 	};
 	(void)endpoint_parse(str_empty(request->source) ? STR("192.0.2.10:5062") : request->source,
 			     &r->origin.source);
+	if (!str_empty(request->dialled))
+		(void)ip_parse(request->dialled, &r->origin.dialled);
 	draw(rig, r->random, sizeof(r->random));
 	rig->looked_up = rig->committed = 0;
 	if (fault != SIP_FAULT_NONE) {

@@ -24,6 +24,7 @@ struct rig_request {
 	struct str fields;  /* further header lines, CRLF after each */
 	enum transport transport;
 	struct str source;   /* 192.0.2.10:5062 */
+	struct str dialled;  /* the address that it was sent to; not known */
 	bool certificate;    /* the client showed a verified one */
 	struct str login;    /* alice */
 	struct str password; /* of alice */

@@ -33,17 +33,29 @@ START_TEST(quoted_strings)
 		struct str text;
 		size_t len; /* 0: refused */
 	} cases[] = {
-		{ { "\"\"", 2 }, 2 },	      { { "\"a\" b", 5 }, 3 },
-		{ { "\"a\\\"b\"", 6 }, 6 },   { { "\"a\\\\\"b\"", 7 }, 5 },
-		{ { "\"\\\0\"", 4 }, 4 },     { { "\"BEL:\\\x07\"", 8 }, 8 },
-		{ { "\"\xd1\x8e\"", 4 }, 4 }, { { "\"\\\x7f\"", 4 }, 4 },
-		{ { "\"\\\x80\"", 4 }, 0 },   { { "\"a", 2 }, 0 },
-		{ { "\"a\\\"", 4 }, 0 },      { { "\"a\\", 3 }, 0 },
-		{ { "\"a\rb\"", 5 }, 0 },     { { "\"a\\\nb\"", 6 }, 0 },
-		{ { "\"BEL:\x07\"", 7 }, 0 }, { { "\"\0\"", 3 }, 0 },
-		{ { "\"a\x7f\"", 4 }, 0 },    { { "\"a\tb\"", 5 }, 5 },
-		{ { "\"\x1b[2J\"", 6 }, 0 },  { { "\"\\\x1b\"", 4 }, 4 },
-		{ { "a\"b\"", 4 }, 0 },	      { { "", 0 }, 0 },
+		{ { "\"\"", 2 }, 2 },
+		{ { "\"a\" b", 5 }, 3 },
+		{ { "\"a\\\"b\"", 6 }, 6 },
+		{ { "\"a\\\\\"b\"", 7 }, 5 },
+		{ { "\"\\\0\"", 4 }, 4 },
+		{ { "\"BEL:\\\x07\"", 8 }, 8 },
+		{ { "\"\xd1\x8e\"", 4 }, 4 },
+		{ { "\"\\\x7f\"", 4 }, 4 },
+		{ { "\"\\\x80\"", 4 }, 0 },
+		{ { "\"a", 2 }, 0 },
+		{ { "\"\\\r\"", 4 }, 0 },
+		{ { "\"a\\\"", 4 }, 0 },
+		{ { "\"a\\", 3 }, 0 },
+		{ { "\"a\rb\"", 5 }, 0 },
+		{ { "\"a\\\nb\"", 6 }, 0 },
+		{ { "\"BEL:\x07\"", 7 }, 0 },
+		{ { "\"\0\"", 3 }, 0 },
+		{ { "\"a\x7f\"", 4 }, 0 },
+		{ { "\"a\tb\"", 5 }, 5 },
+		{ { "\"\x1b[2J\"", 6 }, 0 },
+		{ { "\"\\\x1b\"", 4 }, 4 },
+		{ { "a\"b\"", 4 }, 0 },
+		{ { "", 0 }, 0 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct str text = guard_copy(cases[i].text), quoted;
@@ -117,9 +129,12 @@ START_TEST(unquoting)
 	ck_assert_slice_eq(sip_unquote(STR("token"), &arena), STR("token"));
 	ck_assert_slice_eq(sip_unquote(STR("\"plain\""), &arena), STR("plain"));
 	ck_assert_slice_eq(sip_unquote(STR("\"\""), &arena), STR(""));
+	ck_assert_slice_eq(sip_unquote(STR(""), &arena), STR(""));
+	ck_assert_slice_eq(sip_unquote(STR("\""), &arena), STR("\""));
 	ck_assert_uint_eq(arena.used_bytes, 0);
 	ck_assert_slice_eq(sip_unquote(STR("\"a\\\"b\\\\c\\d\""), &arena), STR("a\"b\\cd"));
 	ck_assert_slice_eq(sip_unquote(STR("\"x\\\0y\""), &arena), STR("x\0y"));
+	ck_assert_slice_eq(sip_unquote(STR("\"a\\\""), &arena), STR("a\\"));
 	arena_reset(&arena);
 
 	struct arena none;

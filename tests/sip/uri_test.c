@@ -1,8 +1,11 @@
 /* Parsing, canonical form and comparison of URIs. */
 #include "sip/uri.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "../../src/sip/component.h"
 #include "base/writer.h"
 #include "parsed.h"
 #include "support/check_main.h"
@@ -192,6 +195,7 @@ START_TEST(canonical_escapes)
 		{ { "%ff", 3 }, "%FF" },
 		{ { "a%4", 3 }, NULL },
 		{ { "a%zz", 4 }, NULL },
+		{ { "a%4z", 4 }, NULL },
 		{ { "", 0 }, "" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -352,6 +356,22 @@ START_TEST(parameters_in_a_row)
 }
 END_TEST
 
+/* URI-19.1.1-9: headers that are none */
+START_TEST(headers_that_are_refused)
+{
+	static const char *const bad[] = { "x=y", "?", "?=y", "?x", "?x&y=z", "?x=y?z=1", "&x" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct str text = guard_copy(str_of(bad[i])), rest = text;
+		struct sip_param header;
+		bool refused = false;
+		ck_assert_msg(!sip_next_uri_header(&rest, &header, &refused), "%s", bad[i]);
+		ck_assert_msg(refused, "%s", bad[i]);
+		ck_assert_ptr_eq(rest.p, text.p);
+		guard_free(text);
+	}
+}
+END_TEST
+
 /* "sip:a@b;aaa…1;aaa…2": so many names that differ in their end alone, of as many octets in all. */
 static struct str
 alike_named(char *buffer, size_t cap, unsigned count, char last)
@@ -396,7 +416,58 @@ START_TEST(many_parameters_cost_no_more_than_long_ones)
 }
 END_TEST
 
-SUITE(uri, parameters_in_a_row, a_uri_is_split_into_its_parts, the_grammar,
-      parameters_and_headers_are_limited, canonical_escapes, the_27_pairs, more_pairs,
-      equality_is_not_transitive, equal_but_for_the_scheme,
-      many_parameters_cost_no_more_than_long_ones)
+struct hashed {
+	unsigned hash, number;
+};
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct hashed *x = a, *y = b;
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* Two names that component_hash() does not tell apart; among so many there are some twenty such. */
+static void
+alike_hashed(char first[16], char second[16])
+{
+	enum { COUNT = 400000 };
+	struct hashed *all = calloc(COUNT, sizeof(*all));
+	ck_assert_ptr_nonnull(all);
+	for (unsigned i = 0; i < COUNT; i++) {
+		snprintf(first, 16, "n%u", i);
+		all[i] = (struct hashed){ component_hash(str_of(first)), i };
+	}
+	qsort(all, COUNT, sizeof(*all), by_hash);
+	size_t found = 1;
+	while (found < COUNT && all[found].hash != all[found - 1].hash)
+		found++;
+	ck_assert_uint_lt(found, COUNT);
+	snprintf(first, 16, "n%u", all[found - 1].number);
+	snprintf(second, 16, "n%u", all[found].number);
+	free(all);
+}
+
+/* URI-19.1.1-6, PAR-7.3.1-6: names and values of one hash are told apart by what they say. */
+START_TEST(one_hash_is_not_one_name)
+{
+	char first[16], second[16], texts[4][64];
+	struct sip_uri uris[4];
+	alike_hashed(first, second);
+	snprintf(texts[0], sizeof(texts[0]), ";%s;%s", first, second);
+	ck_assert(sip_params_valid(str_of(texts[0])));
+	static const char *const formats[] = { "sip:a@b;x=%1$s", "sip:a@b;x=%2$s",
+					       "sip:a@b;%1$s=x;%2$s=y", "sip:a@b;%2$s=y;%1$s=x" };
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(texts[i], sizeof(texts[i]), formats[i], first, second);
+		ck_assert_msg(sip_uri_parse(&uris[i], str_of(texts[i])), "%s", texts[i]);
+	}
+	ck_assert(!sip_uri_equal(&uris[0], &uris[1]));
+	ck_assert(sip_uri_equal(&uris[2], &uris[3]));
+}
+END_TEST
+
+SUITE(uri, parameters_in_a_row, headers_that_are_refused, one_hash_is_not_one_name,
+      a_uri_is_split_into_its_parts, the_grammar, parameters_and_headers_are_limited,
+      canonical_escapes, the_27_pairs, more_pairs, equality_is_not_transitive,
+      equal_but_for_the_scheme, many_parameters_cost_no_more_than_long_ones)

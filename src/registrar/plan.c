@@ -473,7 +473,7 @@ plan_nothing(struct registration *r, const struct record *record)
 	return true;
 }
 
-bool
+void
 plan_bindings(struct registration *r, const struct record *record)
 {
 	struct plan plan;
@@ -483,9 +483,8 @@ plan_bindings(struct registration *r, const struct record *record)
 		contacts_are_few(&plan) && sips_is_consistent(&plan) && none_is_the_aor(&plan) &&
 		duplicates_agree(&plan) && none_is_too_brief(&plan) && apply_contacts(&plan) &&
 		make_room(&plan, limit) && list_can_be_answered(&plan) && store_bindings(r, &plan);
-	if (agreed) {
-		note_changes(&plan);
-		list_bindings(r, outcome(&plan));
-	}
-	return agreed;
+	if (!agreed)
+		return;
+	note_changes(&plan);
+	list_bindings(r, outcome(&plan));
 }

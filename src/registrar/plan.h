@@ -7,10 +7,10 @@
 #include "registrar/register.h"
 
 /*
- * Decides ORD-41 to ORD-49 for r against the record that was read. True: r->after.bindings is the
- * list to store and r->answer the 200 for it. False: r->answer is the refusal, and
- * r->after.bindings holds the live bindings as they were.
+ * Decides ORD-41 to ORD-49 for r against the record that was read. r->answer is a 200 and
+ * r->after.bindings the list to store, or r->answer is the refusal and r->after.bindings holds the
+ * live bindings as they were.
  */
-bool plan_bindings(struct registration *r, const struct record *record);
+void plan_bindings(struct registration *r, const struct record *record);
 /* The live bindings as they are, and the 200 that lists them. False when the arena is exhausted. */
 bool plan_nothing(struct registration *r, const struct record *record);

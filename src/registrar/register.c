@@ -215,7 +215,7 @@ decide_bindings(struct registration *r, const struct record *record)
 	if (!path_is_agreed(r))
 		refuse_path(r);
 	else if (r->repetition || r->inspection.contacts.values == 0)
-		plan_nothing(r, record); /* 6. a fetch */
+		(void)plan_nothing(r, record); /* 6. a fetch */
 	else
 		plan_bindings(r, record); /* 6, 7. all or nothing */
 	if (!raised || !arena_ok(r->arena))

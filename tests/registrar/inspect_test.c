@@ -125,10 +125,15 @@ START_TEST(a_request_uri_is_judged_by_scheme_then_syntax)
 	expect(&s, "OPTIONS soap.beep://192.0.2.103:3002", "", 416, REASON_SCHEME_UNSUPPORTED);
 	expect(&s, "REGISTER tel:+358", "", 416, REASON_SCHEME_UNSUPPORTED);
 	expect(&s, "REGISTER s1p+x-y.z:%zz", "", 416, REASON_SCHEME_UNSUPPORTED);
+	expect(&s, "REGISTER az09:x", "", 416, REASON_SCHEME_UNSUPPORTED);
 	static const char *const broken[] = {
 		"REGISTER example.com",
 		"REGISTER 1sip:example.com",
 		"REGISTER :example.com",
+		"REGISTER a{:example.com",
+		"REGISTER a`:example.com",
+		"REGISTER a/:example.com",
+		"REGISTER a;:example.com",
 		"REGISTER sip:",
 		"REGISTER sip:ex%61mple.com",
 		"REGISTER sip:bob@444.555.666.777",

@@ -121,6 +121,28 @@ START_TEST(the_oldest_of_too_many_goes)
 }
 END_TEST
 
+/* The oldest is the one that was issued first, wherever it stands. */
+START_TEST(the_oldest_may_stand_anywhere)
+{
+	for (uint32_t place = 0; place < MARKS_MAX; place++) {
+		open_arena();
+		struct record record = { 0 };
+		for (uint32_t i = 0; i < MARKS_MAX; i++)
+			record =
+				raise(&record, nonce_at(i == place ? NOW_S : NOW_S + 9, (uint8_t)i),
+				      1, NOW_S + 100);
+		record = raise(&record, nonce_at(NOW_S + 50, 200), 1, NOW_S + 100);
+		ck_assert_uint_eq(record.mark_count, MARKS_MAX);
+		ck_assert_uint_eq(record.mark_floor_s, NOW_S);
+		for (uint32_t i = 0; i < MARKS_MAX; i++) {
+			struct nonce kept = nonce_at(NOW_S + 9, (uint8_t)i);
+			ck_assert(i == place || marks_judge(&record, &kept, 1) == MARK_EQUAL);
+		}
+		close_arena();
+	}
+}
+END_TEST
+
 /* AUT-7616-3.4-3: a nonce older than all that are kept is still counted */
 START_TEST(the_nonce_in_hand_never_goes)
 {
@@ -140,4 +162,4 @@ START_TEST(the_nonce_in_hand_never_goes)
 END_TEST
 
 SUITE(marks, a_count_is_accepted_once, without_qop_all_counts_are_used, expired_marks_leave_a_floor,
-      the_oldest_of_too_many_goes, the_nonce_in_hand_never_goes)
+      the_oldest_of_too_many_goes, the_oldest_may_stand_anywhere, the_nonce_in_hand_never_goes)

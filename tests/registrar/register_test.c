@@ -156,6 +156,14 @@ START_TEST(a_stored_uri_may_be_none)
 }
 END_TEST
 
+static void
+check_changes(const struct stats *before, const uint64_t wanted[CHANGE_COUNT])
+{
+	for (unsigned i = 0; i < CHANGE_COUNT; i++)
+		ck_assert_msg(stats->binding_changes[i] - before->binding_changes[i] == wanted[i],
+			      "change %u", i);
+}
+
 /* What became of each binding is counted once, when it is done. */
 START_TEST(changes_are_counted)
 {
@@ -172,9 +180,26 @@ START_TEST(changes_are_counted)
 						[CHANGE_REFRESHED] = 1,
 						[CHANGE_REMOVED] = 1,
 						[CHANGE_EXPIRED] = 1 };
-	for (unsigned i = 0; i < CHANGE_COUNT; i++)
-		ck_assert_msg(stats->binding_changes[i] - before.binding_changes[i] == wanted[i],
-			      "change %u", i);
+	check_changes(&before, wanted);
+	rig_close(&rig);
+}
+END_TEST
+
+/* So is one that made room, and one that was decided twice. */
+START_TEST(changes_are_counted_once)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR("<sip:alice@192.0.2.11>"));
+	rig.policy.max_contacts = 2;
+	rig.policy.replace_oldest = true;
+	rig.commits[0] = RIG_COMMIT_CONFLICT;
+	rig.commit_count = 1;
+	struct stats before = *stats;
+	REGISTER(FIELDS("Contact: " C1 ", " C2));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.looked_up, 2);
+	check_changes(&before,
+		      (const uint64_t[CHANGE_COUNT]){ [CHANGE_ADDED] = 2, [CHANGE_REPLACED] = 1 });
 	rig_close(&rig);
 }
 END_TEST
@@ -616,6 +641,23 @@ START_TEST(a_removal_that_was_lost_is_noticed)
 }
 END_TEST
 
+/* REG-DB-5: and when they are gone it has, with whatever else is there */
+START_TEST(a_removal_that_landed_is_done)
+{
+	rig_open(&rig);
+	rig_given(&rig, STR(C1));
+	rig_given(&rig, STR(C2));
+	rig_given(&rig, STR("<sip:alice@192.0.2.30>"));
+	rig.commits[0] = RIG_COMMIT_LANDED;
+	rig.commit_count = 1;
+	REGISTER(FIELDS("Contact: " C1 ";expires=0"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_eq(rig.answer.binding_count, 2);
+	ck_assert_uint_eq(rig.committed, 1);
+	rig_close(&rig);
+}
+END_TEST
+
 static void
 somebody_changes_what_landed(struct rig *r)
 {
@@ -883,7 +925,7 @@ START_TEST(memory_runs_out)
 {
 	rig_open(&rig);
 	rig_given(&rig, STR(C1));
-	for (size_t bytes = 0;; bytes += 64) {
+	for (size_t bytes = 0;; bytes += 16) {
 		struct rig_request request = { FIELDS("Contact: <sip:b@h>;x;expires=90;y"),
 					       .cseq = STR("7") };
 		ck_assert_int_eq(rig_begin(&rig, &request), REGISTER_LOOKUP);
@@ -951,14 +993,15 @@ START_TEST(memory_runs_out_without_a_change)
 END_TEST
 
 SUITE(registering, failed_logins_are_alike, another_realm_is_not_stale, long_digest_uris,
-      a_digest_uri_names_what_is_served, changes_are_counted, refusals_are_not_counted_as_done,
-      a_stored_uri_may_be_none, a_stale_nonce_is_no_failure, without_keys_nobody_is_challenged,
-      retry_after_is_spread, jitter, the_answer_says_what_was_granted, what_a_binding_stores,
-      a_refresh_keeps_id_and_birth, ids_are_distinct, ids_keep_their_random_bits,
-      the_list_fits_a_datagram, the_answer_fits_a_datagram, contacts_of_one_request_are_bounded,
-      a_lost_race_sees_the_winner, a_lost_race_may_end_in_a_refusal, a_count_is_won_once,
-      no_clock_makes_a_binding_longer, a_stolen_count_is_not_our_commit,
-      the_commit_of_a_copy_is_not_ours, a_removal_that_was_lost_is_noticed,
+      a_digest_uri_names_what_is_served, changes_are_counted_once, changes_are_counted,
+      refusals_are_not_counted_as_done, a_stored_uri_may_be_none, a_stale_nonce_is_no_failure,
+      without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
+      the_answer_says_what_was_granted, what_a_binding_stores, a_refresh_keeps_id_and_birth,
+      ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram,
+      the_answer_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
+      a_lost_race_may_end_in_a_refusal, a_count_is_won_once, no_clock_makes_a_binding_longer,
+      a_stolen_count_is_not_our_commit, the_commit_of_a_copy_is_not_ours,
+      a_removal_that_was_lost_is_noticed, a_removal_that_landed_is_done,
       what_landed_and_was_changed_since_is_not_refused, what_never_landed_is_done_again,
       a_commit_is_tried_so_often, what_lands_late_is_done, expired_things_are_not_stored_again,
       a_floor_that_lies_ahead_locks_nobody_out, a_floor_that_lies_ahead_without_keys,

@@ -290,6 +290,8 @@ START_TEST(more_pairs)
 		{ "sip:a@h.example;x=%2541", "sip:a@h.example;x=A", false },
 		{ "sip:a@h.example?x=1&x=1&x=2", "sip:a@h.example?x=1&x=2&x=2", false },
 		{ "sip:a@h.example?x=1&y=2", "sip:a@h.example?X=1&Y=2", true },
+		{ "sip:a@h.example?x=1&y=2", "sip:a@h.example?z=1&y=2", false },
+		{ "sip:a@h.example?x=1&y=2", "sip:a@h.example?x=1&z=2", false },
 		{ "sip:a@h.example?x=1", "sip:a@h.example?x=1&x=1", false },
 		{ "sip:a@h.example", "sip:h.example", false },
 		{ "sip:a:@h.example", "sip:a@h.example", false },

@@ -74,19 +74,20 @@ out_of_descriptors(void)
 }
 
 /* Without a descriptor for its first connection libmicrohttpd tries again at once, for ever: it is
- * left alone for a while. With others it waits by itself until one of them ends. */
+ * left alone for a while, which true says. With others it waits by itself until one of them ends.
+ */
 static bool
-rests(struct surface *surface)
+let_rest(struct surface *surface)
 {
-	bool rested = surface->rests;
-	surface->rests = connections(surface) == 0 && out_of_descriptors();
-	if (surface->rests && !rested)
+	bool rested = surface->resting;
+	surface->resting = connections(surface) == 0 && out_of_descriptors();
+	if (surface->resting && !rested)
 		log_message(LOG_LEVEL_WARNING, "accept.paused", "%s; nobody is connected to %s",
 			    strerror(errno),
 			    surface->is_health ? "this health listener" : "this admin listener");
 	return !loop_watch(surface->admin->loop, &surface->watch, surface->watch.fd,
-			   !surface->rests, false) ||
-	       surface->rests;
+			   !surface->resting, false) ||
+	       surface->resting;
 }
 
 static void
@@ -99,7 +100,7 @@ on_turn_end(struct turn_end *end)
 	surface->due = false;
 	run(surface);
 	timer_stop(&surface->timer);
-	if (rests(surface))
+	if (let_rest(surface))
 		timer_start(surface->admin->loop, &surface->timer, REST_MS, on_timer);
 	else if (MHD_get_timeout(surface->daemon, &wait) == MHD_YES)
 		timer_start(surface->admin->loop, &surface->timer, wait, on_timer);

@@ -18,8 +18,8 @@ struct surface {
 	struct turn_end end;
 	bool is_socket; /* callers are known by their credentials */
 	bool is_health;
-	bool due;   /* MHD_run() is owed */
-	bool rests; /* there was no descriptor for a connection */
+	bool due;     /* MHD_run() is owed */
+	bool resting; /* there was no descriptor for a connection */
 };
 
 struct token {

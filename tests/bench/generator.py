@@ -91,9 +91,9 @@ def load_whole(target, seconds, **how):
             run = load(target, seconds, **how)
             if not target.crashed():
                 return {**run, "crashes": crashes}
-        except Failure:
+        except Failure as failure:
             if not soon(target.crashed):
-                raise
+                raise Failure("%s: %s" % (target.name, failure)) from None
         crashes += 1
         if crashes > CRASHES_MAX:
             raise Failure("%s crashes again and again" % target.name)

@@ -31,10 +31,11 @@ under_build() {
 	*) build_gcc ;;
 	esac
 }
-# Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak.
+# Nothing may be lost that no pointer leads to; what is still held at the end is the business of the soak. Without the door for
+# gdb, whose files a server that was root and is another user cannot remove.
 under_environment() {
 	[ "$1" != valgrind ] || export ROLLCALL_TEST_PREFIX=valgrind \
-		VALGRIND_OPTS="--quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99"
+		VALGRIND_OPTS="--quiet --vgdb=no --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99"
 }
 # The generator of load is that of the release build.
 under_step() {

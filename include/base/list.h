@@ -62,5 +62,17 @@ list_take_first(struct list *head)
 	list_init(node);
 	return node;
 }
+/* All of from go behind those of to. */
+static inline void
+list_move_all(struct list *from, struct list *to)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	from->prev->next = to;
+	to->prev->next = from->next;
+	to->prev = from->prev;
+	list_init(from);
+}
 #define list_each(node, head) \
 	for (struct list *node = (head)->next; node != (head); node = node->next)

@@ -74,16 +74,17 @@ struct store_op {
 	/* The store's own */
 	struct list link;
 	uint64_t started_ms;
+	uint64_t again_ms; /* what it needs was locked: when it is sent again */
 	uint8_t kind;
 	uint8_t tries;
 	bool alone;
 };
 
-/* It was sent, came to nothing for reasons of its own, and is sent again alone. */
+/* It was sent, came to nothing for reasons of its own, and is sent again. */
 static inline bool
 store_op_repeated(const struct store_op *op)
 {
-	return op->alone || op->tries > 0;
+	return op->alone || op->tries > 0 || op->again_ms > 0;
 }
 
 /* Starts connecting; never fails for the database's sake. NULL when memory is out. settings are

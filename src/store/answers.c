@@ -34,6 +34,12 @@ state_in(const char *sqlstate, const char *const *list)
 	return false;
 }
 
+static bool
+lock_timeout(const char *sqlstate)
+{
+	return strcmp(sqlstate, "55P03") == 0;
+}
+
 /* Nothing was changed, and the same may succeed the next time: serialization failure, deadlock,
  * lock timeout. */
 static bool
@@ -117,6 +123,14 @@ complete_lookups(struct lane *lane, struct batch *batch)
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
 }
 
+/* In the rows of commit_free.sql. */
+static bool
+is_locked(const struct batch *batch, int row)
+{
+	return batch->statement == STATEMENT_COMMIT_FREE &&
+	       PQgetvalue(batch->rows, row, 1)[0] == 't';
+}
+
 static void
 complete_commits(struct lane *lane, struct batch *batch)
 {
@@ -127,9 +141,26 @@ complete_commits(struct lane *lane, struct batch *batch)
 		if (op == NULL)
 			continue;
 		batch->ops[place] = NULL;
-		store_commit_end(store, op, lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
+		if (is_locked(batch, row))
+			store_op_locked(store, op);
+		else
+			store_commit_end(store, op,
+					 lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
+}
+
+/* Nothing was done, because somebody has locked a row or a table for longer than may be waited. */
+static void
+try_free(struct store *store, struct batch *batch)
+{
+	if (batch->kind == BATCH_COMMIT && batch->statement != STATEMENT_COMMIT_FREE) {
+		store_be_careful(store);
+		batch_return(store, batch);
+		return;
+	}
+	for (uint32_t i = 0; i < batch->count; i++)
+		store_op_locked(store, batch->ops[i]);
 }
 
 /* The statement failed as a whole, so nothing of it was done. */
@@ -138,6 +169,10 @@ try_apart(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
 	const char *sqlstate = sqlstate_of(batch->error);
+	if (lock_timeout(sqlstate)) {
+		try_free(store, batch);
+		return;
+	}
 	bool again = transient(sqlstate) || spoils_lane(sqlstate);
 	if (batch->count > 1) {
 		batch_part(store, batch);
@@ -253,7 +288,7 @@ statement_kind(const struct batch *batch)
 	static const enum stats_sql kinds[STATEMENT_PREPARED_COUNT] = {
 		[STATEMENT_LOOKUP] = SQL_LOOKUP,	 [STATEMENT_LOOKUP_ONE] = SQL_LOOKUP_ONE,
 		[STATEMENT_LOOKUP_SURE] = SQL_LOOKUP,	 [STATEMENT_COMMIT] = SQL_COMMIT,
-		[STATEMENT_COMMIT_ONE] = SQL_COMMIT_ONE,
+		[STATEMENT_COMMIT_ONE] = SQL_COMMIT_ONE, [STATEMENT_COMMIT_FREE] = SQL_COMMIT,
 	};
 	if (batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT)
 		return kinds[batch->statement];

@@ -146,8 +146,10 @@ hand_over(struct lane *lane, const struct batch *batch)
 
 /* All wait for the standby when one of them has to. */
 static enum statement
-statement_for(const struct batch *batch, bool alone)
+statement_for(const struct store *store, const struct batch *batch, bool alone)
 {
+	if (batch->kind == BATCH_COMMIT && store_is_careful(store))
+		return STATEMENT_COMMIT_FREE;
 	if (batch->kind == BATCH_COMMIT)
 		return alone ? STATEMENT_COMMIT_ONE : STATEMENT_COMMIT;
 	for (uint32_t i = 0; i < batch->count; i++)
@@ -190,6 +192,17 @@ put_back(struct batch *batch, struct list *queue)
 }
 
 void
+batch_return(struct store *store, struct batch *batch)
+{
+	while (batch->count > 0) {
+		struct store_op *op = batch->ops[--batch->count];
+		list_prepend(store_queue_of(store, op), &op->link);
+		stats->db_retries++;
+	}
+	loop_wake(store->loop);
+}
+
+void
 batch_part(struct store *store, struct batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
@@ -206,12 +219,13 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 	struct store *store = lane->store;
 	struct batch *batch = batch_new(lane, kind, STATEMENT_COUNT);
 	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
-	batch->statement = statement_for(batch, alone);
+	batch->statement = statement_for(store, batch, alone);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);
 	do {
 		put_columns(&store->params, store, batch,
-			    alone && batch->statement != STATEMENT_LOOKUP_SURE);
+			    batch->statement == STATEMENT_LOOKUP_ONE ||
+				    batch->statement == STATEMENT_COMMIT_ONE);
 	} while (!params_finish(&store->params) && params_grow(&store->params));
 	if (!writer_ok(&store->params.writer)) {
 		if (batch->count > 1)

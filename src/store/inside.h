@@ -15,9 +15,10 @@
 #define LANE_SLOTS 32 /* statements in flight on one lane */
 #define HELD_MS 5     /* what waits for company is sent after so long, whatever is in flight */
 #define SILENT_MS 500
-#define DOUBT_MS 200   /* unanswered on one lane: the idle ones are asked whether they live */
-#define PING_MS 1000   /* of silence on an idle lane */
-#define CHECK_MS 10000 /* a busy one is asked so often whether it is still what it was */
+#define DOUBT_MS 200	 /* unanswered on one lane: the idle ones are asked whether they live */
+#define PING_MS 1000	 /* of silence on an idle lane */
+#define CAREFUL_MS 60000 /* behind the last lock that was met, commits wait for none */
+#define CHECK_MS 10000	 /* a busy one is asked so often whether it is still what it was */
 
 #define TOLD_MAX 4u
 
@@ -115,6 +116,8 @@ struct store {
 	struct list alone; /* either, in one-row form */
 	struct list queries;
 	struct list waiting; /* to be sent again in a moment */
+	struct list locked;  /* what they need is locked: sent again each at its time */
+	uint64_t careful_ms; /* until when commits wait for no lock */
 	struct list refused; /* complete at the end of the turn */
 	struct list refused_queries;
 	uint32_t queued; /* accepted and not completed */
@@ -123,6 +126,7 @@ struct store {
 	struct turn_end turn_end;
 	struct timer tick;
 	struct timer retry;
+	struct timer unlock;
 	struct params params;
 	char up_since[40]; /* the server, as it says */
 	uint32_t server;
@@ -150,6 +154,13 @@ void store_commit_end(struct store *store, struct store_op *op, enum commit_resu
 void store_query_finish(struct store_query *query, enum query_result result, PGresult *rows);
 /* Once more, alone, a moment later. False when it has had its tries or its time. */
 bool store_op_again(struct store *store, struct store_op *op);
+/* Somebody holds a row: until CAREFUL_MS later commits are sent so that they wait for none. */
+void store_be_careful(struct store *store);
+bool store_is_careful(const struct store *store);
+/* Where it waits to be sent. */
+struct list *store_queue_of(struct store *store, const struct store_op *op);
+/* Once more when it may be free, until it has had its time. */
+void store_op_locked(struct store *store, struct store_op *op);
 /* Lanes with room get what waits, the oldest first. */
 void store_dispatch(struct store *store);
 /* Completes what has waited for longer than it may; store_dispatch() does it too. */
@@ -208,6 +219,8 @@ bool batch_post(struct lane *lane, struct batch *batch);
 bool batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool alone);
 bool batch_send_query(struct lane *lane, struct store_query *query);
 bool batch_send_ping(struct lane *lane);
+/* Nothing of it was done: its operations go back to the head of their queue. */
+void batch_return(struct store *store, struct batch *batch);
 /* What it could not do together its operations try alone. */
 void batch_part(struct store *store, struct batch *batch);
 /* Completes the operations that are left in it. */

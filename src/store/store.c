@@ -13,6 +13,7 @@
 
 #define TICK_MS 100
 #define RETRY_MS 20
+#define UNLOCK_MS 20
 
 /* --- completing */
 
@@ -54,18 +55,11 @@ op_unavailable(struct store *store, struct store_op *op)
 static void
 fail_list(struct store *store, struct list *list)
 {
-	struct list now;
+	struct list now, *node;
 	list_init(&now);
-	while (!list_empty(list)) {
-		struct list *node = list->next;
-		list_remove(node);
-		list_append(&now, node);
-	}
-	while (!list_empty(&now)) {
-		struct list *node = now.next;
-		list_remove(node);
+	list_move_all(list, &now);
+	while ((node = list_take_first(&now)) != NULL)
 		op_unavailable(store, container_of(node, struct store_op, link));
-	}
 }
 
 static void
@@ -162,6 +156,7 @@ store_review(struct store *store)
 	fail_list(store, &store->commits);
 	fail_list(store, &store->alone);
 	fail_list(store, &store->waiting);
+	fail_list(store, &store->locked);
 	if (store_lanes_up(store) == 0)
 		fail_queries(&store->queries);
 }
@@ -236,6 +231,7 @@ take(struct store *store, struct store_op *op, enum op_kind kind, struct list *q
 {
 	op->kind = (uint8_t)kind;
 	op->tries = 0;
+	op->again_ms = 0;
 	op->alone = false;
 	op->record = NULL;
 	op->started_ms = loop_now_ms(store->loop);
@@ -255,6 +251,14 @@ void
 store_commit(struct store *store, struct store_op *op)
 {
 	take(store, op, OP_COMMIT, &store->commits);
+}
+
+struct list *
+store_queue_of(struct store *store, const struct store_op *op)
+{
+	if (op->alone)
+		return &store->alone;
+	return op->kind == OP_LOOKUP ? &store->lookups : &store->commits;
 }
 
 static void
@@ -284,6 +288,51 @@ store_op_again(struct store *store, struct store_op *op)
 	}
 	list_append(&store->waiting, &op->link);
 	return true;
+}
+
+void
+store_be_careful(struct store *store)
+{
+	store->careful_ms = loop_now_ms(store->loop) + CAREFUL_MS;
+}
+
+bool
+store_is_careful(const struct store *store)
+{
+	return loop_now_ms(store->loop) < store->careful_ms;
+}
+
+static void
+unlock_due(struct timer *timer)
+{
+	struct store *store = container_of(timer, struct store, unlock);
+	uint64_t now_ms = loop_now_ms(store->loop);
+	struct list now, *node;
+	list_init(&now);
+	list_move_all(&store->locked, &now);
+	while ((node = list_take_first(&now)) != NULL) {
+		struct store_op *op = container_of(node, struct store_op, link);
+		bool due = op->again_ms <= now_ms;
+		list_prepend(due ? store_queue_of(store, op) : &store->locked, node);
+		stats->db_retries += due;
+	}
+	if (!list_empty(&store->locked))
+		timer_start(store->loop, timer, UNLOCK_MS, unlock_due);
+	loop_wake(store->loop);
+}
+
+/* In pauses that grow with its age. Nobody else waits for it, so that it may have all its time. */
+void
+store_op_locked(struct store *store, struct store_op *op)
+{
+	uint64_t now_ms = loop_now_ms(store->loop);
+	store_be_careful(store);
+	op->again_ms = now_ms + UNLOCK_MS + (now_ms - op->started_ms) / 2;
+	if (list_empty(&store->locked)) {
+		timer_stop(&store->unlock);
+		timer_start(store->loop, &store->unlock, UNLOCK_MS, unlock_due);
+	}
+	list_append(&store->locked, &op->link);
 }
 
 static void
@@ -402,9 +451,9 @@ store_open(struct loop *loop, const struct store_settings *settings)
 	struct store *store = calloc(1, sizeof(*store));
 	if (store == NULL)
 		return NULL;
-	struct list *const lists[] = { &store->lookups,	       &store->commits, &store->alone,
-				       &store->queries,	       &store->waiting, &store->refused,
-				       &store->refused_queries };
+	struct list *const lists[] = { &store->lookups, &store->commits,	&store->alone,
+				       &store->queries, &store->waiting,	&store->locked,
+				       &store->refused, &store->refused_queries };
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		list_init(lists[i]);
 	store->loop = loop;
@@ -461,6 +510,7 @@ store_close(struct store *store)
 	timer_stop(&store->tick);
 	timer_stop(&store->held);
 	timer_stop(&store->retry);
+	timer_stop(&store->unlock);
 	timer_stop(&store->connect);
 	timer_stop(&store->sweep.timer);
 	loop_no_turn_end(&store->turn_end);

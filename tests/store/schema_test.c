@@ -253,12 +253,12 @@ START_TEST(nodes_of_the_release_before_go_on)
 }
 END_TEST
 
-/* A session that commits has one plan: a look-up in the primary key after the other, in the order
- * of the array, whatever the statistics say; hash joins lock rows in an order of their own */
-START_TEST(commits_lock_in_order)
+/* What PostgreSQL would do for a commit in such a session, whatever it knows of the table. */
+static const char *
+plan_of(const char *query)
 {
-	char *session = scratch_sql("queries/session.sql"),
-	     *commit = scratch_sql("queries/commit.sql");
+	static char lines[4096];
+	char *session = scratch_sql("queries/session.sql"), *commit = scratch_sql(query);
 	const char *const params[] = { "5s", "200ms", "on" };
 	scratch_reset();
 	scratch_account("alice");
@@ -270,7 +270,7 @@ START_TEST(commits_lock_in_order)
 	PGresult *plan = PQexec(scratch_connection(),
 				"explain (costs off) execute commit_of_test"
 				"(array['b'], '{1}', array['[]'], array['{}'], null, 'n')");
-	char lines[1024] = "";
+	lines[0] = '\0';
 	for (int row = 0; row < PQntuples(plan); row++) {
 		strncat(lines, PQgetvalue(plan, row, 0), sizeof(lines) - strlen(lines) - 2);
 		strcat(lines, "\n");
@@ -281,11 +281,33 @@ START_TEST(commits_lock_in_order)
 	scratch_exec("reset all");
 	free(session);
 	free(commit);
+	return lines;
+}
+
+/* A session that commits has one plan: a look-up in the primary key after the other, in the order
+ * of the array, whatever the statistics say; hash joins lock rows in an order of their own */
+START_TEST(commits_lock_in_order)
+{
+	const char *lines = plan_of("queries/commit.sql");
 	const char *arrays = strstr(lines, "Function Scan on arrays");
 	const char *table = strstr(lines, "Index Scan using aor_pkey");
 	ck_assert_msg(strstr(lines, "Nested Loop") != NULL && arrays != NULL && table > arrays,
 		      "%s", lines);
 	ck_assert_msg(strstr(lines, "Index Cond: (aor = (c.aor)::text)") != NULL, "%s", lines);
+}
+END_TEST
+
+/* One that waits for no lock looks for each row by its key too. */
+START_TEST(careful_commits_look_up_by_key)
+{
+	const char *lines = plan_of("queries/commit_free.sql");
+	ck_assert_msg(strstr(lines, "LockRows") != NULL, "%s", lines);
+	ck_assert_msg(strstr(lines, "Seq Scan") == NULL && strstr(lines, "Hash Join") == NULL, "%s",
+		      lines);
+	unsigned times = 0;
+	for (const char *at = lines; (at = strstr(at, "using aor_pkey on aor")) != NULL; at++)
+		times++;
+	ck_assert_msg(times == 3, "%s", lines);
 }
 END_TEST
 
@@ -343,4 +365,4 @@ SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
       account_changes_raise_the_version, lost_address_row_is_made_again,
       trigger_runs_on_its_own_tables, wire_text_is_undone_for_people, broken_bindings_are_none,
       view_shows_live_bindings, refreshes_stay_hot, nodes_of_the_release_before_go_on,
-      commits_lock_in_order, groups_have_their_rights)
+      commits_lock_in_order, careful_commits_look_up_by_key, groups_have_their_rights)

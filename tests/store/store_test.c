@@ -297,6 +297,93 @@ START_TEST(locked_rows_do_not_hold_the_others)
 }
 END_TEST
 
+static uint64_t
+locks_met(void)
+{
+	return stats->db_errors[stats_sql_class("55P03")];
+}
+
+/* A transaction on many accounts, of an operator, costs one lock timeout a connection: from then on
+ * nothing waits for locks. Who is locked is served when the row is free, or told in time that it is
+ * not; a version that moved is a conflict as ever. */
+START_TEST(many_locked_rows_hold_nobody)
+{
+	enum { LOCKED = 20, FREE = 40 };
+	static struct probe locked[LOCKED];
+	static char users[LOCKED][16];
+	struct bench bench;
+	struct binding binding;
+	struct record after = one_binding(&binding, "c", 1);
+	scratch_reset();
+	scratch_account("bob");
+	for (int i = 0; i < LOCKED; i++) {
+		snprintf(users[i], sizeof(users[i]), "u%d", i);
+		scratch_account(users[i]);
+	}
+	scratch_exec("update aor set version = 5");
+	bench_up(&bench);
+	uint64_t met = locks_met();
+	scratch_exec("begin");
+	scratch_exec("select from aor where username like 'u%%' for update");
+	for (int i = 0; i < LOCKED; i++)
+		probe_commit(&bench, &locked[i], users[i], i == 7 ? 4 : 5, &after);
+	for (int i = 0; i < FREE; i++)
+		ck_assert_int_eq(bench_commit(&bench, "bob", 5 + i, &after), COMMIT_DONE);
+	ck_assert_int_eq(bench_commit(&bench, "bob", 5, &after), COMMIT_CONFLICT);
+	ck_assert_int_eq(bench_commit(&bench, "nobody", 5, &after), COMMIT_CONFLICT);
+	ck_assert_uint_ge(locks_met() - met, 1);
+	ck_assert_uint_le(locks_met() - met, bench.settings.connections);
+	for (int i = 0; i < LOCKED; i++)
+		ck_assert_uint_eq(locked[i].done, 0);
+	scratch_exec("commit");
+	for (int i = 0; i < LOCKED; i++) {
+		probe_wait(&bench, &locked[i], 1);
+		ck_assert_int_eq(locked[i].op.committed, i == 7 ? COMMIT_CONFLICT : COMMIT_DONE);
+	}
+	ck_assert_int_eq(scratch_number("select count(*) from aor where username like 'u%%' and "
+					"version = 6"),
+			 LOCKED - 1);
+
+	scratch_exec("begin");
+	scratch_exec("select from aor where username = 'u0' for update");
+	ck_assert_int_eq(bench_commit(&bench, "u0", 6, &after), COMMIT_UNAVAILABLE);
+	scratch_exec("rollback");
+	ck_assert_int_eq(scratch_number("select version from aor where username = 'u0'"), 6);
+	ck_assert_uint_le(locks_met() - met, bench.settings.connections);
+	bench_close(&bench);
+}
+END_TEST
+
+/* Whoever locks the table, as a migration does, is waited for by what needs it, and by nothing on
+ * the way. */
+START_TEST(a_locked_table_is_waited_for)
+{
+	static struct probe probes[2];
+	struct bench bench;
+	struct binding binding;
+	struct record after = one_binding(&binding, "c", 1);
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("update aor set version = 5");
+	bench_up(&bench);
+	uint64_t met = locks_met();
+	scratch_exec("begin");
+	scratch_exec("lock table aor in access exclusive mode");
+	probe_commit(&bench, &probes[0], "alice", 5, &after);
+	probe_lookup(&bench, &probes[1], "alice", "alice");
+	while (locks_met() - met < 3) {
+		loop_turn(bench.loop, 50);
+		ck_assert_uint_eq(probes[0].done + probes[1].done, 0);
+	}
+	scratch_exec("commit");
+	probe_wait(&bench, &probes[0], 1);
+	probe_wait(&bench, &probes[1], 1);
+	ck_assert_int_eq(probes[0].op.committed, COMMIT_DONE);
+	ck_assert_int_eq(probes[1].op.looked_up, LOOKUP_FOUND);
+	bench_close(&bench);
+}
+END_TEST
+
 /* Beside one that is under way a batch is sent when it is half full, or 5 ms old. */
 START_TEST(batches_grow_beside_others)
 {
@@ -642,7 +729,7 @@ END_TEST
 SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_stored,
       sql_in_values_stays_text, batches_answer_each_operation, one_poisoned_operation_fails_alone,
       transient_errors_are_retried, retries_end, locked_rows_do_not_hold_the_others,
-      batches_grow_beside_others, lookups_do_not_starve_beside_commits,
-      what_waits_too_long_is_never_sent, two_stores_lose_nothing, unnamed_statements_work,
-      queue_is_bounded, clock_offset_is_learned, a_clock_that_is_set, rows_not_understood_fail,
-      exhausted_arena_fails_the_lookup)
+      many_locked_rows_hold_nobody, a_locked_table_is_waited_for, batches_grow_beside_others,
+      lookups_do_not_starve_beside_commits, what_waits_too_long_is_never_sent,
+      two_stores_lose_nothing, unnamed_statements_work, queue_is_bounded, clock_offset_is_learned,
+      a_clock_that_is_set, rows_not_understood_fail, exhausted_arena_fails_the_lookup)

@@ -141,11 +141,12 @@ complete_commits(struct lane *lane, struct batch *batch)
 		if (op == NULL)
 			continue;
 		batch->ops[place] = NULL;
-		if (is_locked(batch, row))
+		if (is_locked(batch, row)) {
+			store_be_careful(store);
 			store_op_locked(store, op);
-		else
-			store_commit_end(store, op,
-					 lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
+			continue;
+		}
+		store_commit_end(store, op, lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
 }
@@ -154,8 +155,9 @@ complete_commits(struct lane *lane, struct batch *batch)
 static void
 try_free(struct store *store, struct batch *batch)
 {
-	if (batch->kind == BATCH_COMMIT && batch->statement != STATEMENT_COMMIT_FREE) {
-		store_be_careful(store);
+	bool was_careful = batch->statement == STATEMENT_COMMIT_FREE;
+	store_be_careful(store);
+	if (batch->kind == BATCH_COMMIT && !was_careful && store_is_careful(store)) {
 		batch_return(store, batch);
 		return;
 	}

@@ -154,7 +154,8 @@ void store_commit_end(struct store *store, struct store_op *op, enum commit_resu
 void store_query_finish(struct store_query *query, enum query_result result, PGresult *rows);
 /* Once more, alone, a moment later. False when it has had its tries or its time. */
 bool store_op_again(struct store *store, struct store_op *op);
-/* Somebody holds a row: until CAREFUL_MS later commits are sent so that they wait for none. */
+/* Somebody holds a row: until CAREFUL_MS later commits are sent so that they wait for none; never
+ * where a statement is to have one row (database.batch_rows = 1). */
 void store_be_careful(struct store *store);
 bool store_is_careful(const struct store *store);
 /* Where it waits to be sent. */

@@ -299,7 +299,7 @@ store_be_careful(struct store *store)
 bool
 store_is_careful(const struct store *store)
 {
-	return loop_now_ms(store->loop) < store->careful_ms;
+	return store->settings.batch_rows > 1 && loop_now_ms(store->loop) < store->careful_ms;
 }
 
 static void
@@ -326,7 +326,6 @@ void
 store_op_locked(struct store *store, struct store_op *op)
 {
 	uint64_t now_ms = loop_now_ms(store->loop);
-	store_be_careful(store);
 	op->again_ms = now_ms + UNLOCK_MS + (now_ms - op->started_ms) / 2;
 	if (list_empty(&store->locked)) {
 		timer_stop(&store->unlock);

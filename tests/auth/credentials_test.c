@@ -160,6 +160,9 @@ START_TEST(other_spellings_are_read)
 	ck_assert_uint_eq(f->credentials.nc, 0xabcd);
 	check_slice(f->credentials.nc_text, "0000aBcD");
 	release(f);
+	f = find(HEAD MIDDLE ", qop=auth, nc=fedcba98, cnonce=\"x\"" TAIL);
+	ck_assert_uint_eq(f->credentials.nc, 0xfedcba98);
+	release(f);
 }
 END_TEST
 

@@ -30,8 +30,9 @@ void transactions_close(struct transactions *table);
 
 /* Hashes of what a request is found by, made once for all that is asked about it. */
 struct transaction_key {
-	unsigned branch;   /* and sent-by: §17.2.3 */
-	unsigned identity; /* From tag, Call-ID and CSeq: §8.2.2.2 */
+	unsigned branch;      /* and sent-by: §17.2.3 */
+	unsigned identity;    /* From tag, Call-ID and CSeq: §8.2.2.2 */
+	unsigned credentials; /* where the branch has no cookie */
 };
 struct transaction_key transaction_key(const struct sip_message *request);
 
@@ -41,7 +42,8 @@ enum transaction_match {
 	TRANSACTION_ANSWERED, /* *response, provisional or final, may be sent again */
 };
 /*
- * Looks the request up by §17.2.3; for a CANCEL, the transaction that it would cancel. *response is
+ * Looks the request up by §17.2.3, and without the cookie by its credentials besides, which nobody
+ * else can have known before; for a CANCEL, the transaction that it would cancel. *response is
  * valid until the turn ends. A retransmission from another address than the original's is
  * TRANSACTION_PENDING whatever the state: what was decided for one host is sent to no other (D-18,
  * SEC-26.1.5-1). Not for ACK.

@@ -146,6 +146,20 @@ hash_folded(unsigned seed, struct str text)
 	return (unsigned)block.before;
 }
 
+/* Of the credentials, which a client repeats with its request and nobody else can make for it. */
+static unsigned
+hash_credentials(const struct sip_message *request)
+{
+	uint32_t joined[2] = { 0 };
+	struct str value;
+	for (uint16_t row = request->first[SIP_HEADER_AUTHORIZATION];
+	     sip_message_row(request, &row, &value);) {
+		joined[1] = table_hash(value.p, value.len);
+		joined[0] = table_hash(joined, sizeof(joined));
+	}
+	return joined[0];
+}
+
 struct transaction_key
 transaction_key(const struct sip_message *request)
 {
@@ -155,6 +169,7 @@ transaction_key(const struct sip_message *request)
 	return (struct transaction_key){
 		.branch = hash_folded(hash_folded(0, via->branch), via->sent_by),
 		.identity = hash_folded(table_hash(joined, sizeof(joined)), request->from_tag),
+		.credentials = sip_via_has_cookie(via) ? 0 : hash_credentials(request),
 	};
 }
 
@@ -199,7 +214,17 @@ find_by_branch(const struct transactions *table, struct transaction_key key,
 	return NULL;
 }
 
-/* Without the cookie of RFC 3261 a branch need not be unique (§17.2.3). */
+/* A CANCEL has none. */
+static bool
+same_credentials(const struct transaction *transaction, struct transaction_key key,
+		 const struct sip_message *request)
+{
+	return request->method == SIP_METHOD_CANCEL ||
+	       transaction->key.credentials == key.credentials;
+}
+
+/* Without the cookie of RFC 3261 a branch need not be unique (§17.2.3), and all that is compared
+ * can be known before the client sends it. So the credentials are, too. */
 static struct transaction *
 find_as_rfc2543(const struct transactions *table, struct transaction_key key,
 		const struct sip_message *request)
@@ -207,7 +232,7 @@ find_as_rfc2543(const struct transactions *table, struct transaction_key key,
 	chain_each (link, &table->by_identity, key.identity) {
 		struct transaction *t = container_of(link, struct transaction, identity_link);
 		if (!t->has_cookie && same_identity(t, key, request) &&
-		    str_ieq(t->via, request->via.text) &&
+		    same_credentials(t, key, request) && str_ieq(t->via, request->via.text) &&
 		    str_ieq(t->request_to_tag, request->to_tag) &&
 		    same_uri(t->uri, request->uri_text))
 			return t;

@@ -345,11 +345,11 @@ def test_guesses_lock_nobody_out(env):
     equal(server.outcomes("bad_password") - bad, 900, "bad_password counted")
 
 
-def disguised(attacker, owner, number):
-    """A REGISTER of the attacker's own that carries Call-ID, From and a CSeq of the owner."""
+def disguised(attacker, owner, number, via=None):
+    """A REGISTER of the attacker's own that carries Call-ID, From and a CSeq of the owner, and a Via if he is given one."""
     request = attacker.register_request(THIEF).set("Call-ID", owner.call_id).set("CSeq", "%d REGISTER" % number)
     request.set("From", "<%s>;tag=%s" % (owner.aor, owner.tag))
-    return attacker.authorize(request)
+    return attacker.authorize(request.set("Via", via) if via else request)
 
 
 def disguise(attacker, owner, times):
@@ -376,3 +376,17 @@ def test_copied_identities_lock_nobody_out(env):
             disguise(plain_phone(server, "udp", **attack), owner, times)
             for _ in range(10):
                 owner.reg(C1).expect(200)
+
+
+@covers("SEC-26.3.2.4-1", "TXN-17.2.3-3")
+def test_copied_vias_lock_nobody_out(env):
+    """The same for a phone of RFC 2543, whose Via has no branch: what others sent is no earlier copy of its request."""
+    server = env.start({"server": {"workers": "1"}})
+    owner, stranger = plain_phone(server, "udp"), plain_phone(server, "udp", password="guess")
+    via = "SIP/2.0/UDP %s;rport" % owner.sent_by()
+    for phone in (owner, stranger):
+        phone.prepare()
+    stranger.send(disguised(stranger, owner, owner.cseq + 1, via))
+    stranger.receive().expect(401)
+    owner.send(owner.authorize(owner.register_request(C1).set("Via", via)))
+    owner.receive().expect(200)

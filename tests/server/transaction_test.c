@@ -195,6 +195,22 @@ START_TEST(matching_as_rfc2543)
 }
 END_TEST
 
+/* TXN-17.2.3-3, SEC-26.3.2.4-1: who knows what the next request of a client looks like does not
+ * know its credentials; a CANCEL has none */
+START_TEST(an_old_via_is_not_enough)
+{
+	open_table(1 << 20);
+	begin(OLD_VIA, "f", "a\r\nAuthorization: Digest forged", 1);
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a\r\nAuthorization: Digest right", 1),
+			 TRANSACTION_NEW);
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a", 1), TRANSACTION_NEW);
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a\r\nAuthorization: Digest forged", 1),
+			 TRANSACTION_PENDING);
+	ck_assert_int_eq(find("CANCEL", OLD_VIA, "f", "a", 1), TRANSACTION_PENDING);
+	close_table();
+}
+END_TEST
+
 static bool
 merges(const char *to, const char *from_tag, const char *call_id, unsigned cseq, const char *to_tag)
 {
@@ -445,7 +461,7 @@ START_TEST(an_answer_is_not_sent_again_for_anything)
 END_TEST
 
 SUITE(transaction, life_of_a_transaction, nothing_is_kept_for_streams, matching_by_branch,
-      cancel_finds_its_request, matching_as_rfc2543, merged_requests,
+      cancel_finds_its_request, matching_as_rfc2543, an_old_via_is_not_enough, merged_requests,
       what_was_refused_merges_nothing, few_share_an_identity, few_of_one_identity_were_carried_out,
       nobody_chooses_the_chain, no_answer_for_another_source, memory_is_bounded,
       pending_ones_fill_the_memory, proceeding_then_completed,

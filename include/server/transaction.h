@@ -15,7 +15,8 @@
 
 #define TRANSACTION_KEEP_MS 32000  /* 64*T1 */
 #define TRANSACTION_REPEATS_MAX 16 /* a client repeats a request ten times in that (§17.1.2.2) */
-/* No client has more of one From tag, Call-ID and CSeq; each one more costs every search. */
+/* No client has more of one From tag, Call-ID and CSeq; each one more costs every search for them.
+ * The oldest of more is found no longer. */
 #define TRANSACTIONS_ALIKE_MAX 4u
 
 struct transactions;
@@ -29,8 +30,9 @@ void transactions_close(struct transactions *table);
 
 /* Hashes of what a request is found by, made once for all that is asked about it. */
 struct transaction_key {
-	unsigned branch;   /* and sent-by: §17.2.3 */
-	unsigned identity; /* From tag, Call-ID and CSeq: §8.2.2.2 */
+	unsigned branch;      /* and sent-by: §17.2.3 */
+	unsigned identity;    /* From tag, Call-ID and CSeq: §8.2.2.2 */
+	unsigned credentials; /* where the branch has no cookie */
 };
 struct transaction_key transaction_key(const struct sip_message *request);
 
@@ -40,7 +42,8 @@ enum transaction_match {
 	TRANSACTION_ANSWERED, /* *response, provisional or final, may be sent again */
 };
 /*
- * Looks the request up by §17.2.3; for a CANCEL, the transaction that it would cancel. *response is
+ * Looks the request up by §17.2.3, and without the cookie by its credentials besides, which nobody
+ * else can have known before; for a CANCEL, the transaction that it would cancel. *response is
  * valid until the turn ends. A retransmission from another address than the original's is
  * TRANSACTION_PENDING whatever the state: what was decided for one host is sent to no other (D-18,
  * SEC-26.1.5-1). Not for ACK.
@@ -54,13 +57,13 @@ enum transaction_match transaction_find(struct transactions *table, struct trans
 bool transaction_repeat(struct transaction *transaction, const struct ip *source, size_t octets);
 /* Whether one was counted. NULL: no. */
 bool transaction_repeated(const struct transaction *transaction);
-/* True when From tag, Call-ID and CSeq equal those of a live transaction with another key, and To
- * has no tag (D-21, ORD-25). Ask after transaction_find() found nothing. */
+/* True when From tag, Call-ID, CSeq and the URI in To equal those of a live transaction that was
+ * carried out, and To has no tag (D-21, ORD-25, docs/decisions/0034). Ask after transaction_find()
+ * found nothing. */
 bool transaction_merged(const struct transactions *table, struct transaction_key key,
 			const struct sip_message *request);
 /* octets: the length of the request. to_tag is the one that the answers will carry, copied as all
- * the rest. NULL when transactions in progress fill the memory, or TRANSACTIONS_ALIKE_MAX live ones
- * share From tag, Call-ID and CSeq: answer 503. */
+ * the rest. NULL when transactions in progress fill the memory: answer 503. */
 struct transaction *transaction_open(struct transactions *table, struct transaction_key key,
 				     const struct sip_message *request, size_t octets,
 				     const struct ip *source, struct str to_tag);
@@ -71,6 +74,9 @@ void transaction_proceeding(struct transactions *table, struct transaction *tran
  * (reliable, or nothing was sent). */
 void transaction_answered(struct transactions *table, struct transaction *transaction,
 			  struct str response, bool reliable);
+/* Its request proved a password and did what it asked for: a copy of it would do so twice. Only
+ * such a one makes others merged. Before transaction_answered(), once. */
+void transaction_carried_out(struct transactions *table, struct transaction *transaction);
 /* To tag that the transaction's responses carry, for the 200 to a CANCEL (TXN-9.2-2). */
 struct str transaction_to_tag(const struct transaction *transaction);
 uint64_t transactions_count(const struct transactions *table);

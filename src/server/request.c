@@ -88,6 +88,8 @@ deliver(struct request *rq)
 {
 	struct requests *all = rq->all;
 	struct str response = reply_send(rq);
+	if (rq->transaction != NULL && rq->recognized && rq->registration.answer.status == 200)
+		transaction_carried_out(all->transactions, rq->transaction);
 	if (rq->transaction != NULL)
 		transaction_answered(all->transactions, rq->transaction, response,
 				     rq->peer.transport != TRANSPORT_UDP);
@@ -331,13 +333,25 @@ over_aor_rate(struct request *rq)
 	return true;
 }
 
+/* Only what was carried out makes another one merged, so a copy that came before that is asked once
+ * more, behind it. */
+static bool
+merged_meanwhile(struct request *rq)
+{
+	if (!transaction_merged(rq->all->transactions, rq->key, &rq->message))
+		return false;
+	rq->registration.answer = (struct answer){ .status = 482, .reason = REASON_MERGED };
+	reply(rq);
+	return true;
+}
+
 /* Those who were in front of it may have taken what was left of the rate. */
 static void
 on_enter(struct gate_pass *pass)
 {
 	struct request *rq = container_of(pass, struct request, pass);
 	rq->inside = true;
-	if (over_aor_rate(rq))
+	if (over_aor_rate(rq) || merged_meanwhile(rq))
 		return;
 	enum register_next next = recall(rq);
 	count_for_rate(rq, next);

@@ -2,7 +2,9 @@
  * Server transactions in two hash tables of fixed size: by branch, as RFC 3261 §17.2.3 matches, and
  * by From tag, Call-ID and CSeq, which finds merged requests (§8.2.2.2) and those of RFC 2543.
  * A transaction is one block with copies of what it compares. All of them live 64*T1 after their
- * answer, so one FIFO ends them, and its head is what goes first when memory is short.
+ * answer, so one FIFO ends them, and its head is what goes first when memory is short. Anybody can
+ * send what one phone is going to send next, but for its branch and its credentials: what has not
+ * proved a password is in the way of nobody (docs/decisions/0034).
  */
 #include "server/transaction.h"
 
@@ -21,6 +23,7 @@
 #define CHAINS_MAX (1u << 20)
 
 struct transactions {
+	struct list all;
 	struct fifo completed;
 	struct chains by_branch;
 	struct chains by_identity;
@@ -30,11 +33,13 @@ struct transactions {
 };
 
 struct transaction {
-	struct chain_link branch_link; /* first what a search that finds nothing reads */
-	struct chain_link identity_link;
+	struct chain_link branch_link;	 /* first what a search that finds nothing reads */
+	struct chain_link identity_link; /* when carried out, or without the cookie */
 	struct transaction_key key;
+	struct list link;
 	struct fifo_entry kept; /* once answered */
 	bool has_cookie;
+	bool carried_out;
 	uint8_t repeats; /* of the request */
 	struct ip source;
 	uint32_t cseq;
@@ -43,6 +48,7 @@ struct transaction {
 	struct str method;
 	struct str from_tag;
 	struct str call_id;
+	struct str to;	/* its URI as written, for merged requests only */
 	struct str uri; /* this and the next two for RFC 2543 matching only */
 	struct str via;
 	struct str request_to_tag;
@@ -58,6 +64,7 @@ forget(struct transactions *table, struct transaction *transaction)
 {
 	chain_remove(&transaction->branch_link);
 	chain_remove(&transaction->identity_link);
+	list_remove(&transaction->link);
 	fifo_stop(&transaction->kept);
 	table->used_bytes -= transaction->size + transaction->response.len;
 	table->count--;
@@ -84,6 +91,7 @@ transactions_open(struct loop *loop, uint64_t memory_bytes)
 	if (table == NULL)
 		return NULL;
 	table->limit_bytes = memory_bytes;
+	list_init(&table->all);
 	if (!chains_open(&table->by_branch, chains) || !chains_open(&table->by_identity, chains)) {
 		chains_close(&table->by_identity);
 		chains_close(&table->by_branch);
@@ -103,11 +111,9 @@ transactions_configure(struct transactions *table, uint64_t memory_bytes)
 void
 transactions_close(struct transactions *table)
 {
-	/* what nobody used stays untouched */
-	struct chain_link *link;
-	for (size_t i = 0; i <= table->by_identity.mask && table->count > 0; i++)
-		while ((link = chain_first(&table->by_identity, i)) != NULL)
-			forget(table, container_of(link, struct transaction, identity_link));
+	struct list *link;
+	while ((link = list_first(&table->all)) != NULL)
+		forget(table, container_of(link, struct transaction, link));
 	fifo_close(&table->completed);
 	chains_close(&table->by_identity);
 	chains_close(&table->by_branch);
@@ -140,6 +146,20 @@ hash_folded(unsigned seed, struct str text)
 	return (unsigned)block.before;
 }
 
+/* Of the credentials, which a client repeats with its request and nobody else can make for it. */
+static unsigned
+hash_credentials(const struct sip_message *request)
+{
+	uint32_t joined[2] = { 0 };
+	struct str value;
+	for (uint16_t row = request->first[SIP_HEADER_AUTHORIZATION];
+	     sip_message_row(request, &row, &value);) {
+		joined[1] = table_hash(value.p, value.len);
+		joined[0] = table_hash(joined, sizeof(joined));
+	}
+	return joined[0];
+}
+
 struct transaction_key
 transaction_key(const struct sip_message *request)
 {
@@ -149,6 +169,7 @@ transaction_key(const struct sip_message *request)
 	return (struct transaction_key){
 		.branch = hash_folded(hash_folded(0, via->branch), via->sent_by),
 		.identity = hash_folded(table_hash(joined, sizeof(joined)), request->from_tag),
+		.credentials = sip_via_has_cookie(via) ? 0 : hash_credentials(request),
 	};
 }
 
@@ -193,7 +214,17 @@ find_by_branch(const struct transactions *table, struct transaction_key key,
 	return NULL;
 }
 
-/* Without the cookie of RFC 3261 a branch need not be unique (§17.2.3). */
+/* A CANCEL has none. */
+static bool
+same_credentials(const struct transaction *transaction, struct transaction_key key,
+		 const struct sip_message *request)
+{
+	return request->method == SIP_METHOD_CANCEL ||
+	       transaction->key.credentials == key.credentials;
+}
+
+/* Without the cookie of RFC 3261 a branch need not be unique (§17.2.3), and all that is compared
+ * can be known before the client sends it. So the credentials are, too. */
 static struct transaction *
 find_as_rfc2543(const struct transactions *table, struct transaction_key key,
 		const struct sip_message *request)
@@ -201,7 +232,7 @@ find_as_rfc2543(const struct transactions *table, struct transaction_key key,
 	chain_each (link, &table->by_identity, key.identity) {
 		struct transaction *t = container_of(link, struct transaction, identity_link);
 		if (!t->has_cookie && same_identity(t, key, request) &&
-		    str_ieq(t->via, request->via.text) &&
+		    same_credentials(t, key, request) && str_ieq(t->via, request->via.text) &&
 		    str_ieq(t->request_to_tag, request->to_tag) &&
 		    same_uri(t->uri, request->uri_text))
 			return t;
@@ -248,10 +279,12 @@ transaction_merged(const struct transactions *table, struct transaction_key key,
 {
 	if (!str_empty(request->to_tag))
 		return false;
-	chain_each (link, &table->by_identity, key.identity)
-		if (same_identity(container_of(link, struct transaction, identity_link), key,
-				  request))
+	chain_each (link, &table->by_identity, key.identity) {
+		struct transaction *t = container_of(link, struct transaction, identity_link);
+		if (t->carried_out && same_identity(t, key, request) &&
+		    str_eq(t->to, request->to.uri.text))
 			return true;
+	}
 	return false;
 }
 
@@ -270,15 +303,23 @@ make_room(struct transactions *table, size_t bytes)
 	return true;
 }
 
-/* Whether there are as many of one identity as there may be. */
-static bool
-is_crowded(const struct transactions *table, struct transaction_key key)
+/* Each that is found by its identity costs every search for that identity, so the oldest of too
+ * many is found no more: the nonce count in its row stands against its repetition. */
+static void
+add_by_identity(struct transactions *table, struct transaction *transaction)
 {
 	unsigned alike = 0;
-	chain_each (link, &table->by_identity, key.identity)
-		alike += container_of(link, struct transaction, identity_link)->key.identity ==
-			 key.identity;
-	return alike >= TRANSACTIONS_ALIKE_MAX;
+	struct chain_link *oldest = NULL;
+	chain_each (link, &table->by_identity, transaction->key.identity) {
+		if (container_of(link, struct transaction, identity_link)->key.identity !=
+		    transaction->key.identity)
+			continue;
+		alike++;
+		oldest = link;
+	}
+	if (alike >= TRANSACTIONS_ALIKE_MAX)
+		chain_remove(oldest);
+	chain_add(&table->by_identity, transaction->key.identity, &transaction->identity_link);
 }
 
 /* Moves a copy of s to the end of the text that is filled so far. */
@@ -299,12 +340,10 @@ transaction_open(struct transactions *table, struct transaction_key key,
 	bool has_cookie = sip_via_has_cookie(&request->via);
 	size_t text = request->via.branch.len + request->via.sent_by.len +
 		      request->method_text.len + request->from_tag.len + request->call_id.len +
-		      to_tag.len;
+		      request->to.uri.text.len + to_tag.len;
 	if (!has_cookie)
 		text += request->uri_text.len + request->via.text.len + request->to_tag.len;
 	size_t size = sizeof(struct transaction) + text;
-	if (is_crowded(table, key))
-		return NULL;
 	struct transaction *t = make_room(table, size) ? calloc(1, size) : NULL;
 	if (t == NULL)
 		return NULL;
@@ -315,6 +354,7 @@ transaction_open(struct transactions *table, struct transaction_key key,
 	put(t, &filled, &t->method, request->method_text);
 	put(t, &filled, &t->from_tag, request->from_tag);
 	put(t, &filled, &t->call_id, request->call_id);
+	put(t, &filled, &t->to, request->to.uri.text);
 	put(t, &filled, &t->to_tag, to_tag);
 	if (!has_cookie) {
 		put(t, &filled, &t->uri, request->uri_text);
@@ -329,7 +369,9 @@ transaction_open(struct transactions *table, struct transaction_key key,
 	t->key = key;
 	if (has_cookie)
 		chain_add(&table->by_branch, key.branch, &t->branch_link);
-	chain_add(&table->by_identity, key.identity, &t->identity_link);
+	else
+		add_by_identity(table, t);
+	list_append(&table->all, &t->link);
 	table->used_bytes += size;
 	table->count++;
 	stats->transactions_live = table->count;
@@ -368,6 +410,14 @@ transaction_answered(struct transactions *table, struct transaction *transaction
 		forget(table, transaction);
 	else
 		fifo_start(&table->completed, &transaction->kept);
+}
+
+void
+transaction_carried_out(struct transactions *table, struct transaction *transaction)
+{
+	transaction->carried_out = true;
+	if (transaction->has_cookie)
+		add_by_identity(table, transaction);
 }
 
 struct str

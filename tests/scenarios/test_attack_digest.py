@@ -343,3 +343,50 @@ def test_guesses_lock_nobody_out(env):
                 phone.receive().expect(401)
         plain_phone(server, transport).reg(C1).expect(200)
     equal(server.outcomes("bad_password") - bad, 900, "bad_password counted")
+
+
+def disguised(attacker, owner, number, via=None):
+    """A REGISTER of the attacker's own that carries Call-ID, From and a CSeq of the owner, and a Via if he is given one."""
+    request = attacker.register_request(THIEF).set("Call-ID", owner.call_id).set("CSeq", "%d REGISTER" % number)
+    request.set("From", "<%s>;tag=%s" % (owner.aor, owner.tag))
+    return attacker.authorize(request.set("Via", via) if via else request)
+
+
+def disguise(attacker, owner, times):
+    """So many datagrams for each of the owner's next numbers."""
+    attacker.prepare()
+    for number in range(owner.cseq + 1, owner.cseq + 21):
+        for _ in range(times):
+            attacker.send(disguised(attacker, owner, number))
+        for _ in range(times):
+            attacker.receive()
+
+
+@covers("SEC-26.3.2.4-1", "UAS-8.2.2.2-1")
+def test_copied_identities_lock_nobody_out(env):
+    """Who has seen one request of alice knows what the next ones look like. Datagrams that look like them, with a wrong
+    password, with the right one for bob's own address, and with bob's for hers, are not taken for her requests, and are not
+    too many beside them."""
+    server = env.start({"server": {"workers": "1"}})
+    for transport in TRANSPORTS:
+        for attack, times in (({"password": "guess"}, 5), ({"user": "bob"}, 1), ({"login": "bob"}, 1)):
+            owner = plain_phone(server, transport)
+            owner.reg(C1).expect(200)
+            owner.prepare()
+            disguise(plain_phone(server, "udp", **attack), owner, times)
+            for _ in range(10):
+                owner.reg(C1).expect(200)
+
+
+@covers("SEC-26.3.2.4-1", "TXN-17.2.3-3")
+def test_copied_vias_lock_nobody_out(env):
+    """The same for a phone of RFC 2543, whose Via has no branch: what others sent is no earlier copy of its request."""
+    server = env.start({"server": {"workers": "1"}})
+    owner, stranger = plain_phone(server, "udp"), plain_phone(server, "udp", password="guess")
+    via = "SIP/2.0/UDP %s;rport" % owner.sent_by()
+    for phone in (owner, stranger):
+        phone.prepare()
+    stranger.send(disguised(stranger, owner, owner.cseq + 1, via))
+    stranger.receive().expect(401)
+    owner.send(owner.authorize(owner.register_request(C1).set("Via", via)))
+    owner.receive().expect(200)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "server/site.h"
+#include "server/transaction.h"
 
 #define C1 "<sip:alice@192.0.2.10:5062>"
 
@@ -110,8 +111,8 @@ START_TEST(rfc2543_client)
 }
 END_TEST
 
-/* UAS-8.2.2.2-1, ORD-25: the same request over another path is 482, and the first is not disturbed;
- * D-21: a challenge leaves nothing to merge with */
+/* UAS-8.2.2.2-1, ORD-25: the same request over another path is 482, once the first is done, which
+ * is not disturbed; D-21: a challenge leaves nothing to merge with */
 START_TEST(merged)
 {
 	struct site site;
@@ -120,9 +121,12 @@ START_TEST(merged)
 	ck_assert_int_eq(sent_status(&site, 0), 401);
 	site_send(&site, (struct site_request){ .contact = C1 });
 	site_send(&site, (struct site_request){ .contact = C1 });
-	ck_assert_int_eq(sent_status(&site, 1), 482);
+	ck_assert_uint_eq(fake_sent_count(site.net), 1);
 	site_pass(&site, 100);
-	ck_assert_int_eq(sent_status(&site, 2), 200);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	ck_assert_int_eq(sent_status(&site, 2), 482);
+	ck_assert_uint_eq(fake_store_lookups(site.store), 1);
+	ck_assert_uint_eq(fake_store_commits(site.store), 1);
 	site_send(&site, (struct site_request){ .contact = C1 });
 	ck_assert_int_eq(sent_status(&site, 3), 482);
 	ck_assert_uint_eq(site.stats.outcomes[REASON_MERGED][TRANSPORT_UDP], 2);
@@ -131,6 +135,57 @@ START_TEST(merged)
 	site_pass(&site, 100);
 	ck_assert_int_eq(sent_status(&site, 4), 200);
 	site_close(&site);
+}
+END_TEST
+
+/* 0: it got no answer. */
+static int
+status_for_branch(const struct site *site, const char *branch)
+{
+	for (size_t i = 0; i < fake_sent_count(site->net); i++) {
+		struct str via = sent_field(site, i, "Via");
+		if (memmem(via.p, via.len, branch, strlen(branch)) != NULL)
+			return sent_status(site, i);
+	}
+	return 0;
+}
+
+/* SEC-26.3.2.4-1: requests that carry From tag, Call-ID and CSeq of the owner, with a wrong
+ * password, with that of another user for his own address and for hers, in progress and answered:
+ * she is served as if they were not there */
+START_TEST(copied_identity)
+{
+	static const struct {
+		struct site_request request;
+		int status;
+	} attacks[] = {
+		{ { .password = "wrong", .contact = C1 }, 401 },
+		{ { .login = "bob", .password = "bob's", .contact = C1 }, 200 },
+		{ { .login = "bob",
+		    .password = "bob's",
+		    .to = "<sip:alice@example.com>",
+		    .nonce_aor = "alice@example.com",
+		    .contact = C1 },
+		  403 },
+	};
+	for (size_t i = 0; i < 2 * sizeof(attacks) / sizeof(attacks[0]); i++) {
+		struct site site;
+		site_open(&site);
+		for (unsigned n = 0; n <= TRANSACTIONS_ALIKE_MAX; n++)
+			site_send(&site, attacks[i / 2].request);
+		if (i % 2 == 0) {
+			site_pass(&site, 100);
+			ck_assert_uint_ge(sent_with_status(&site, attacks[i / 2].status), 1);
+			fake_sent_forget(site.net);
+		}
+		ck_assert(endpoint_parse(STR("192.0.2.9:40000"), &site.host.source));
+		site.host.hop = site.host.source;
+		site_send(&site, (struct site_request){ .contact = C1, .branch = "z9hG4bK-owner" });
+		site_pass(&site, 100);
+		ck_assert_uint_eq(row_bindings(&site, "alice@example.com"), 1);
+		ck_assert_int_eq(status_for_branch(&site, "z9hG4bK-owner"), 200);
+		site_close(&site);
+	}
 }
 END_TEST
 
@@ -477,7 +532,7 @@ START_TEST(time_is_held_back_by_ten_seconds)
 END_TEST
 
 SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
-      rfc2543_client, merged, cancelling, ack_is_silent, other_methods, udp_keepalives_are_silent,
-      dropped_silently, faults_are_answered, failures_leave_after_20_ms,
+      rfc2543_client, merged, copied_identity, cancelling, ack_is_silent, other_methods,
+      udp_keepalives_are_silent, dropped_silently, faults_are_answered, failures_leave_after_20_ms,
       failures_keep_nobody_waiting, failures_look_alike_and_lock_nobody, evicted_transaction,
       time_never_goes_back, a_clock_that_was_wrong_leaves_nothing, time_is_held_back_by_ten_seconds)

@@ -195,58 +195,141 @@ START_TEST(matching_as_rfc2543)
 }
 END_TEST
 
-/* UAS-8.2.2.2-1: From tag, Call-ID and CSeq of a live transaction, another key, no To tag */
+/* TXN-17.2.3-3, SEC-26.3.2.4-1: who knows what the next request of a client looks like does not
+ * know its credentials; a CANCEL has none */
+START_TEST(an_old_via_is_not_enough)
+{
+	open_table(1 << 20);
+	begin(OLD_VIA, "f", "a\r\nAuthorization: Digest forged", 1);
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a\r\nAuthorization: Digest right", 1),
+			 TRANSACTION_NEW);
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a", 1), TRANSACTION_NEW);
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a\r\nAuthorization: Digest forged", 1),
+			 TRANSACTION_PENDING);
+	ck_assert_int_eq(find("CANCEL", OLD_VIA, "f", "a", 1), TRANSACTION_PENDING);
+	close_table();
+}
+END_TEST
+
+static bool
+merges(const char *to, const char *from_tag, const char *call_id, unsigned cseq, const char *to_tag)
+{
+	struct parsed parsed;
+	parse_register(&parsed, "REGISTER", "SIP/2.0/UDP h;branch=z9hG4bK-2", from_tag, call_id,
+		       cseq);
+	parsed.message.to.uri.text = str_of(to);
+	parsed.message.to_tag = str_of(to_tag);
+	bool merged = transaction_merged(table, transaction_key(&parsed.message), &parsed.message);
+	parsed_free(&parsed);
+	return merged;
+}
+
+#define HERS "sip:alice@example.com"
+
+/* UAS-8.2.2.2-1: To, From tag, Call-ID and CSeq of a live transaction that was carried out, another
+ * key, no To tag */
 START_TEST(merged_requests)
 {
 	static const struct {
+		const char *to;
 		const char *from_tag;
 		const char *call_id;
 		unsigned cseq;
 		const char *to_tag;
 		bool merged;
 	} cases[] = {
-		{ "f", "a", 1, "", true },  { "F", "a", 1, "", true },	{ "g", "a", 1, "", false },
-		{ "f", "A", 1, "", false }, { "f", "a", 2, "", false }, { "f", "a", 1, "t", false },
+		{ HERS, "f", "a", 1, "", true },
+		{ HERS, "F", "a", 1, "", true },
+		{ HERS, "g", "a", 1, "", false },
+		{ HERS, "f", "A", 1, "", false },
+		{ HERS, "f", "a", 2, "", false },
+		{ "sip:bob@example.com", "f", "a", 1, "", false },
+		{ HERS, "f", "a", 1, "t", false },
 	};
+	static const char *const vias[] = { COOKIE_VIA, OLD_VIA };
 	open_table(1 << 20);
-	struct transaction *t = begin(COOKIE_VIA, "f", "a", 1);
-	for (int round = 0; round < 2; round++) {
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-			struct parsed parsed;
-			parse_register(&parsed, "REGISTER", "SIP/2.0/UDP h;branch=z9hG4bK-2",
-				       cases[i].from_tag, cases[i].call_id, cases[i].cseq);
-			parsed.message.to_tag = str_of(cases[i].to_tag);
-			ck_assert_msg(transaction_merged(table, transaction_key(&parsed.message),
-							 &parsed.message) == cases[i].merged,
+	for (size_t v = 0; v < 2; v++) {
+		struct transaction *t = begin(vias[v], "f", "a", 1);
+		ck_assert(!merges(HERS, "f", "a", 1, ""));
+		transaction_carried_out(table, t);
+		transaction_answered(table, t, STR("SIP/2.0 200 OK"), false);
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+			ck_assert_msg(merges(cases[i].to, cases[i].from_tag, cases[i].call_id,
+					     cases[i].cseq, cases[i].to_tag) == cases[i].merged,
 				      "case %zu", i);
-			parsed_free(&parsed);
-		}
-		if (round == 0)
-			transaction_answered(table, t, STR("SIP/2.0 200 OK"), false);
+		fake_loop_pass(loop, 32000);
+		ck_assert(!merges(HERS, "f", "a", 1, ""));
 	}
-	fake_loop_pass(loop, 32000);
-	struct parsed parsed;
-	parse_register(&parsed, "REGISTER", "SIP/2.0/UDP h;branch=z9hG4bK-2", "f", "a", 1);
-	ck_assert(!transaction_merged(table, transaction_key(&parsed.message), &parsed.message));
-	parsed_free(&parsed);
 	close_table();
 }
 END_TEST
 
-/* Each is compared with the next one that comes, so whoever may have any number of them stops all.
- */
+/* SEC-26.3.2.4-1: what proved nothing makes no other request merged, in progress or answered */
+START_TEST(what_was_refused_merges_nothing)
+{
+	open_table(1 << 20);
+	struct transaction *t = begin(COOKIE_VIA, "f", "a", 1);
+	ck_assert(!merges(HERS, "f", "a", 1, ""));
+	transaction_answered(table, t, STR("SIP/2.0 401 Unauthorized"), false);
+	ck_assert(!merges(HERS, "f", "a", 1, ""));
+	close_table();
+}
+END_TEST
+
+static void
+name_via(char via[64], unsigned n, bool cookie)
+{
+	snprintf(via, 64, "SIP/2.0/UDP h;branch=%s%u", cookie ? "z9hG4bK-" : "", n);
+}
+
+/* Each is compared with the next one that comes, so whoever may have any number of them stops all;
+ * and if he took all the places that there are, the owner would have none. */
 START_TEST(few_share_an_identity)
 {
 	char via[64];
 	open_table(1 << 20);
 	for (unsigned n = 0; n < 2 * TRANSACTIONS_ALIKE_MAX; n++) {
-		/* with and without the cookie of RFC 3261 */
-		snprintf(via, sizeof(via), "SIP/2.0/UDP h;branch=%s%u", n & 1 ? "z9hG4bK-" : "", n);
-		ck_assert_int_eq(try_begin(via, "f", "a", 1) != NULL, n < TRANSACTIONS_ALIKE_MAX);
+		name_via(via, n, false);
+		struct transaction *t = begin(via, "f", "a", 1);
+		if (n % 2 == 0)
+			transaction_answered(table, t, STR("SIP/2.0 401 Unauthorized"), false);
+		name_via(via, n, true);
+		begin(via, "f", "a", 1);
+	}
+	for (unsigned n = 0; n < 2 * TRANSACTIONS_ALIKE_MAX; n++) {
+		name_via(via, n, false);
+		ck_assert_int_eq(find("REGISTER", via, "f", "a", 1) != TRANSACTION_NEW,
+				 n >= TRANSACTIONS_ALIKE_MAX);
+		name_via(via, n, true);
+		ck_assert_int_eq(find("REGISTER", via, "f", "a", 1), TRANSACTION_PENDING);
 	}
 	begin(OLD_VIA, "f", "a", 2);
 	begin(OLD_VIA, "g", "a", 1);
 	begin(OLD_VIA, "f", "b", 1);
+	close_table();
+}
+END_TEST
+
+/* A user's own, too: with a tag in To they merge with nothing. */
+START_TEST(few_of_one_identity_were_carried_out)
+{
+	char via[64];
+	open_table(1 << 20);
+	struct transaction *first = begin(OLD_VIA, "f", "a", 1);
+	transaction_carried_out(table, first);
+	for (unsigned n = 0; n < TRANSACTIONS_ALIKE_MAX; n++) {
+		name_via(via, n, true);
+		struct transaction *t = begin(via, "f", "a", 1);
+		ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a", 1), TRANSACTION_PENDING);
+		transaction_carried_out(table, t);
+		transaction_answered(table, t, STR("SIP/2.0 200 OK"), false);
+	}
+	ck_assert_int_eq(find("REGISTER", OLD_VIA, "f", "a", 1), TRANSACTION_NEW);
+	ck_assert(merges(HERS, "f", "a", 1, ""));
+	transaction_answered(table, first, STR("SIP/2.0 200 OK"), false);
+	fake_loop_pass(loop, 32000);
+	ck_assert_uint_eq(transactions_count(table), 0);
+	ck_assert_uint_eq(transactions_bytes(table), 0);
 	close_table();
 }
 END_TEST
@@ -378,7 +461,8 @@ START_TEST(an_answer_is_not_sent_again_for_anything)
 END_TEST
 
 SUITE(transaction, life_of_a_transaction, nothing_is_kept_for_streams, matching_by_branch,
-      cancel_finds_its_request, matching_as_rfc2543, merged_requests, few_share_an_identity,
+      cancel_finds_its_request, matching_as_rfc2543, an_old_via_is_not_enough, merged_requests,
+      what_was_refused_merges_nothing, few_share_an_identity, few_of_one_identity_were_carried_out,
       nobody_chooses_the_chain, no_answer_for_another_source, memory_is_bounded,
       pending_ones_fill_the_memory, proceeding_then_completed,
       an_answer_is_not_sent_again_for_anything)

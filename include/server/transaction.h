@@ -58,7 +58,7 @@ bool transaction_repeat(struct transaction *transaction, const struct ip *source
 /* Whether one was counted. NULL: no. */
 bool transaction_repeated(const struct transaction *transaction);
 /* True when From tag, Call-ID, CSeq and the URI in To equal those of a live transaction that was
- * carried out, and To has no tag (D-21, ORD-25, docs/decisions/0034). Ask after transaction_find()
+ * carried out, and To has no tag (D-21, ORD-25, docs/decisions/0035). Ask after transaction_find()
  * found nothing. */
 bool transaction_merged(const struct transactions *table, struct transaction_key key,
 			const struct sip_message *request);

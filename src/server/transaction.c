@@ -4,7 +4,7 @@
  * A transaction is one block with copies of what it compares. All of them live 64*T1 after their
  * answer, so one FIFO ends them, and its head is what goes first when memory is short. Anybody can
  * send what one phone is going to send next, but for its branch and its credentials: what has not
- * proved a password is in the way of nobody (docs/decisions/0034).
+ * proved a password is in the way of nobody (docs/decisions/0035).
  */
 #include "server/transaction.h"
 

@@ -57,7 +57,7 @@
 	X(INTERVAL_TOO_BRIEF, interval_too_brief,                                                  \
 	  "The requested expiry is below registration.expires_min.")                               \
 	X(TOO_MANY_CONTACTS, too_many_contacts,                                                    \
-	  "More contacts than registration.max_contacts, or a list too long to answer.")           \
+	  "More contacts than registration.max_contacts, or a list too long to answer or store.")  \
 	X(CONTACT_INVALID, contact_invalid,                                                        \
 	  "A Contact is contradictory, is the address-of-record itself, or * is used wrongly.")    \
 	X(SIPS_MISMATCH, sips_mismatch,                                                            \

@@ -70,6 +70,12 @@ struct record {
 	int64_t clock_offset_ms; /* database time minus ours when it was read */
 };
 
+/*
+ * At most so many octets of JSON are stored of the binding (store/rows.h), of which whoever only
+ * guesses at a password has all read: those of an address stay under 100,000, else 403
+ * (REG-10.3.7-17).
+ */
+size_t binding_stored_octets(const struct binding *binding);
 /* Octets that record_copy() writes. */
 size_t record_size(const struct record *record);
 /* A copy with all that it points to, as one piece at memory: record_size() octets, aligned for any

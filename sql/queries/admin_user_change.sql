@@ -1,4 +1,5 @@
--- $1 aor, $2 json object with the columns to change and no others
+-- $1 aor, $2 json object with the columns to change and no others, $3 the login that the row had when it was read: hashes
+-- are made with it and are good for no other, so without a row it is read again
 update account set
 	enabled = case when $2::jsonb ? 'enabled' then ($2::jsonb ->> 'enabled')::boolean else enabled end,
 	display_name = case when $2::jsonb ? 'display_name' then $2::jsonb ->> 'display_name' else display_name end,
@@ -10,5 +11,5 @@ update account set
 	ha1_sha256 = case when $2::jsonb ? 'ha1_sha256' then $2::jsonb ->> 'ha1_sha256' else ha1_sha256 end,
 	ha1_sha512_256 = case when $2::jsonb ? 'ha1_sha512_256' then $2::jsonb ->> 'ha1_sha512_256' else ha1_sha512_256 end,
 	changed_at = now()
-where aor = $1
+where aor = $1 and login = $3
 returning aor

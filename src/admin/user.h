@@ -24,8 +24,10 @@ json_t *user_json(struct arena *arena, const struct store_rows *rows, int row);
 void user_answer(struct exchange *x, const struct store_rows *rows);
 /* "2026-02-11", the day on which the account of the first row was made. */
 struct str user_created_on(struct arena *arena, const struct store_rows *rows);
-/* The digest user name of the first row, in octets; false when it cannot be read. */
-bool user_login(struct exchange *x, const struct store_rows *rows, struct str *login);
+/* The digest user name of the first row, in octets and as the column has it; false when it cannot
+ * be read. */
+bool user_login(struct exchange *x, const struct store_rows *rows, struct str *login,
+		const char **stored);
 
 /*
  * A new account as the columns of table account; NULL with *flaw set. A clear password is hashed

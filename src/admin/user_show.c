@@ -106,13 +106,15 @@ user_created_on(struct arena *arena, const struct store_rows *rows)
 }
 
 bool
-user_login(struct exchange *x, const struct store_rows *rows, struct str *login)
+user_login(struct exchange *x, const struct store_rows *rows, struct str *login,
+	   const char **stored)
 {
-	struct str stored = store_rows_value(rows, 0, LOGIN);
-	char *text = arena_alloc(&x->arena, stored.len + 1);
-	struct writer w = writer_on(text, text == NULL ? 0 : stored.len);
-	bool good = wire_decode(&w, stored) && writer_ok(&w);
+	struct str wire = store_rows_value(rows, 0, LOGIN);
+	char *text = arena_alloc(&x->arena, wire.len + 1);
+	struct writer w = writer_on(text, text == NULL ? 0 : wire.len);
+	bool good = wire_decode(&w, wire) && writer_ok(&w);
 	*login = writer_text(&w);
+	*stored = arena_text(&x->arena, wire);
 	return good;
 }
 

@@ -75,46 +75,62 @@ users_create(struct exchange *x)
 
 /* --- changing ------------------------------------------------------------------------- */
 
+#define LOGINS_MAX 4u /* so often it is read again that somebody has changed meanwhile */
+
+struct change {
+	struct address address;
+	unsigned logins;
+};
+
+static void change_found(struct exchange *x, const struct store_rows *rows);
+
+/* No row: it is gone, or somebody has changed its login since it was read. */
 static void
 change_written(struct exchange *x, const struct store_rows *rows)
 {
+	struct change *change = x->work;
 	x->written = store_rows_count(rows) > 0;
 	if (x->written)
 		exchange_query(x, "admin_user", 1, user_answer);
+	else if (++change->logins < LOGINS_MAX)
+		exchange_query(x, "admin_user", 1, change_found);
 	else
-		exchange_unknown_user(x);
+		exchange_problem(x, 409, "conflict", "Changed meanwhile",
+				 "The login was changed at the same time, again and again.", NULL,
+				 "Try again.");
 }
 
-/* A new password is hashed with the login that the account has. */
+/* A new password is hashed with the login that the account has, and written where it still has it.
+ */
 static void
 change_found(struct exchange *x, const struct store_rows *rows)
 {
-	const struct address *address = x->work;
+	const struct change *change = x->work;
 	struct flaw flaw = { .field = NULL };
 	struct str login;
 	if (store_rows_count(rows) == 0) {
 		exchange_unknown_user(x);
 		return;
 	}
-	if (!user_login(x, rows, &login)) {
+	if (!user_login(x, rows, &login, &x->query.params[2])) {
 		exchange_out_of_memory(x);
 		return;
 	}
-	json_t *row = user_change_row(x, x->held, login, address->domain, &flaw);
+	json_t *row = user_change_row(x, x->held, login, change->address.domain, &flaw);
 	if (row == NULL) {
 		flaw_problem(x, &flaw);
 		return;
 	}
 	x->query.params[1] = user_statement_text(x, row);
-	exchange_query(x, "admin_user_change", 2, change_written);
+	exchange_query(x, "admin_user_change", 3, change_written);
 }
 
 void
 user_change(struct exchange *x)
 {
-	struct address *address = arena_alloc(&x->arena, sizeof(*address));
+	struct change *change = arena_alloc(&x->arena, sizeof(*change));
 	struct flaw flaw;
-	if (address == NULL || !address_of_path(x, address))
+	if (change == NULL || !address_of_path(x, &change->address))
 		return;
 	x->held = exchange_object(x);
 	if (x->held == NULL)
@@ -123,8 +139,9 @@ user_change(struct exchange *x)
 		flaw_problem(x, &flaw);
 		return;
 	}
-	x->work = address;
-	x->query.params[0] = arena_text(&x->arena, address->key);
+	change->logins = 0;
+	x->work = change;
+	x->query.params[0] = arena_text(&x->arena, change->address.key);
 	exchange_query(x, "admin_user", 1, change_found);
 }
 

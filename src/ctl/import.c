@@ -2,7 +2,7 @@
  * user import: a first pass checks every row and writes those that are no good beside the file, a
  * second one sends batches. Columns: username, domain and either password or ha1_md5, ha1_sha256,
  * ha1_sha512_256; optional login, display_name, enabled, max_contacts, may_register. How far it
- * came stands beside the file too, for --resume.
+ * came stands beside the file too, for --resume. A dry run touches nothing that stands there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -120,10 +120,13 @@ open_rejects(struct import *import)
 		fputs("line,user,problem\n", import->rejects);
 }
 
-/* At once, so that whoever stops the import has them; true when the file has it. */
+/* At once, so that whoever stops the import has them; true when the file has it. A dry run leaves
+ * the file as it is: an import that stopped may go on, and its rejects are told nowhere else. */
 static bool
 write_reject(struct import *import, size_t line, const char *user, const char *why)
 {
+	if (import->options->dry_run)
+		return false;
 	open_rejects(import);
 	if (import->rejects != NULL) {
 		fprintf(import->rejects, "%zu,", line);
@@ -148,7 +151,8 @@ reject(struct import *import, size_t line, json_t *row, const char *why)
 {
 	const char *user = json_string_value(json_object_get(row, "username"));
 	import->rejected++;
-	show_problem(import, line, why);
+	if (!import->options->dry_run) /* it shows them all */
+		show_problem(import, line, why);
 	if (!write_reject(import, line, user, why))
 		fprintf(stderr, "line %zu: %s\n", line, why);
 }
@@ -311,11 +315,12 @@ send_all(struct import *import)
 
 /* --- both passes ---------------------------------------------------------------------- */
 
-/* ": PATH" of the rejects, or nothing. */
+/* ": PATH" of the rejects, or nothing; a dry run writes none, but those of an earlier run stand. */
 static const char *
 rejects_named(const struct import *import, const char *word)
 {
-	bool named = import->rejected > 0 && !import->rejects_failed;
+	bool written = !import->options->dry_run || import->options->resume;
+	bool named = import->rejected > 0 && !import->rejects_failed && written;
 	return named ? word : "";
 }
 
@@ -374,7 +379,8 @@ check_then_send(struct import *import)
 {
 	if (import->options->resume && !read_resume(import))
 		return CTL_FAILED;
-	if (!import->options->resume) { /* of the time before: they belong together */
+	if (!import->options->resume && !import->options->dry_run) {
+		/* of the time before: they belong together */
 		unlink(import->resume_path);
 		unlink(import->rejects_path);
 	}

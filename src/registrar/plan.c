@@ -11,6 +11,8 @@
  * beside its texts. */
 #define LIST_MAX_BYTES 60000u
 #define LIST_ROW_BYTES 40u
+/* And the JSON of the bindings under this: every guess at the password has it read. */
+#define STORED_MAX_BYTES 100000u
 #define ANSWER_OWN_BYTES 300u /* names of fields, tag, Date and the like */
 
 enum entry_state { ENTRY_KEPT, ENTRY_WRITTEN, ENTRY_GONE };
@@ -401,6 +403,24 @@ list_can_be_answered(const struct plan *plan)
 	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
 }
 
+/* Path, Call-ID and the like are stored with each binding, and many an octet as five. Only what
+ * makes the row longer is refused, so that a refresh goes on in one that is too long. */
+static bool
+list_can_be_stored(const struct plan *plan)
+{
+	size_t before = 0, after = 0;
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct entry *entry = &plan->entries[i];
+		if (entry->stored != NULL)
+			before += binding_stored_octets(entry->stored);
+		if (entry->state != ENTRY_GONE)
+			after += binding_stored_octets(&entry->binding);
+	}
+	if (after < STORED_MAX_BYTES || after <= before)
+		return true;
+	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
+}
+
 /* --- the outcome --- */
 
 static bool
@@ -482,7 +502,8 @@ plan_bindings(struct registration *r, const struct record *record)
 		plan_init(&plan, r, record) && store_bindings(r, &plan) && star_is_alone(&plan) &&
 		contacts_are_few(&plan) && sips_is_consistent(&plan) && none_is_the_aor(&plan) &&
 		duplicates_agree(&plan) && none_is_too_brief(&plan) && apply_contacts(&plan) &&
-		make_room(&plan, limit) && list_can_be_answered(&plan) && store_bindings(r, &plan);
+		make_room(&plan, limit) && list_can_be_answered(&plan) &&
+		list_can_be_stored(&plan) && store_bindings(r, &plan);
 	if (!agreed)
 		return;
 	note_changes(&plan);

@@ -97,6 +97,37 @@ put_record(struct piece *piece, const struct record *record)
 	return piece->used;
 }
 
+/* Octets of the JSON of a binding beside its texts, and of a text beside its octets: punctuation
+ * and keys, and numbers as long as they get. */
+#define STORED_BINDING_OCTETS 140u
+#define STORED_TEXT_OCTETS 7u
+
+/* What is no printable ASCII is stored as \\xHH, a quote as \" (D-12). */
+static size_t
+stored_text_octets(struct str text)
+{
+	size_t octets = text.len == 0 ? 0 : STORED_TEXT_OCTETS;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		if (c < 0x20 || c >= 0x7f || c == '\\')
+			octets += 5;
+		else
+			octets += c == '"' ? 2 : 1;
+	}
+	return octets;
+}
+
+size_t
+binding_stored_octets(const struct binding *binding)
+{
+	size_t octets = STORED_BINDING_OCTETS;
+	for (size_t i = 0; i < BINDING_TEXTS; i++) {
+		const char *at = (const char *)binding + binding_texts[i];
+		octets += stored_text_octets(*(const struct str *)(const void *)at);
+	}
+	return octets;
+}
+
 size_t
 record_size(const struct record *record)
 {

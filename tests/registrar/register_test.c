@@ -432,6 +432,93 @@ START_TEST(the_list_fits_a_datagram)
 }
 END_TEST
 
+/* A REGISTER of contact number i, with so many octets that are no ASCII in its display name, and
+ * 4,000 in its Path. */
+static int
+status_of_foreign_contact(unsigned i, unsigned octets)
+{
+	static char fields[65000];
+	struct writer w = writer_on(fields, sizeof(fields));
+	writer_text_z(&w, "Supported: path\r\nContact: \"");
+	for (unsigned n = 0; n < octets / 2; n++)
+		writer_text_z(&w, "\xc3\xbf");
+	writer_printf(&w, "\" <sip:%u@h>\r\nPath: \"", i);
+	for (unsigned n = 0; n < 2000; n++)
+		writer_text_z(&w, "\xc3\x80");
+	writer_text_z(&w, "\" <sip:p@h;lr>\r\n");
+	ck_assert(writer_ok(&w));
+	REGISTER(.call_id = STR("b"), .cseq = STR("2"), .fields = writer_text(&w),
+		 .transport = TRANSPORT_TCP);
+	return rig.answer.status;
+}
+
+static size_t
+stored_octets(void)
+{
+	size_t octets = 0;
+	for (uint32_t i = 0; i < rig.record.binding_count; i++)
+		octets += binding_stored_octets(&rig.record.bindings[i]);
+	return octets;
+}
+
+/* REG-10.3.7-17: nor is more of them stored than 100,000 octets, Paths and all, as they are written
+ * there: whoever has a nonce has all of it read again by a guess at the password */
+START_TEST(what_is_stored_of_an_address_is_limited)
+{
+	unsigned accepted = 0;
+	rig_open(&rig);
+	for (unsigned i = 0; i < 9; i++) { /* as many as an address may have */
+		size_t before = stored_octets();
+		if (status_of_foreign_contact(i, 2000) == 200) {
+			accepted++;
+			continue;
+		}
+		ck_assert_int_eq(rig.answer.status, 403);
+		ck_assert_int_eq(rig.answer.reason, REASON_TOO_MANY_CONTACTS);
+		ck_assert_uint_eq(stored_octets(), before);
+	}
+	ck_assert_uint_eq(accepted, 3);
+	ck_assert_uint_lt(stored_octets(), 100000);
+	/* to the octet */
+	const unsigned room = (unsigned)((100000 - stored_octets()) / 5);
+	REGISTER(.cseq = STR("3"), FIELDS("Contact: <sip:1@h>;expires=0"));
+	ck_assert_uint_eq(rig.record.binding_count, 2);
+	ck_assert_int_eq(status_of_foreign_contact(1, 2000 + room / 2 * 2 + 2), 403);
+	ck_assert_int_eq(status_of_foreign_contact(1, 2000 + room / 2 * 2), 200);
+	ck_assert_uint_lt(stored_octets(), 100000);
+	ck_assert_uint_ge(stored_octets(), 100000 - 10);
+	rig_close(&rig);
+}
+END_TEST
+
+/* REG-10.3.7-17: a list that is too long, of the time before the limit, is refreshed and made
+ * shorter, never longer */
+START_TEST(a_long_row_is_refreshed)
+{
+	static char path[30000];
+	rig_open(&rig);
+	memset(path, 0xff, sizeof(path));
+	REGISTER(.call_id = STR("other"), FIELDS("Contact: <sip:1@h>"));
+	rig_given(&rig, STR("<sip:0@h>"))->path = (struct str){ path, sizeof(path) };
+	REGISTER(FIELDS("Contact: <sip:2@h>"));
+	ck_assert_int_eq(rig.answer.status, 403);
+	REGISTER(.cseq = STR("2"), FIELDS("Contact: <sip:1@h>;a=longer"));
+	ck_assert_int_eq(rig.answer.status, 403);
+	ck_assert_uint_eq(rig.record.binding_count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		REGISTER(.call_id = i == 0 ? STR("other") : STR("b"), .cseq = STR("2"),
+			 FIELDS("Contact: <sip:1@h>"));
+		ck_assert_int_eq(rig.answer.status, 200);
+		ck_assert_int_eq(rig.answer.reason, REASON_REFRESHED);
+		ck_assert_uint_gt(stored_octets(), 100000);
+	}
+	REGISTER(.cseq = STR("3"), FIELDS("Contact: <sip:0@h>;expires=0"));
+	ck_assert_int_eq(rig.answer.status, 200);
+	ck_assert_uint_lt(stored_octets(), 1000);
+	rig_close(&rig);
+}
+END_TEST
+
 /* A REGISTER of a contact of 20,000 octets, with as many more in fields that its answer repeats. */
 static int
 status_with_echo_of(size_t echoed, enum transport transport)
@@ -998,7 +1085,8 @@ SUITE(registering, failed_logins_are_alike, another_realm_is_not_stale, long_dig
       without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
       the_answer_says_what_was_granted, what_a_binding_stores, a_refresh_keeps_id_and_birth,
       ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram,
-      the_answer_fits_a_datagram, contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
+      what_is_stored_of_an_address_is_limited, a_long_row_is_refreshed, the_answer_fits_a_datagram,
+      contacts_of_one_request_are_bounded, a_lost_race_sees_the_winner,
       a_lost_race_may_end_in_a_refusal, a_count_is_won_once, no_clock_makes_a_binding_longer,
       a_stolen_count_is_not_our_commit, the_commit_of_a_copy_is_not_ours,
       a_removal_that_was_lost_is_noticed, a_removal_that_landed_is_done,

@@ -416,6 +416,38 @@ def test_new_password_counts_at_once(env):
     phones[0].reg(C1).expect(200)
 
 
+PASSWD = ("user", "passwd", "alice@example.com", "--password-stdin")
+
+
+def test_a_password_is_hashed_with_the_login_that_the_account_has(env):
+    """The login changes between the look at it and the write of the hashes: the new password works with the new login."""
+    server, done = env.start(), []
+    waits = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    hashes = hashlib.md5(b"ally:example.com:old").hexdigest()
+    passwd = threading.Thread(target=lambda: done.append(server.ctl(*PASSWD, input="brand new\n", check=False)))
+    with server.database.locked("update account set login = 'ally', ha1_md5 = '%s', ha1_sha256 = null, ha1_sha512_256 = null "
+                                "where aor = 'alice@example.com'" % hashes):
+        passwd.start()
+        server.wait(lambda: server.database.query(waits), "the change of the password waits for the row")
+    passwd.join(60)
+    equal(done[0].returncode, 0, "status: " + done[0].stderr)
+    server.phone(login="ally", password="brand new").reg(C1).expect(200)
+
+
+def test_a_login_that_changes_all_the_time_is_a_conflict(env):
+    """Somebody is faster each time: nothing is written, and the command does not say that it is done."""
+    server = env.start()
+    before = server.database.query("select * from account where aor = 'alice@example.com'")
+    server.database.query("create function lose() returns trigger language plpgsql as 'begin return null; end';"
+                          "create trigger lose before update on account for each row execute function lose()")
+    done = server.ctl(*PASSWD, input="brand new\n", check=False)
+    equal((done.returncode, done.stdout), (6, ""), "status: " + done.stderr)
+    true("(conflict)" in done.stderr and "Try again." in done.stderr, done.stderr)
+    problem = api(server, "PATCH", "/users/alice@example.com", {"enabled": False}).expect(409, "conflict").json
+    equal(problem["detail"], "The login was changed at the same time, again and again.", "detail")
+    equal(server.database.query("select * from account where aor = 'alice@example.com'"), before, "the account")
+
+
 def test_password_change_races_with_registers(env):
     """No REGISTER with the old password is acknowledged that was sent behind the answer to the change."""
     server = env.start({"server": {"workers": "2"}})

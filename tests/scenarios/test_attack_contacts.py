@@ -67,6 +67,22 @@ def contacts_that_are_refused(env, transport):
     served(env.server)
 
 
+# --- too long ---
+
+@covers("REG-10.3.7-17", "SEC-26.1.5-3")
+def test_a_row_stays_short_whatever_its_octets(env):
+    """A wrong password has the whole row read: what one customer stores, where an octet may become five, is limited."""
+    phone = plain_phone(env.server, "tcp")
+    fields = [("Supported", "path"), ("Path", b'"' + 2000 * b"\xc3\x80" + b'" <sip:p@h;lr>')]
+    contacts = [b'"' + 1000 * b"\xc3\xbf" + b'" <sip:%d@h>' % n for n in range(9)]
+    requests = [phone.authorize(phone.register_request(contact, fields=fields)) for contact in contacts]
+    equal([phone.exchange(request).status for request in requests], 3 * [200] + 6 * [403], "answers")
+    octets = int(env.server.database.value("select octet_length(bindings) from aor where aor = 'alice@example.com'"))
+    true(90000 < octets <= 100000, "%d octets are stored" % octets)
+    phone.exchange(phone.authorize(phone.register_request(contacts[1], fields=fields))).expect(200)
+    served(env.server)
+
+
 # --- stored ---
 
 def contact_of(n, text="", uri="sip:alice%d@192.0.2.%d"):

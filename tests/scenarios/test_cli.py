@@ -358,6 +358,11 @@ BAD_BEHIND = [("10", "imp7", "The domain is not served here."), ("13", "alice", 
               ("14", "imp1", "The address stands twice in this batch.")]
 
 
+def contents(path):
+    with open(path) as file:
+        return file.read()
+
+
 def read_rejects(path):
     with open(path + ".rejects") as file:
         rows = list(csv.reader(file))
@@ -369,9 +374,8 @@ def test_import_with_bad_rows(env):
     server = env.server
     path = write_csv(env, "staff.csv", BAD_ROWS)
     done = expect(server.ctl("user", "import", path, "--dry-run", check=False), 1,
-                  "checking    11 rows, 6 problems written to %s.rejects\n" % path,
-                  "            line 3: user part has a space or an @ · line 5: no password\n")
-    equal(read_rejects(path), BAD_BEFORE, "rejects of a dry run")
+                  "checking    11 rows, 6 problems\n", *("line %s: %s\n" % (line, why) for line, _, why in BAD_BEFORE))
+    true(not os.path.exists(path + ".rejects"), "rejects of a dry run")
     equal(server.database.query("select 1 from account where username like 'imp%'"), [], "users behind a dry run")
     done = expect(server.ctl("user", "import", path, check=False), 1, "imported    2 users in", "9 rejected: ")
     try:
@@ -582,9 +586,34 @@ def test_resume_adds_to_the_rejects_and_a_new_start_forgets_it(env):
         equal(read_rejects(path), [("2", "imp0", "before"), ("4", "lost", "The domain is not served here.")], "rejects")
         with open(path + ".resume", "w") as file:
             file.write("%d 3 1\n" % os.path.getsize(path))
-        expect(server.ctl("user", "import", path, "--dry-run"), 0)
-        true(not os.path.exists(path + ".rejects"), "rejects of the time before")
+        expect(server.ctl("user", "import", path, check=False), 1, "imported    2 users", "1 rejected: ")
+        equal(read_rejects(path), [("4", "lost", "The domain is not served here.")], "rejects, without those of the time before")
         expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
+    finally:
+        forget_imported(server)
+
+
+def test_a_dry_run_leaves_what_an_interrupted_import_left(env):
+    """Whoever looks first can still go on, and what the daemon refused before is not forgotten; a bad row goes to the screen."""
+    server = env.server
+    path = write_csv(env, "look.csv", many_rows(2) + "lost,nowhere.example,%s\na b,example.com,%s\n" % (HASH, HASH))
+    left = {".resume": "%d 3 2\n" % os.path.getsize(path), ".rejects": "line,user,problem\n5,a b,early\n2,imp0,before\n"}
+    for name, text in left.items():
+        with open(path + name, "w") as file:
+            file.write(text)
+
+    def there():
+        return {name: contents(path + name) for name in left if os.path.exists(path + name)}
+    try:
+        expect(server.ctl("user", "import", path, "--dry-run", check=False), 1, "line 5: user part has a space or an @\n",
+               "checking    4 rows, 1 problem\n")
+        equal(there(), left, "files behind a dry run")
+        expect(server.ctl("user", "import", path, "--dry-run", "--resume", check=False), 1,
+               "checking    4 rows, 1 problem written to %s.rejects\n" % path)
+        equal(there(), left, "files behind a dry run of the rest")
+        expect(server.ctl("user", "import", path, "--resume", check=False), 1, "3 rejected: ")
+        equal(read_rejects(path), [("5", "a b", "early"), ("2", "imp0", "before"), ("4", "lost", "The domain is not served here.")],
+              "rejects")
     finally:
         forget_imported(server)
 

@@ -72,8 +72,8 @@ struct record {
 
 /*
  * At most so many octets of JSON are stored of the binding (store/rows.h), of which whoever only
- * guesses at a password has all read: those of an address stay under 100,000, else 403
- * (REG-10.3.7-17).
+ * guesses at a password has all read: those of an address stay under 100,000 and 512 for each
+ * binding, else 403 (REG-10.3.7-17).
  */
 size_t binding_stored_octets(const struct binding *binding);
 /* Octets that record_copy() writes. */

@@ -11,8 +11,10 @@
  * beside its texts. */
 #define LIST_MAX_BYTES 60000u
 #define LIST_ROW_BYTES 40u
-/* And the JSON of the bindings under this: every guess at the password has it read. */
+/* And the JSON of the bindings under this and so much for each: every guess at the password has it
+ * read. Plain ones meet the limit above before. */
 #define STORED_MAX_BYTES 100000u
+#define STORED_ROW_BYTES 512u
 #define ANSWER_OWN_BYTES 300u /* names of fields, tag, Date and the like */
 
 enum entry_state { ENTRY_KEPT, ENTRY_WRITTEN, ENTRY_GONE };
@@ -416,7 +418,8 @@ list_can_be_stored(const struct plan *plan)
 		if (entry->state != ENTRY_GONE)
 			after += binding_stored_octets(&entry->binding);
 	}
-	if (after < STORED_MAX_BYTES || after <= before)
+	if (after < STORED_MAX_BYTES + (size_t)remaining(plan) * STORED_ROW_BYTES ||
+	    after <= before)
 		return true;
 	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
 }

@@ -112,7 +112,8 @@ uint64_t store_down_ms(const struct store *store);
  * migrate"; for health and status. Empty when up. */
 const char *store_trouble(const struct store *store);
 /* Another number when another server was found good than the last time, or the same one was started
- * anew: the versions that were read until then may stand for something else now. */
+ * anew or has other data: the versions that were read until then may stand for something else now.
+ * It is asked about once a second. */
 uint32_t store_server(const struct store *store);
 /* "db1:5432", whom it is connected to; "" without a connection. */
 const char *store_host(const struct store *store);

@@ -15,9 +15,9 @@
 #define LANE_SLOTS 32 /* statements in flight on one lane */
 #define HELD_MS 5     /* what waits for company is sent after so long, whatever is in flight */
 #define SILENT_MS 500
-#define DOUBT_MS 200   /* unanswered on one lane: the idle ones are asked whether they live */
-#define PING_MS 1000   /* of silence on an idle lane */
-#define CHECK_MS 10000 /* a busy one is asked so often whether it is still what it was */
+#define DOUBT_MS 200  /* unanswered on one lane: the idle ones are asked whether they live */
+#define PING_MS 1000  /* of silence on an idle lane */
+#define CHECK_MS 1000 /* a busy one is asked so often whether it is still what it was */
 
 #define TOLD_MAX 4u
 
@@ -50,6 +50,7 @@ struct lane {
 	uint64_t deadline_ms; /* of connecting */
 	uint64_t up_ms;
 	uint64_t pinged_ms;
+	bool pinged;	   /* and has not answered it */
 	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
 	bool silent;
 	bool unreplicated; /* of the oldest in flight: somebody ended the wait for the standby */
@@ -124,7 +125,7 @@ struct store {
 	struct timer tick;
 	struct timer retry;
 	struct params params;
-	char up_since[40]; /* the server, as it says */
+	char identity[80]; /* of the server and its data, as it says */
 	uint32_t server;
 	bool clock_known;
 	int64_t clock_base_ms; /* the database's clock when our monotonic one stood at 0 */

@@ -73,16 +73,16 @@ warn_of_clock(int64_t offset_ms)
 }
 
 /* In the order of check_server.sql. */
-enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS, UP_SINCE };
+enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS, IDENTITY };
 
-/* A standby that was promoted, or a backup that was restored, may never have got what was read from
- * the one before, and gives the same versions to something else. */
+/* A standby that was promoted, or a backup that was restored, here or elsewhere, may never have got
+ * what was read before, and gives the same versions to something else. */
 static void
-recognize(struct store *store, const char *up_since)
+recognize(struct store *store, const char *identity)
 {
-	if (strcmp(store->up_since, up_since) == 0)
+	if (strcmp(store->identity, identity) == 0)
 		return;
-	str_copy(store->up_since, sizeof(store->up_since), str_of(up_since));
+	str_copy(store->identity, sizeof(store->identity), str_of(identity));
 	store->server++;
 }
 
@@ -107,7 +107,7 @@ judge_server(struct lane *lane, const PGresult *rows)
 				  lane->host, off);
 		return false;
 	}
-	recognize(store, PQgetvalue(rows, 0, UP_SINCE));
+	recognize(store, PQgetvalue(rows, 0, IDENTITY));
 	return true;
 }
 
@@ -185,6 +185,7 @@ setup_judge(struct lane *lane, const struct batch *batch)
 bool
 setup_judge_ping(struct lane *lane, const struct batch *batch)
 {
+	lane->pinged = false;
 	if (batch->rows != NULL && PQntuples(batch->rows) == 1)
 		return judge_server(lane, batch->rows);
 	store_trouble_set(lane->store, "%s does not answer a ping", lane->host);

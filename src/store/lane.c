@@ -302,6 +302,8 @@ lane_lose(struct lane *lane, bool timed_out)
 	loop_unwatch(store->loop, &lane->watch);
 	PQfinish(lane->conn);
 	lane->conn = NULL;
+	orphans_add(store, lane->session);
+	lane->session[0] = '\0';
 	lane->silent = false;
 	set_state(lane, LANE_DOWN);
 	if (stable)

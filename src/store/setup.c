@@ -15,8 +15,8 @@
 #define STATEMENT_SHARE_PERCENT 90
 #define LOCK_TIMEOUT "200ms"
 
-static bool
-send_text(struct lane *lane, enum statement statement, int count, const char *const *values)
+bool
+setup_send_text(struct lane *lane, enum statement statement, int count, const char *const *values)
 {
 	struct batch *batch = batch_new(lane, BATCH_SETUP, statement);
 	return PQsendQueryParams(lane->conn, statement_text(statement), count, NULL, values, NULL,
@@ -41,12 +41,12 @@ setup_send(struct lane *lane)
 	const char *const session[] = { timeout, LOCK_TIMEOUT, settings->commits ? "on" : "off" };
 	snprintf(timeout, sizeof(timeout), "%llums",
 		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
-	if (!send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
-	    !send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
+	if (!setup_send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
+	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
 		return false;
 	if (!settings->prepared)
 		return true;
-	if (!send_text(lane, STATEMENT_SESSION, 3, session))
+	if (!setup_send_text(lane, STATEMENT_SESSION, 3, session) || !orphans_end(lane))
 		return false;
 	for (int i = 0; i < STATEMENT_PREPARED_COUNT; i++)
 		if (!send_prepare(lane, (enum statement)i))
@@ -162,6 +162,8 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	const char *sqlstate =
 		batch->error == NULL ? "" : PQresultErrorField(batch->error, PG_DIAG_SQLSTATE);
 	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
+	if (batch->statement == STATEMENT_END_SESSIONS)
+		return true; /* whatever came of it, the connection is good */
 	if (schema && sqlstate != NULL && strcmp(sqlstate, "42P01") == 0)
 		return judge_schema(lane, "0"); /* no such table: an empty database */
 	if (batch->error != NULL || batch->rows == NULL)
@@ -171,6 +173,9 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		return false;
 	if (schema)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
+	if (batch->statement == STATEMENT_SESSION)
+		str_copy(lane->session, sizeof(lane->session),
+			 str_of(PQgetvalue(batch->rows, 0, 0)));
 	if (batch->statement != STATEMENT_CHECK_SERVER)
 		return true;
 	if (!lane->store->was_up) {

@@ -38,6 +38,10 @@ struct store_settings {
 	uint32_t nonce_ttl_ms;	  /* auth.nonce_ttl: old keys are kept so much longer */
 	bool commits;		  /* registrations: sessions keep the plan that they need */
 	bool require_durable;	  /* not usable when fsync or synchronous_commit is off */
+	/* A store of this node was up: set by whichever is, and shared by all, so that who takes
+	 * another's place goes on under a schema that is newer than what the node began with. NULL:
+	 * it has only its own. */
+	_Atomic bool *node_was_up;
 };
 
 enum store_state {

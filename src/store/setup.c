@@ -117,13 +117,21 @@ setup_clock_ms(const PGresult *rows)
 	return strtoll(PQgetvalue(rows, 0, CLOCK_MS), NULL, 10);
 }
 
+/* Migrations only add, so a node that runs already may go on until its own upgrade, and with it
+ * the processes that take the place of others. */
+static bool
+may_go_on(const struct store *store)
+{
+	const _Atomic bool *node_was_up = store->settings.node_was_up;
+	return store->was_up || (node_was_up != NULL && *node_was_up);
+}
+
 static bool
 judge_schema(struct lane *lane, const char *found)
 {
 	int wanted = statement_schema_version();
 	long version = strtol(found, NULL, 10);
-	/* Migrations only add, so whoever runs already may go on until his own upgrade. */
-	if (version == wanted || (version > wanted && lane->store->was_up))
+	if (version == wanted || (version > wanted && may_go_on(lane->store)))
 		return true;
 	if (version < wanted)
 		store_trouble_set(lane->store,

@@ -1,5 +1,5 @@
 /* What the processes of one node know of each other, in shared memory: written by the master, read
- * by all; bans and failures have writers of their own. */
+ * by all; bans, failures and what is atomic have writers of their own. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,8 +33,9 @@ struct node {
 	uint64_t drain_began_ms; /* monotonic, while stopping */
 	int32_t log_level; /* enum log_level, of all processes; the configured one, or for a while
 			      another */
-	int64_t log_until_ms;  /* real time of its end, 0: none */
-	_Atomic bool log_torn; /* see log_share() */
+	int64_t log_until_ms;	   /* real time of its end, 0: none */
+	_Atomic bool log_torn;	   /* see log_share() */
+	_Atomic bool store_was_up; /* see store_settings */
 	struct node_domains domains;
 };
 

@@ -38,6 +38,10 @@ struct store_settings {
 	uint32_t nonce_ttl_ms;	  /* auth.nonce_ttl: old keys are kept so much longer */
 	bool commits;		  /* registrations: sessions keep the plan that they need */
 	bool require_durable;	  /* not usable when fsync or synchronous_commit is off */
+	/* A store of this node was up: set by whichever is, and shared by all, so that who takes
+	 * another's place goes on under a schema that is newer than what the node began with. NULL:
+	 * it has only its own. */
+	_Atomic bool *node_was_up;
 };
 
 enum store_state {
@@ -113,7 +117,8 @@ uint64_t store_down_ms(const struct store *store);
  * migrate"; for health and status. Empty when up. */
 const char *store_trouble(const struct store *store);
 /* Another number when another server was found good than the last time, or the same one was started
- * anew: the versions that were read until then may stand for something else now. */
+ * anew or has other data: the versions that were read until then may stand for something else now.
+ * It is asked about once a second. */
 uint32_t store_server(const struct store *store);
 /* "db1:5432", whom it is connected to; "" without a connection. */
 const char *store_host(const struct store *store);

@@ -152,10 +152,10 @@ on_master_gone(struct control_watch *control)
 }
 
 static void
-open_store(struct admin_process *process)
+open_store(struct admin_process *process, struct node *node)
 {
 	process->store = database_open(&process->database, process->loop, process->config,
-				       CONNECTIONS, false);
+				       CONNECTIONS, false, node);
 	if (process->store == NULL)
 		fail("out of memory");
 	store_sweep_every(process->store, SWEEP_MS, SWEEP_AGAIN_MS);
@@ -179,7 +179,7 @@ admin_main(const struct birth *birth)
 	if (process.loop == NULL ||
 	    !control_watch_open(&process.control, process.loop, birth->control))
 		fail("cannot start its loop");
-	open_store(&process);
+	open_store(&process, birth->memory->node);
 	struct admin_settings settings = {
 		.config = process.config,
 		.store = process.store,

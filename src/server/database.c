@@ -34,13 +34,14 @@ look(struct timer *timer)
 
 struct store *
 database_open(struct database *database, struct loop *loop, const struct config *config,
-	      uint32_t connections, bool commits)
+	      uint32_t connections, bool commits, struct node *node)
 {
 	struct store_settings settings;
 	char password[CONFIG_PASSWORD_BYTES], application[96], error[512];
 	bool known = settings_store(&settings, config, connections, password, sizeof(password),
 				    application, sizeof(application), error, sizeof(error));
 	settings.commits = commits;
+	settings.node_was_up = &node->store_was_up;
 	database->loop = loop;
 	database->store = store_open(loop, &settings);
 	explicit_bzero(password, sizeof(password));

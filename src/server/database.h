@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/node.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "net/timer.h"
@@ -19,4 +20,5 @@ struct database {
 /* Fills database, which lives as long as the store; NULL when memory is out. A password file that
  * cannot be read is told; it is looked at as long as a connection is missing. */
 struct store *database_open(struct database *database, struct loop *loop,
-			    const struct config *config, uint32_t connections, bool commits);
+			    const struct config *config, uint32_t connections, bool commits,
+			    struct node *node);

@@ -517,7 +517,8 @@ open_store(struct worker *worker)
 {
 	const struct config *config = worker->config;
 	worker->store = database_open(&worker->database, worker->loop, config,
-				      config->database.connections_per_worker, true);
+				      config->database.connections_per_worker, true,
+				      worker->birth->memory->node);
 	if (worker->store == NULL)
 		fail("database", "out of memory");
 }

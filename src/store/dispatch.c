@@ -19,7 +19,7 @@ batches_a_lane(const struct store *store)
 	uint64_t trip_us = store->trip.now_us < store->trip.before_us ? store->trip.now_us
 								      : store->trip.before_us;
 	uint64_t wanted = 2 + trip_us / BATCH_US;
-	return wanted < LANE_SLOTS ? (uint32_t)wanted : LANE_SLOTS;
+	return wanted < LANE_SLOTS ? (uint32_t)wanted : LANE_SLOTS - 1; /* one is for pings */
 }
 
 void

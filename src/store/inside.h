@@ -18,9 +18,11 @@
 #define DOUBT_MS 200	 /* unanswered on one lane: the idle ones are asked whether they live */
 #define PING_MS 1000	 /* of silence on an idle lane */
 #define CAREFUL_MS 60000 /* behind the last lock that was met, commits wait for none */
-#define CHECK_MS 10000	 /* a busy one is asked so often whether it is still what it was */
+#define CHECK_MS 1000	 /* a busy one is asked so often whether it is still what it was */
 
 #define TOLD_MAX 4u
+#define SESSION_BYTES 40u
+#define ORPHANS_MAX 256u /* four for each lane, when there are as many as there may be */
 
 enum op_kind { OP_LOOKUP, OP_COMMIT };
 
@@ -47,10 +49,12 @@ struct lane {
 	enum lane_state state;
 	struct watch watch;
 	PGconn *conn;
-	char host[280];	      /* "db1:5432", for people */
-	uint64_t deadline_ms; /* of connecting */
+	char host[280];		     /* "db1:5432", for people */
+	char session[SESSION_BYTES]; /* its name on the server, see session.sql; empty: none */
+	uint64_t deadline_ms;	     /* of connecting */
 	uint64_t up_ms;
 	uint64_t pinged_ms;
+	bool pinged;	   /* and has not answered it */
 	uint64_t heard_ms; /* when octets last came, or what waits was sent to an idle lane */
 	bool silent;
 	bool unreplicated; /* of the oldest in flight: somebody ended the wait for the standby */
@@ -79,6 +83,13 @@ struct keys {
 	char id[4];
 	char secret[2 * 32 + 1];
 	char keep_ms[24];
+};
+
+/* Sessions of lanes that were lost: asked for whenever a lane connects; the oldest are forgotten.
+ * What has gone by itself does no harm among them. */
+struct orphans {
+	char sessions[ORPHANS_MAX][SESSION_BYTES];
+	uint32_t next, count;
 };
 
 /* The shortest that a batch took lately, mostly the way to the database and back: in this while and
@@ -128,13 +139,14 @@ struct store {
 	struct timer retry;
 	struct timer unlock;
 	struct params params;
-	char up_since[40]; /* the server, as it says */
+	char identity[80]; /* of the server and its data, as it says */
 	uint32_t server;
 	bool clock_known;
 	int64_t clock_base_ms; /* the database's clock when our monotonic one stood at 0 */
 	uint64_t error_logged_ms;
 	struct keys keys;
 	struct sweep sweep;
+	struct orphans orphans;
 };
 
 struct store_rows {
@@ -203,12 +215,21 @@ const char *explain_sqlstate(const char *sqlstate);
 /* Asks everything that must be known before a new connection may be used; false when sending
  * failed. */
 bool setup_send(struct lane *lane);
+/* One more question for it, with values as text; its answer is judged with the others. */
+bool setup_send_text(struct lane *lane, enum statement statement, int count,
+		     const char *const *values);
 /* Judges one answer; false when the server must not be used, with trouble set. */
 bool setup_judge(struct lane *lane, const struct batch *batch);
 /* Is it still what setup found? False with trouble set. */
 bool setup_judge_ping(struct lane *lane, const struct batch *batch);
 /* The database's clock, as a ping brought it. */
 int64_t setup_clock_ms(const PGresult *rows);
+
+/* --- orphans.c */
+/* The lane of this session is lost; an empty name is none. */
+void orphans_add(struct store *store, const char *session);
+/* Has those ended that wait for a standby; false when sending failed. */
+bool orphans_end(struct lane *lane);
 
 /* --- batch.c: sending. False when libpq refused: the lane must be dropped, and what could not be
  * handed over is still in its queue. */

@@ -266,7 +266,7 @@ lane_ready(struct lane *lane)
 	struct store *store = lane->store;
 	set_state(lane, LANE_UP);
 	lane->up_ms = lane->pinged_ms = loop_now_ms(store->loop);
-	lane->silent = false;
+	lane->silent = lane->pinged = false;
 	stats->db_connects++;
 	store->connecting = NULL;
 	keys_tick(store);
@@ -302,6 +302,8 @@ lane_lose(struct lane *lane, bool timed_out)
 	loop_unwatch(store->loop, &lane->watch);
 	PQfinish(lane->conn);
 	lane->conn = NULL;
+	orphans_add(store, lane->session);
+	lane->session[0] = '\0';
 	lane->silent = false;
 	set_state(lane, LANE_DOWN);
 	if (stable)
@@ -357,20 +359,23 @@ judge_silence(struct lane *lane)
 	return true;
 }
 
-/* An idle lane soon, a busy one now and then. */
+/* An idle lane whether it lives, any lane whether it leads to what was read before: until it has
+ * answered what is remembered is believed. */
 static bool
 ping_due(const struct lane *lane, uint64_t now_ms)
 {
 	uint64_t rest_ms = lane->store->doubt ? DOUBT_MS : PING_MS;
 	if (lane->in_flight == 0 && now_ms - lane->heard_ms >= rest_ms)
 		return true;
-	return lane->in_flight < LANE_SLOTS && now_ms - lane->pinged_ms >= CHECK_MS;
+	return !lane->pinged && lane->in_flight < LANE_SLOTS &&
+	       now_ms - lane->pinged_ms >= CHECK_MS;
 }
 
 static void
 ping(struct lane *lane)
 {
 	lane->pinged_ms = loop_now_ms(lane->store->loop);
+	lane->pinged = true;
 	if (batch_send_ping(lane))
 		lane_flush(lane);
 	else

@@ -15,8 +15,8 @@
 #define STATEMENT_SHARE_PERCENT 90
 #define LOCK_TIMEOUT "200ms"
 
-static bool
-send_text(struct lane *lane, enum statement statement, int count, const char *const *values)
+bool
+setup_send_text(struct lane *lane, enum statement statement, int count, const char *const *values)
 {
 	struct batch *batch = batch_new(lane, BATCH_SETUP, statement);
 	return PQsendQueryParams(lane->conn, statement_text(statement), count, NULL, values, NULL,
@@ -41,12 +41,12 @@ setup_send(struct lane *lane)
 	const char *const session[] = { timeout, LOCK_TIMEOUT, settings->commits ? "on" : "off" };
 	snprintf(timeout, sizeof(timeout), "%llums",
 		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
-	if (!send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
-	    !send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
+	if (!setup_send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
+	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
 		return false;
 	if (!settings->prepared)
 		return true;
-	if (!send_text(lane, STATEMENT_SESSION, 3, session))
+	if (!setup_send_text(lane, STATEMENT_SESSION, 3, session) || !orphans_end(lane))
 		return false;
 	for (int i = 0; i < STATEMENT_PREPARED_COUNT; i++)
 		if (!send_prepare(lane, (enum statement)i))
@@ -73,16 +73,16 @@ warn_of_clock(int64_t offset_ms)
 }
 
 /* In the order of check_server.sql. */
-enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS, UP_SINCE };
+enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS, IDENTITY };
 
-/* A standby that was promoted, or a backup that was restored, may never have got what was read from
- * the one before, and gives the same versions to something else. */
+/* A standby that was promoted, or a backup that was restored, here or elsewhere, may never have got
+ * what was read before, and gives the same versions to something else. */
 static void
-recognize(struct store *store, const char *up_since)
+recognize(struct store *store, const char *identity)
 {
-	if (strcmp(store->up_since, up_since) == 0)
+	if (strcmp(store->identity, identity) == 0)
 		return;
-	str_copy(store->up_since, sizeof(store->up_since), str_of(up_since));
+	str_copy(store->identity, sizeof(store->identity), str_of(identity));
 	store->server++;
 }
 
@@ -107,7 +107,7 @@ judge_server(struct lane *lane, const PGresult *rows)
 				  lane->host, off);
 		return false;
 	}
-	recognize(store, PQgetvalue(rows, 0, UP_SINCE));
+	recognize(store, PQgetvalue(rows, 0, IDENTITY));
 	return true;
 }
 
@@ -117,13 +117,21 @@ setup_clock_ms(const PGresult *rows)
 	return strtoll(PQgetvalue(rows, 0, CLOCK_MS), NULL, 10);
 }
 
+/* Migrations only add, so a node that runs already may go on until its own upgrade, and with it
+ * the processes that take the place of others. */
+static bool
+may_go_on(const struct store *store)
+{
+	const _Atomic bool *node_was_up = store->settings.node_was_up;
+	return store->was_up || (node_was_up != NULL && *node_was_up);
+}
+
 static bool
 judge_schema(struct lane *lane, const char *found)
 {
 	int wanted = statement_schema_version();
 	long version = strtol(found, NULL, 10);
-	/* Migrations only add, so whoever runs already may go on until his own upgrade. */
-	if (version == wanted || (version > wanted && lane->store->was_up))
+	if (version == wanted || (version > wanted && may_go_on(lane->store)))
 		return true;
 	if (version < wanted)
 		store_trouble_set(lane->store,
@@ -162,6 +170,8 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	const char *sqlstate =
 		batch->error == NULL ? "" : PQresultErrorField(batch->error, PG_DIAG_SQLSTATE);
 	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
+	if (batch->statement == STATEMENT_END_SESSIONS)
+		return true; /* whatever came of it, the connection is good */
 	if (schema && sqlstate != NULL && strcmp(sqlstate, "42P01") == 0)
 		return judge_schema(lane, "0"); /* no such table: an empty database */
 	if (batch->error != NULL || batch->rows == NULL)
@@ -171,6 +181,9 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		return false;
 	if (schema)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
+	if (batch->statement == STATEMENT_SESSION)
+		str_copy(lane->session, sizeof(lane->session),
+			 str_of(PQgetvalue(batch->rows, 0, 0)));
 	if (batch->statement != STATEMENT_CHECK_SERVER)
 		return true;
 	if (!lane->store->was_up) {
@@ -185,6 +198,7 @@ setup_judge(struct lane *lane, const struct batch *batch)
 bool
 setup_judge_ping(struct lane *lane, const struct batch *batch)
 {
+	lane->pinged = false;
 	if (batch->rows != NULL && PQntuples(batch->rows) == 1)
 		return judge_server(lane, batch->rows);
 	store_trouble_set(lane->store, "%s does not answer a ping", lane->host);

@@ -17,6 +17,7 @@ static const char *const names[STATEMENT_COUNT] = {
 	[STATEMENT_CHECK_SERVER] = "check_server",
 	[STATEMENT_CHECK_SCHEMA] = "check_schema",
 	[STATEMENT_SESSION] = "session",
+	[STATEMENT_END_SESSIONS] = "end_sessions",
 };
 
 const char *

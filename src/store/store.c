@@ -150,6 +150,8 @@ store_review(struct store *store)
 	log_state(store);
 	if (state == STORE_UP) {
 		store->was_up = true;
+		if (store->settings.node_was_up != NULL)
+			*store->settings.node_was_up = true;
 		return;
 	}
 	fail_list(store, &store->lookups);

@@ -398,6 +398,18 @@ def test_killed_postmaster_loses_nothing_that_was_acknowledged(env):
     server.wait_ready()
 
 
+def want_a_standby(server, cluster):
+    """From now on commits wait for one that is not there."""
+    cluster.psql("postgres", "alter system set synchronous_standby_names = 'nobody'")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    server.wait(lambda: cluster.psql("postgres", "show synchronous_standby_names")[0][0] == "nobody", "the standby is wanted")
+
+
+def want_no_standby(cluster):
+    cluster.psql("postgres", "alter system reset synchronous_standby_names")
+    cluster.psql("postgres", "select pg_reload_conf()")
+
+
 def waits_for_a_standby(cluster, text):
     """The backend that waits for a synchronous standby with such a statement, or None."""
     found = cluster.psql("postgres", "select pid from pg_stat_activity where wait_event = 'SyncRep' and query ~ '%s'" % text)
@@ -412,17 +424,14 @@ def test_nothing_is_acknowledged_before_the_standby_has_it(env):
     server = env.start({"database": {"query_timeout": "30s"}}, cluster=cluster)
     phone = server.phone()
     phone.reg(C1).expect(200)
-    cluster.psql("postgres", "alter system set synchronous_standby_names = 'nobody'")
-    cluster.psql("postgres", "select pg_reload_conf()")
-    server.wait(lambda: cluster.psql("postgres", "show synchronous_standby_names")[0][0] == "nobody", "the standby is wanted")
+    want_a_standby(server, cluster)
     phone.send(phone.authorize(phone.register_request(C2)))
     for ending, statement in (("cancel", "update aor"), ("cancel", "emit_message"), ("terminate", "emit_message")):
         pid = server.wait(lambda: waits_for_a_standby(cluster, statement), "%s waits" % statement)
         cluster.psql("postgres", "select pg_%s_backend(%d)" % (ending, pid))
     server.wait(lambda: waits_for_a_standby(cluster, "emit_message"), "the look-up waits once more")
     phone.silence(0.5)
-    cluster.psql("postgres", "alter system reset synchronous_standby_names")
-    cluster.psql("postgres", "select pg_reload_conf()")
+    want_no_standby(cluster)
     phone.receive(20).expect(200)
     equal(contacts(server), [C1, C2], "bindings")
     server.wait_log(r"warning db\.notice ")
@@ -440,9 +449,7 @@ def test_no_removal_is_acknowledged_before_the_standby_has_it(env):
         begin perform set_config('synchronous_commit', 'local', true); return new; end $$;
         create trigger test_local before insert or update on node for each row execute function test_local();
     """)  # the node tells that it lives on one of the two connections, and has none for the removal while it waits
-    cluster.psql("postgres", "alter system set synchronous_standby_names = 'nobody'")
-    cluster.psql("postgres", "select pg_reload_conf()")
-    server.wait(lambda: cluster.psql("postgres", "show synchronous_standby_names")[0][0] == "nobody", "the standby is wanted")
+    want_a_standby(server, cluster)
     connection = Http(server.socket)
     remove = "DELETE /api/v1/aors/alice@example.com/bindings HTTP/1.1\r\nHost: a\r\n\r\n"
     connection.send(remove)
@@ -453,11 +460,32 @@ def test_no_removal_is_acknowledged_before_the_standby_has_it(env):
     true("may have been made" in problem["hint"], "hint: %s" % problem["hint"])
     connection.send(remove)
     server.wait(lambda: waits_for_a_standby(cluster, "emit_message"), "the look-up waits once more")
-    cluster.psql("postgres", "alter system reset synchronous_standby_names")
-    cluster.psql("postgres", "select pg_reload_conf()")
+    want_no_standby(cluster)
     connection.receive("DELETE").expect(204)
     connection.close()
     equal(contacts(server), [], "bindings")
+
+
+@covers("REG-DB-7")
+def test_a_standby_that_is_away_does_not_use_up_connections(env):
+    """A backend that waits for the standby does not notice that its client has given up: who connects anew ends it."""
+    cluster = env.own_cluster()
+    server = env.start({"server": {"workers": "1"}, "database": {"query_timeout": "500ms"}, "log": {"level": "notice"}},
+                       cluster=cluster)
+    lanes, load = 4, Load(server, 40)
+    with load:
+        load.more()
+        connects = server.counter("db_connects")
+        want_a_standby(server, cluster)
+
+        def silent_often():
+            backends = int(cluster.psql("postgres", "select count(*) from pg_stat_activity where usename = 'rollcall'")[0][0])
+            true(backends <= 2 * lanes, "%d backends for %d connections" % (backends, lanes))
+            return server.counter("db_connects") >= connects + 4 * lanes
+        server.wait(silent_often, "each connection was silent and made anew, four times", 60)
+        want_no_standby(cluster)
+        load.more()
+    load.judge()
 
 
 @covers("REG-DB-7", "AUT-7616-3.3-3")

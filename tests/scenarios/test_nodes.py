@@ -17,8 +17,9 @@ THIEF = "<sip:thief@203.0.113.66>"
 
 
 def two(env, **changes):
-    first = env.start({"server": {"name": "reg-a"}, **changes})
-    second = env.start({"server": {"name": "reg-b"}, **changes}, database=first.database)
+    own = changes.pop("server", {})
+    first = env.start({"server": {"name": "reg-a", **own}, **changes})
+    second = env.start({"server": {"name": "reg-b", **own}, **changes}, database=first.database)
     return first, second
 
 
@@ -58,6 +59,35 @@ def test_what_a_node_remembers_never_beats_what_another_wrote(env):
     equal(list(bound(first)), [C1.strip("<>")], "in the database")
     first.ctl("user", "disable", "alice@example.com")
     move(phone, second).reg(C1).expect(401)
+
+
+def asked_since(server, node, moment):
+    """Each connection of that node has asked whose data it is since then."""
+    pids = set()
+
+    def all_have():
+        pids.update(server.database.query("select pid from pg_stat_activity where application_name = 'rollcalld/%s' and "
+                                          "query ~ 'pg_postmaster_start_time' and query_start > '%s'" % (node, moment)))
+        return pids >= set(server.database.query("select pid from pg_stat_activity where application_name = 'rollcalld/%s'" % node))
+    server.wait(all_have, "%s has asked on all its connections" % node)
+
+
+@covers("REG-DB-7")
+def test_what_a_node_remembers_ends_with_the_data(env):
+    """Older data put back under running nodes: the version that one of them remembers is given again, to another list."""
+    first, second = two(env, server={"workers": "1"})
+    mobile, desk = first.phone(), first.phone()
+    mobile.reg(C1).expect(200)
+    dump = first.database.dump()
+    mobile.reg(C1).expect(200)
+    move(mobile, second).reg(C1).expect(200)
+    first.database.restore(dump)
+    restored = first.database.value("select clock_timestamp()")
+    for _ in range(2):
+        desk.reg(C2).expect(200)
+    asked_since(first, "reg-b", restored)
+    mobile.reg(C1).expect(200)
+    equal(sorted(bound(first)), sorted([C1.strip("<>"), C2.strip("<>")]), "in the database")
 
 
 @covers("REG-10.3.7-1", "REG-10.3-8")

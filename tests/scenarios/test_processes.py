@@ -187,6 +187,24 @@ def test_killed_admin_process_comes_back(env):
     true("alice@example.com" in server.ctl("binding", "list").stdout, "the admin socket does not answer")
 
 
+def test_successors_serve_under_a_newer_schema(env):
+    """Nodes are upgraded one after the other behind the migration: one that runs goes on, whichever of its processes dies. Only
+    a start is refused."""
+    server = env.start({"server": {"workers": "1"}})
+    server.database.query("insert into schema_version (version) values (999)")
+    victim, administrator = workers(server)[0], admin(server)
+    kill(victim)
+    wait_successor(server, victim)
+    server.phone().reg(C1).expect(200)
+    kill(administrator)
+    server.wait(lambda: admin(server) not in (None, administrator), "another admin process")
+    ask(server.socket, "GET", "/api/v1/bindings").expect(200)
+    server.stop()
+    server.launch()
+    server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
+                "/readyz tells that the schema is too new")
+
+
 def test_admin_requests_wait_for_the_first_connection_to_the_database(env):
     """Who asks while the admin process starts is not told that the database is away."""
     server = env.start()

@@ -474,6 +474,63 @@ START_TEST(newer_schema_is_no_matter_for_who_runs)
 }
 END_TEST
 
+/* … and who takes the place of one that ran */
+START_TEST(newer_schema_is_no_matter_for_a_successor)
+{
+	struct bench bench;
+	_Atomic bool node_was_up = false;
+	scratch_reset();
+	for (int turn = 0; turn < 2; turn++) {
+		bench_init(&bench);
+		bench.settings.node_was_up = &node_was_up;
+		bench_start(&bench);
+		ck_assert_int_eq(store_state(bench.store), STORE_CONNECTING);
+		bench_wait_state(&bench, STORE_UP);
+		ck_assert(node_was_up);
+		bench_close(&bench);
+		if (turn == 0)
+			scratch_exec("insert into schema_version values (999)");
+	}
+	node_was_up = false;
+	bench_init(&bench);
+	bench.settings.node_was_up = &node_was_up;
+	bench_start(&bench);
+	wait_and_close(&bench, "install a newer rollcall");
+	ck_assert(!node_was_up);
+}
+END_TEST
+
+/* Older data put back is told from what was read before, within moments, on a lane that never rests
+ */
+START_TEST(data_made_anew_is_another_server)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	bench_init(&bench);
+	bench.settings.connections = 1;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	struct chain chain = { .store = bench.store, .left = UINT32_MAX };
+	chain.op = (struct store_op){ .aor = STR("alice@example.com"),
+				      .arena = &bench.arena,
+				      .done = chain_next,
+				      .domain = STR("example.com"),
+				      .login = STR("alice") };
+	store_lookup(bench.store, &chain.op);
+	uint32_t server = store_server(bench.store);
+	uint64_t began_ms = loop_now_ms(bench.loop);
+	WAIT_UNTIL(&bench, loop_now_ms(bench.loop) - began_ms > 1500);
+	ck_assert_uint_eq(store_server(bench.store), server);
+	scratch_exec("truncate aor cascade");
+	began_ms = loop_now_ms(bench.loop);
+	WAIT_UNTIL(&bench, store_server(bench.store) != server);
+	ck_assert_uint_lt(loop_now_ms(bench.loop) - began_ms, 3000);
+	chain.left = 1;
+	bench_close(&bench);
+}
+END_TEST
+
 START_TEST(read_only_server_is_refused)
 {
 	struct bench bench;
@@ -768,7 +825,8 @@ SUITE(lane, database_down_at_start, each_host_is_told, wrong_url_is_told,
       killed_backends_lose_nothing, lost_lookups_go_to_another_lane, frozen_database_is_noticed,
       slow_statements_end_on_the_server, short_freeze_loses_nothing, one_frozen_backend_is_avoided,
       unsafe_durability_is_refused, unsafe_durability_can_be_allowed, other_schemas_are_refused,
-      newer_schema_is_no_matter_for_who_runs, read_only_server_is_refused,
-      failover_drops_the_connection, lost_statements_are_prepared_again, next_host_is_tried,
-      silent_host_is_passed_over, wrong_password_is_told, password_comes_later,
-      durability_is_watched, one_connect_at_a_time, unknown_name_is_told)
+      newer_schema_is_no_matter_for_who_runs, newer_schema_is_no_matter_for_a_successor,
+      data_made_anew_is_another_server, read_only_server_is_refused, failover_drops_the_connection,
+      lost_statements_are_prepared_again, next_host_is_tried, silent_host_is_passed_over,
+      wrong_password_is_told, password_comes_later, durability_is_watched, one_connect_at_a_time,
+      unknown_name_is_told)

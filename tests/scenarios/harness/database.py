@@ -197,5 +197,17 @@ class Database:
         self.query("update aor set bindings = '[]', marks = '{}', expires_at = null, version = version + 1 "
                    "where bindings <> '[]' or marks <> '{}'")
 
+    def dump(self):
+        """What restore() puts back, in place of what there is then."""
+        done = subprocess.run(
+            [os.path.join(os.path.dirname(PSQL), "pg_dump"), "--clean", "-h", self.cluster.sockets, "-U", "postgres", self.name],
+            capture_output=True, text=True, timeout=60, env={**os.environ, "PGPASSWORD": self.cluster.password})
+        if done.returncode != 0:
+            raise Failure("pg_dump: " + done.stderr)
+        return done.stdout
+
+    def restore(self, dump):
+        self.cluster.psql(self.name, dump, "-1")
+
     def drop(self):
         self.cluster.psql("postgres", 'drop database if exists "%s" with (force)' % self.name)

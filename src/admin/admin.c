@@ -286,6 +286,7 @@ admin_close(struct admin *admin)
 	fifo_close(&admin->deadlines);
 	fifo_close(&admin->clients);
 	arena_pool_clear(&admin->pool);
+	metrics_close(admin);
 	certificates_close(admin);
 	free(admin->surfaces);
 	free(admin);

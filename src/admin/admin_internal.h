@@ -81,6 +81,12 @@ struct processes {
 	uint64_t cpu_ticks; /* shown last */
 };
 
+/* metrics.c: what was rendered last. */
+struct metrics {
+	struct MHD_Response *response; /* NULL: there was no memory for it */
+	uint64_t again_us;	       /* when it may be done anew */
+};
+
 struct admin {
 	struct loop *loop;
 	const struct config *config;
@@ -103,6 +109,7 @@ struct admin {
 	uint32_t last_command;	       /* the id of the last one asked */
 	bool (*ask)(void *arg, uint32_t id, const struct command *command);
 	void *ask_arg;
+	struct metrics metrics;
 	struct recent recent;
 	struct processes processes;
 	struct counting counting;
@@ -140,6 +147,7 @@ extern const char *const health_states[];
 const char *health_state(const struct admin *admin);
 /* metrics.c */
 void metrics_answer(struct exchange *x);
+void metrics_close(struct admin *admin);
 /* recent.c: of the last ten seconds. */
 void recent_start(struct admin *admin);
 void recent_stop(struct admin *admin);

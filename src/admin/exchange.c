@@ -18,7 +18,7 @@
 static void
 release(struct exchange *x)
 {
-	if (x->response != NULL)
+	if (x->response != NULL && !x->response_shared)
 		MHD_destroy_response(x->response);
 	stream_free(x);
 	if (x->body != NULL)
@@ -303,6 +303,23 @@ exchange_hint(const struct exchange *x, const char *unchanged)
 	return x->written ? PERHAPS : unchanged;
 }
 
+static void
+settle(struct exchange *x, unsigned status, struct MHD_Response *response)
+{
+	x->response = response;
+	x->status = status;
+	x->answered = true;
+	exchange_resume(x);
+}
+
+void
+exchange_describe(struct MHD_Response *response, const char *type)
+{
+	if (type != NULL)
+		MHD_add_response_header(response, "Content-Type", type);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+}
+
 /* text (may be NULL) is taken over, and zeroed behind the answer: it may be a page of hashes. */
 static void
 answer(struct exchange *x, unsigned status, char *text, const char *type)
@@ -320,13 +337,9 @@ void
 exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Response *response,
 			 const char *type)
 {
-	x->response = response;
-	if (type != NULL)
-		exchange_header(x, "Content-Type", type);
-	exchange_header(x, "Cache-Control", "no-store");
-	x->status = status;
-	x->answered = true;
-	exchange_resume(x);
+	if (response != NULL)
+		exchange_describe(response, type);
+	settle(x, status, response);
 }
 
 void
@@ -350,9 +363,10 @@ exchange_answer_empty(struct exchange *x, unsigned status)
 }
 
 void
-exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type)
+exchange_answer_shared(struct exchange *x, unsigned status, struct MHD_Response *response)
 {
-	answer(x, status, text, type);
+	x->response_shared = true;
+	settle(x, status, response);
 }
 
 void

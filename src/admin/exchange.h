@@ -51,6 +51,7 @@ struct exchange {
 	bool refused;	  /* answered before its body was read */
 	bool answered;
 	struct MHD_Response *response;
+	bool response_shared; /* it is not the exchange's to destroy */
 	unsigned status;
 	void *work;	       /* the handler's own, in the arena */
 	json_t *held;	       /* the handler's own, given up with the exchange */
@@ -112,8 +113,10 @@ void exchange_answer_empty(struct exchange *x, unsigned status);
 void exchange_answer_response(struct exchange *x, unsigned status, struct MHD_Response *response,
 			      const char *type);
 void exchange_answer_text(struct exchange *x, unsigned status, const char *text);
-/* text ends with NUL, comes from malloc() and is taken over. */
-void exchange_answer_octets(struct exchange *x, unsigned status, char *text, const char *type);
+/* One that others get too: it stays the caller's, and has the fields that exchange_describe() gives
+ * it. */
+void exchange_answer_shared(struct exchange *x, unsigned status, struct MHD_Response *response);
+void exchange_describe(struct MHD_Response *response, const char *type);
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *title,
 		      const char *detail, const char *field, const char *hint);
 /* One with a list of errors, which is taken over. */

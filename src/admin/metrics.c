@@ -1,7 +1,9 @@
 /*
  * GET /metrics, the text format 0.0.4 of Prometheus, straight from shared memory and from what the
  * admin process has gathered in the background: never a call to the database, and work bounded by
- * the tables. Families are rows of base/stats.h, or of the table at the end for what is no counter.
+ * the tables. Who asks has not logged in and may ask for more than there is time for, so those who
+ * come in quick succession share what was rendered for the first of them, and probes get their
+ * turn. Families are rows of base/stats.h, or of the table at the end for what is no counter.
  */
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -9,8 +11,10 @@
 #include <string.h>
 
 #include "admin_internal.h"
+#include "base/clock.h"
 #include "base/textfile.h"
 #include "commit.h"
+#include "pace.h"
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
@@ -350,22 +354,66 @@ write_all(const struct exposition *e)
 		write_family(e, &stats_families[i]);
 }
 
+/* NULL without memory. */
+static struct MHD_Response *
+response_of(char *text, size_t len)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer_with_free_callback(len, text, free);
+	if (response == NULL)
+		free(text);
+	else
+		exchange_describe(response, CONTENT_TYPE);
+	return response;
+}
+
+/* NULL without memory. */
+static struct MHD_Response *
+render(struct admin *admin)
+{
+	struct textfile text;
+	struct stats *sum = calloc(1, sizeof(*sum));
+	struct exposition e = { .admin = admin, .sum = sum, .routes = route_count() };
+	e.out = sum == NULL ? NULL : textfile_open(&text);
+	if (e.out != NULL) {
+		for (size_t i = 0; i < admin->memory->page_count; i++)
+			stats_add(sum, &admin->memory->pages[i]);
+		write_all(&e);
+	}
+	free(sum);
+	bool whole = e.out != NULL && textfile_close(e.out, &text);
+	return whole ? response_of(text.text, text.len) : NULL;
+}
+
+/* Clients that have gone already, or do not read, hold what others hold too: libmicrohttpd frees it
+ * behind the last of them. */
+static void
+render_anew(struct admin *admin)
+{
+	struct metrics *metrics = &admin->metrics;
+	uint64_t began_us = clock_monotonic_us();
+	metrics_close(admin);
+	metrics->response = render(admin);
+	uint64_t ended_us = clock_monotonic_us();
+	metrics->again_us = ended_us + pace_rest_us(ended_us - began_us);
+}
+
 void
 metrics_answer(struct exchange *x)
 {
-	struct textfile text;
-	struct stats *sum = arena_alloc(&x->arena, sizeof(*sum));
-	struct exposition e = { .admin = x->admin, .sum = sum, .routes = route_count() };
-	e.out = sum == NULL ? NULL : textfile_open(&text);
-	if (e.out == NULL) {
+	const struct metrics *metrics = &x->admin->metrics;
+	if (loop_now_us(x->admin->loop) >= metrics->again_us)
+		render_anew(x->admin);
+	if (metrics->response == NULL)
 		exchange_answer_text(x, 503, "out of memory\n");
-		return;
-	}
-	for (size_t i = 0; i < x->admin->memory->page_count; i++)
-		stats_add(sum, &x->admin->memory->pages[i]);
-	write_all(&e);
-	if (textfile_close(e.out, &text))
-		exchange_answer_octets(x, 200, text.text, CONTENT_TYPE);
 	else
-		exchange_answer_text(x, 503, "out of memory\n");
+		exchange_answer_shared(x, 200, metrics->response);
+}
+
+void
+metrics_close(struct admin *admin)
+{
+	if (admin->metrics.response != NULL)
+		MHD_destroy_response(admin->metrics.response);
+	admin->metrics.response = NULL;
 }

@@ -186,10 +186,6 @@ static void
 settle_probe(struct exchange *x, const char *url)
 {
 	static const char *const methods[] = { "GET", "HEAD", "OPTIONS" };
-	if (!arena_ok(&x->arena)) {
-		exchange_answer_text(x, 503, "out of memory\n");
-		return;
-	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
 		if (str_eq(x->method, str_of(methods[i]))) {
 			health_answer(x, url);
@@ -198,6 +194,14 @@ settle_probe(struct exchange *x, const char *url)
 	}
 	exchange_answer_text(x, 405, "probes are GET, HEAD or OPTIONS\n");
 	exchange_header(x, "Allow", "GET, HEAD, OPTIONS");
+}
+
+/* What waits may outlive its request. A probe does not, and takes nothing of the memory that
+ * requests of administrators may have used up: it would say that the node is bad. */
+static struct str
+method_of(struct exchange *x, const char *method)
+{
+	return x->surface->is_health ? str_of(method) : arena_copy(&x->arena, str_of(method));
 }
 
 static struct exchange *
@@ -217,7 +221,7 @@ begin(struct surface *surface, struct MHD_Connection *connection, const char *ur
 	x->began_us = loop_now_us(surface->admin->loop);
 	arena_init(&x->arena, &surface->admin->pool, ARENA_BYTES);
 	arena_init(&x->page_arena, &surface->admin->pool, PAGE_ARENA_BYTES);
-	x->method = arena_copy(&x->arena, str_of(method));
+	x->method = method_of(x, method);
 	if (head_is_sound(x, url) && !surface->is_health)
 		settle_route(x, head_path(url));
 	x->refused = x->answered;

@@ -11,8 +11,8 @@
 #include "base/ip.h"
 #include "base/stats.h"
 
-/* Status of a child that could not take over what the master said, and left in good order; it is
- * replaced at once, however often. */
+/* Status of a child that had listened, could not take over what the master said, and left in good
+ * order; it is replaced at once, however often. */
 #define EXIT_MADE_ROOM 75
 
 enum control_verb {

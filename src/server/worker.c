@@ -53,7 +53,8 @@ struct worker {
 	struct tls_server *tls;
 	struct control_watch control;
 	const struct birth *birth;
-	bool listening;
+	bool listening; /* it has begun to */
+	bool listens;	/* on all sockets that it was born with */
 	uint64_t born_ms;
 	struct served served[SERVED_MAX];
 	size_t served_count;
@@ -357,6 +358,7 @@ listen_on_all(struct worker *worker)
 			return;
 		}
 	}
+	worker->listens = true;
 }
 
 /* Bans are rare, connections many: they are walked after a change only. */
@@ -590,6 +592,6 @@ worker_main(const struct birth *birth)
 	tick(&worker.tick);
 	loop_run(worker.loop);
 	close_parts(&worker);
-	/* Who never served would do so again at once, for ever. */
-	exit(!worker.hurried ? EXIT_SUCCESS : worker.started ? EXIT_MADE_ROOM : EXIT_FAILURE);
+	/* Who could not listen would be followed at once by another one who cannot, for ever. */
+	exit(!worker.hurried ? EXIT_SUCCESS : worker.listens ? EXIT_MADE_ROOM : EXIT_FAILURE);
 }

@@ -1,4 +1,5 @@
-/* The pace of streams, by the load of the workers and the time of a page. */
+/* The pace of streams, by the load of the workers and the time of a page; and of what many ask for.
+ */
 #include "admin/pace.h"
 
 #include "support/check_main.h"
@@ -19,4 +20,24 @@ START_TEST(nothing_at_leisure_and_most_of_the_time_when_busy)
 }
 END_TEST
 
-SUITE(pace, nothing_at_leisure_and_most_of_the_time_when_busy)
+START_TEST(a_fifth_of_the_time_for_what_many_ask_for)
+{
+	static const struct {
+		uint64_t took_us, rest_us;
+	} cases[] = {
+		{ 0, 0 },
+		{ 1, 4 },
+		{ 4000, 16000 },
+		{ 249999, 999996 },
+		{ 250000, 1000000 },
+		{ 250001, 1000000 },
+		{ 5000000, 1000000 },
+		{ UINT64_MAX, 1000000 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_uint_eq(pace_rest_us(cases[i].took_us), cases[i].rest_us);
+}
+END_TEST
+
+SUITE(pace, nothing_at_leisure_and_most_of_the_time_when_busy,
+      a_fifth_of_the_time_for_what_many_ask_for)

@@ -223,14 +223,26 @@ CALL(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len), (fd, nam
 CALL(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t len),
      (fd, level, option, value, len))
 
-/* To take something out never fails for want of anything. */
+static bool
+listens(int fd)
+{
+	int yes = 0;
+	socklen_t len = sizeof(yes);
+	return plan != NULL && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 &&
+	       yes != 0;
+}
+
+/* To take something out never fails for want of anything. In "epoll_ctl of a listener" each process
+ * fails at the same place, however many there are. */
 int
 epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
 {
 	static int (*real)(int epoll, int what, int fd, struct epoll_event *event);
 	if (real == NULL)
 		*(void **)&real = dlsym(RTLD_NEXT, "epoll_ctl");
-	if (what != EPOLL_CTL_DEL && fails("epoll_ctl", __builtin_return_address(0)))
+	if (what != EPOLL_CTL_DEL &&
+	    (fails("epoll_ctl", __builtin_return_address(0)) ||
+	     (listens(fd) && fails("epoll_ctl of a listener", __builtin_return_address(0)))))
 		return -1;
 	return real(epoll, what, fd, event);
 }

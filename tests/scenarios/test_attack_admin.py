@@ -6,10 +6,12 @@ import concurrent.futures
 import os
 import re
 import secrets
+import socket
 import threading
 import time
 
 from harness import equal, true
+from harness.check import not_under_valgrind
 from harness.failing import PLAIN_BUILD
 from harness.faults import admin, resident_kb
 from harness.http import Http, ask
@@ -152,6 +154,65 @@ def test_guessing_tokens(env):
     for secret in [token, *guesses]:
         true(secret not in log or secret in ("0" * 64,), "a token is in the log")
     true(watched.slowest < 2.0, "a registration took %.2f s" % watched.slowest)
+
+
+class Flood:
+    """with Flood(address): clients that ask and leave without an answer, in quick succession."""
+
+    def __init__(self, address, octets, each=0.002):
+        self.address, self.octets, self.each, self.over, self.count = address, octets, each, threading.Event(), 0
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+        return self
+
+    def work(self):
+        while not self.over.wait(self.each):
+            try:
+                with socket.create_connection(self.address, 0.2) as client:
+                    client.sendall(self.octets)
+                self.count += 1
+            except OSError:
+                pass
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def probe_from_elsewhere(server, path):
+    """How long the answer takes at an address that nobody floods from."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.health_port), 10, ("127.0.0.2", 0)) as client:
+        client.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
+        try:
+            answer = client.recv(100)
+        except TimeoutError:
+            answer = b"nothing"
+    true(answer.startswith(b"HTTP/1.0 200 ") or answer.startswith(b"HTTP/1.1 200 "), "%s: %r" % (path, answer))
+    return time.monotonic() - began
+
+
+@not_under_valgrind("a probe takes longer than the deadline of this test")
+def test_scrapes_starve_no_probe(env):
+    """Whoever reaches the health listener may ask for the metrics of 64 domains hundreds of times a second: probes have an
+    answer in a second, where 100 ms are wanted, and who scrapes alone has the numbers of now."""
+    server = lean(env.make({("domain", "d%d.example" % n): {} for n in range(62)})).start()
+    waits = []
+    with Flood(("127.0.0.1", server.health_port), b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n") as flood:
+        ends = time.monotonic() + 2
+        while time.monotonic() < ends:
+            waits += [probe_from_elsewhere(server, path) for path in ("/livez", "/readyz")]
+            time.sleep(0.01)
+    print("%d scrapes in 2 s by who leaves: the slowest of %d probes took %.0f ms" % (flood.count, len(waits), 1000 * max(waits)))
+    true(flood.count > 100, "only %d scrapes" % flood.count)
+    true(max(waits) < 1, "the slowest probe took %.2f s" % max(waits))
+    server.scraped_until = time.monotonic() + 1  # of the flood's last one
+    for turn in range(1, 4):
+        server.phone().reg(C1).expect(200)
+        shown = scrape(server)["rollcall_registrations_total"].value(reason="challenged")
+        equal(shown, turn, "challenges that are counted")
 
 
 def test_who_speaks_something_else(env):

@@ -334,6 +334,22 @@ add_test(globals(), "system_calls_of_the_worker", lambda env: system_calls(env, 
 add_test(globals(), "system_calls_of_the_admin_process", lambda env: system_calls(env, "admin", operator_asks, ADMIN_CALLS))
 
 
+def test_a_worker_that_can_never_listen(env):
+    """As with fs.epoll.max_user_watches used up: whoever takes a place and cannot watch its sockets is a death like others, so
+    the third one waits, and the log with it. When there is room again, phones are served."""
+    victim = Victim(env)
+    server = victim.server
+    victim.failing.arm("epoll_ctl of a listener", "ENOSPC", 0, 10 ** 9)
+    os.kill(victim.pid, signal.SIGKILL)
+    server.wait(lambda: victim.failing.count() > 0, "a worker that cannot watch a socket")
+    time.sleep(3)
+    births, _ = victim.failing.disarm()
+    true(births <= 3, "%d workers were born in 3 s" % births)
+    server.wait(lambda: server.health()[0] == 200, "/readyz afterwards", 20)
+    for transport in TRANSPORTS:
+        served(server, transport)
+
+
 def test_descriptors_that_cannot_be_counted(env):
     """What was counted last stands: none at all would be good news, and who has none left is the one who cannot look."""
     victim = Victim(env, "admin")

@@ -98,6 +98,7 @@ class Server:
         self.transcript, self.options, self.phones = transcript, list(options), []
         self.environment = {}  # added to that of the tests
         self.build = BUILD
+        self.scraped_until = 0.0  # harness/metrics.py
         self.port = free_ports(4)
         self.tls_port, self.health_port = self.port + 1, self.port + 2
         self.socket = os.path.join(sockets, "a%d.sock" % self.port)

@@ -13,6 +13,13 @@
 #include "internal.h"
 #include "session.h"
 
+/* On the wire. The longest that is good for anything, a ClientHello with a ticket and a chain of
+ * VERIFY_DEPTH client certificates, has a fifth of it. */
+#define HANDSHAKE_OCTETS_MAX 131072u
+/* Afterwards, without plaintext: a record that is almost whole, behind it a buffer that TLS has
+ * filled in advance, and some key updates. */
+#define BARREN_OCTETS_MAX 65536u
+
 /* A flood of failures is a line a second for each source, with how many were held back. */
 static void
 log_failure(struct connection *c, enum reason reason, struct str words)
@@ -57,6 +64,7 @@ completed(struct connection *c)
 	c->peer.authenticated = session_authenticated(c->ssl);
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
+	c->tls_useful = session_taken(c->ssl);
 	fifo_start(&c->net->firsts, &c->deadline);
 	if (session_holds(c->ssl))
 		stream_read_on(c); /* what came along with the end of the handshake */
@@ -85,6 +93,22 @@ broken(struct connection *c)
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
 }
 
+/* Each is fair work by itself, but for ever, and for nothing, is too long. */
+void
+handshake_bound(struct connection *c)
+{
+	uint64_t taken = session_taken(c->ssl) - c->tls_useful;
+	if (c->phase == PHASE_HANDSHAKE && taken > HANDSHAKE_OCTETS_MAX) {
+		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("too many octets"));
+		connection_end(c, CLOSE_HANDSHAKE);
+	} else if (c->phase == PHASE_OPEN && taken > BARREN_OCTETS_MAX) {
+		stats_outcome(REASON_TLS_HANDSHAKE_FAILED, TRANSPORT_TLS, DOMAIN_OTHER);
+		log_failure(c, REASON_TLS_HANDSHAKE_FAILED,
+			    STR("key updates or renegotiation without end"));
+		connection_end(c, CLOSE_PROTOCOL);
+	}
+}
+
 static void
 step(struct connection *c)
 {
@@ -100,6 +124,7 @@ step(struct connection *c)
 	case IO_AGAIN:
 		if (session_answered(c->ssl))
 			session_read_ahead(c->ssl); /* not before: see speaks_otherwise() */
+		handshake_bound(c);
 		break;
 	case IO_END:
 		if (session_answered(c->ssl))

@@ -138,6 +138,7 @@ struct connection {
 	bool heard;   /* it has said something of its own */
 	bool seen_message;
 	bool tls_wants_write; /* TLS must write before it can go on reading */
+	uint64_t tls_useful;  /* session_taken() when TLS last had something to hand over */
 };
 
 /* Takes over fd; NULL, with fd closed, when memory is out or the user declines. */
@@ -190,6 +191,8 @@ void handshakes_continue(struct net *net);
 void handshake_forget(struct connection *connection);
 /* The handshake took too long. */
 void handshake_late(struct connection *connection);
+/* Ends a connection whose TLS takes octets, and takes them, and has nothing to hand over. */
+void handshake_bound(struct connection *connection);
 
 /* --- front.c --- */
 

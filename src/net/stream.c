@@ -154,6 +154,23 @@ receive(struct connection *c, size_t *got)
 	return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_BROKEN;
 }
 
+/* Octets of TLS that were no plaintext may be records on their way, or key updates now and then. */
+static void
+heard_nothing(struct connection *c)
+{
+	if (c->ssl != NULL)
+		handshake_bound(c);
+}
+
+static void
+heard(struct connection *c, size_t got)
+{
+	c->heard = true;
+	stats->received_bytes[c->peer.transport] += got;
+	if (c->ssl != NULL)
+		c->tls_useful = session_taken(c->ssl);
+}
+
 /* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
  * hold up nobody else: one read of a socket. TLS takes many records off the socket in one read;
  * what it then still holds, epoll cannot see, and so it is read on here, now or at the end of the
@@ -165,18 +182,19 @@ read_some(struct connection *c)
 	size_t got, left = SCRATCH_BYTES;
 	unsigned reads = READS_PER_TURN;
 	bool more = true;
+	session_allow();
 	while (more && left > 0 && reads-- > 0 && c->phase == PHASE_OPEN && !c->paused &&
 	       !c->ended) {
 		more = false;
 		switch (receive(c, &got)) {
 		case IO_DONE:
-			c->heard = true;
-			stats->received_bytes[c->peer.transport] += got;
+			heard(c, got);
 			take(c, c->net->scratch, got);
 			left -= got < left ? got : left;
 			more = c->ssl != NULL && session_holds(c->ssl);
 			break;
 		case IO_AGAIN:
+			heard_nothing(c);
 			break;
 		case IO_END:
 			c->ended = true;

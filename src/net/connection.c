@@ -320,16 +320,36 @@ move_on(struct connection *c)
 		begin_lingering(c);
 }
 
+/* Would it read what came? */
+static bool
+listens(const struct connection *c)
+{
+	switch (c->phase) {
+	case PHASE_HANDSHAKE:
+		return !c->shake_waits;
+	case PHASE_OPEN:
+		return !c->paused && !c->ended;
+	default:
+		return c->phase != PHASE_CLOSING;
+	}
+}
+
+/* For what it can do something about, and for nothing else, or the loop would spin: octets that lie
+ * in the socket while TLS must write, and room there while it must read, do not go away. */
+static bool
+watch(struct connection *c)
+{
+	bool reading = listens(c);
+	bool read = reading && !c->tls_wants_write;
+	bool write = (reading && c->tls_wants_write) || (!sent_all(c) && !c->tls_wants_read);
+	return loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write);
+}
+
 void
 connection_settle(struct connection *c)
 {
 	move_on(c);
-	bool read = c->phase == PHASE_HANDSHAKE ? !c->tls_wants_write && !c->shake_waits
-		    : c->phase == PHASE_OPEN	? !c->paused && !c->ended
-						: c->phase != PHASE_CLOSING;
-	bool write = (c->tls_wants_write && !c->shake_waits) || !sent_all(c);
-	if (c->phase != PHASE_DEAD &&
-	    !loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write))
+	if (c->phase != PHASE_DEAD && !watch(c))
 		connection_kill(c, CLOSE_ERROR);
 	if (c->phase == PHASE_DEAD)
 		bury(c);

@@ -138,6 +138,7 @@ struct connection {
 	bool heard;   /* it has said something of its own */
 	bool seen_message;
 	bool tls_wants_write; /* TLS must write before it can go on reading */
+	bool tls_wants_read;  /* and the other way round */
 	uint64_t tls_useful;  /* session_taken() when TLS last had something to hand over */
 };
 

@@ -53,15 +53,16 @@ session_open(struct tls_server *server, int fd)
 	return ssl;
 }
 
-/* result is what the call returned, when that was not success. */
+/* result is what the call returned, when that was not success; other is SSL_ERROR_WANT_WRITE for a
+ * call that reads, and the other way round. */
 static enum io_result
-outcome(SSL *ssl, int result, bool *wants_write)
+outcome(SSL *ssl, int result, int other, bool *wants_other)
 {
-	switch (SSL_get_error(ssl, result)) {
+	int error = SSL_get_error(ssl, result);
+	switch (error) {
 	case SSL_ERROR_WANT_READ:
-		return IO_AGAIN;
 	case SSL_ERROR_WANT_WRITE:
-		*wants_write = true;
+		*wants_other = error == other;
 		return IO_AGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return IO_END;
@@ -80,7 +81,7 @@ session_handshake(SSL *ssl, int64_t real_s, bool *wants_write)
 	int result = SSL_do_handshake(ssl);
 	if (result == 1)
 		return IO_DONE;
-	enum io_result io = outcome(ssl, result, wants_write);
+	enum io_result io = outcome(ssl, result, SSL_ERROR_WANT_WRITE, wants_write);
 	return io == IO_BROKEN && ERR_peek_error() == 0 ? IO_END : io;
 }
 
@@ -113,17 +114,16 @@ session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write)
 {
 	ERR_clear_error();
 	int result = SSL_read_ex(ssl, octets, cap, got);
-	return result == 1 ? IO_DONE : outcome(ssl, result, wants_write);
+	return result == 1 ? IO_DONE : outcome(ssl, result, SSL_ERROR_WANT_WRITE, wants_write);
 }
 
 enum io_result
-session_write(SSL *ssl, const char *octets, size_t len, size_t *sent)
+session_write(SSL *ssl, const char *octets, size_t len, size_t *sent, bool *wants_read)
 {
-	bool wants_write;
 	ERR_clear_error();
 	allowance = 0; /* in the middle of a key update it reads, too */
 	int result = SSL_write_ex(ssl, octets, len, sent);
-	return result == 1 ? IO_DONE : outcome(ssl, result, &wants_write);
+	return result == 1 ? IO_DONE : outcome(ssl, result, SSL_ERROR_WANT_READ, wants_read);
 }
 
 void

@@ -31,7 +31,8 @@ void session_allow(void);
 uint64_t session_taken(SSL *ssl);
 enum io_result session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write);
 /* Takes nothing off the socket. */
-enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent);
+enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent,
+			     bool *wants_read);
 /* Says close_notify, once, if the handshake ever ended. */
 void session_shut(SSL *ssl);
 /* True when the client has sent anything at all. */

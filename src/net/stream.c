@@ -206,6 +206,8 @@ read_some(struct connection *c)
 	}
 	if (more && c->phase == PHASE_OPEN && !c->paused && !c->ended)
 		stream_read_on(c);
+	if (c->tls_wants_read)
+		connection_attend(c); /* perhaps it can go on writing now */
 }
 
 void
@@ -264,7 +266,7 @@ transmit(struct connection *c, size_t *sent)
 	const char *from = c->out + c->out_sent;
 	size_t len = c->out_len - c->out_sent;
 	if (c->ssl != NULL)
-		return session_write(c->ssl, from, len, sent);
+		return session_write(c->ssl, from, len, sent, &c->tls_wants_read);
 	ssize_t count = send(c->watch.fd, from, len, MSG_NOSIGNAL);
 	*sent = count > 0 ? (size_t)count : 0;
 	if (count >= 0)
@@ -275,6 +277,7 @@ transmit(struct connection *c, size_t *sent)
 void
 stream_flush(struct connection *c)
 {
+	c->tls_wants_read = false;
 	while (c->out != NULL) {
 		size_t sent = 0;
 		enum io_result result = transmit(c, &sent);

@@ -1,5 +1,9 @@
 /* What one TLS connection may take of a worker: few octets in a turn, and in all not for ever
  * without a message to show for them. */
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
 #include "tls_world.h"
 
 #define MEGABYTE 1048576
@@ -163,5 +167,161 @@ START_TEST(a_hello_in_crumbs)
 }
 END_TEST
 
+/* Nothing that can be done is left to do: a turn waits for its time. */
+static bool
+rests(struct world *world)
+{
+	for (int i = 0; i < 5; i++)
+		loop_turn(world->loop, 1);
+	uint64_t before = clock_monotonic_ms();
+	loop_turn(world->loop, 50);
+	return clock_monotonic_ms() - before >= 25;
+}
+
+/* Sockets on both sides with little room, those of the server from now on. */
+static void
+narrow(int fd)
+{
+	int room = 4096;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+}
+
+/* Key updates that want one of ours, from a client that reads nothing, until the server takes none.
+ */
+static void
+fill_both_ways(struct world *world, struct tls_client *client, BIO *wire)
+{
+	for (int idle = 0; idle < 20;) {
+		char *octets;
+		ck_assert_int_eq(SSL_key_update(client->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		ck_assert_int_eq(SSL_do_handshake(client->ssl), 1);
+		say(client, "\n");
+		long len = BIO_get_mem_data(wire, &octets), sent = 0;
+		while (sent < len && idle < 20) {
+			ssize_t count = send(client->raw.fd, octets + sent, (size_t)(len - sent),
+					     MSG_NOSIGNAL);
+			sent += count > 0 ? count : 0;
+			idle = count > 0 ? 0 : idle + 1;
+			loop_turn(world->loop, 1);
+		}
+		(void)BIO_reset(wire);
+	}
+}
+
+/* T18: what TLS must write before it can read is waited for, and not what can be read; behind a
+ * pause and while we close it is not waited for either. */
+START_TEST(a_mute_client_is_no_spin)
+{
+	for (int closing = 0; closing <= 1; closing++) {
+		struct tls_world w;
+		struct tls_client client;
+		tls_world_prepare(&w);
+		tls_world_open(&w);
+		narrow(w.world.listener);
+		tls_prepare(&client);
+		tls_connect(&client, &w.world, NULL, NULL);
+		narrow(client.raw.fd);
+		tls_talk(&w.world, &client);
+		fill_both_ways(&w.world, &client, hold_back(&client));
+		ck_assert_uint_eq(w.world.closes, 0);
+		ck_assert(rests(&w.world));
+		peer_pause(w.world.net, &w.world.peer, true);
+		ck_assert(rests(&w.world));
+		peer_pause(w.world.net, &w.world.peer, false);
+		ck_assert(rests(&w.world));
+		unsigned had = w.world.lines;
+		if (closing) {
+			peer_owes(w.world.net, &w.world.peer, 1);
+			net_shutdown(w.world.net);
+			ck_assert(rests(&w.world));
+		} else {
+			UNTIL(&w.world, (tls_read(&client), w.world.lines > had));
+		}
+		tls_finish(&client);
+		tls_world_close(&w);
+	}
+}
+END_TEST
+
+static unsigned char secret[32]; /* that the client's records are made with */
+
+/* "CLIENT_TRAFFIC_SECRET_0 RANDOM SECRET" */
+static void
+note_secret(const SSL *ssl, const char *line)
+{
+	size_t len;
+	(void)ssl;
+	if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0)
+		ck_assert_int_eq(OPENSSL_hexstr2buf_ex(secret, sizeof(secret), &len,
+						       strrchr(line, ' ') + 1, '\0'),
+				 1);
+}
+
+/* RFC 8446 §7.3 */
+static void
+expand(const char *label, unsigned char *out, size_t len)
+{
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int("mode", &mode),
+		OSSL_PARAM_construct_utf8_string("digest", (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_octet_string("key", secret, sizeof(secret)),
+		OSSL_PARAM_construct_octet_string("prefix", (char[]){ "tls13 " }, 6),
+		OSSL_PARAM_construct_octet_string("label", (void *)label, strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+	ck_assert_int_eq(EVP_KDF_derive(context, out, len, params), 1);
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+}
+
+/* The record of the client with this number, one that TLS would not make. */
+static void
+send_record(struct tls_client *client, unsigned char number, const char *octets, unsigned char len)
+{
+	unsigned char key[16], nonce[12], record[64] = { 23, 3, 3, 0, (unsigned char)(len + 16) };
+	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+	int done;
+	expand("key", key, sizeof(key));
+	expand("iv", nonce, sizeof(nonce));
+	nonce[11] ^= number;
+	ck_assert_int_eq(EVP_EncryptInit_ex(cipher, EVP_aes_128_gcm(), NULL, key, nonce), 1);
+	EVP_EncryptUpdate(cipher, NULL, &done, record, 5);
+	EVP_EncryptUpdate(cipher, record + 5, &done, (const unsigned char *)octets, len);
+	EVP_EncryptFinal_ex(cipher, record + 5 + len, &done);
+	EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, 16, record + 5 + len);
+	EVP_CIPHER_CTX_free(cipher);
+	ck_assert_int_eq(send(client->raw.fd, record, 21u + len, 0), 21 + len);
+}
+
+/* T18: in the middle of a key update TLS must read before it can write; an answer waits for that,
+ * and not for room in the socket. */
+START_TEST(half_a_key_update_is_no_spin)
+{
+	struct tls_world w;
+	struct tls_client client;
+	tls_world_prepare(&w);
+	tls_world_open(&w);
+	w.world.hold = true;
+	tls_prepare(&client);
+	SSL_CTX_set_keylog_callback(client.context, note_secret);
+	tls_connect(&client, &w.world, NULL, NULL);
+	UNTIL(&w.world, tls_shake(&client));
+	say(&client, "hello\n");
+	UNTIL(&w.world, w.world.lines == 1);
+	send_record(&client, 1, "\x18\0\0\1\x16", 5);
+	world_lapse(&w.world, 10);
+	ck_assert(peer_send(w.world.net, &w.world.peer, NULL, STR("answer\n")));
+	ck_assert(rests(&w.world));
+	send_record(&client, 2, "\0\x16", 2); /* its body */
+	UNTIL(&w.world, tls_read(&client) == 7);
+	tls_finish(&client);
+	tls_world_close(&w);
+}
+END_TEST
+
 SUITE(tls_bounds, key_updates_take_turns, key_updates_between_messages, key_updates_without_end,
-      a_hello_in_crumbs)
+      a_hello_in_crumbs, a_mute_client_is_no_spin, half_a_key_update_is_no_spin)

@@ -434,6 +434,22 @@ def test_hellos_in_crumbs(env):
     server.wait_log("tls.failed reason=tls_handshake_failed .*too many octets")
 
 
+def test_who_goes_mute_within_tls_is_no_spin(env):
+    """Who has answers and key updates waiting for him, and sends on without reading, costs nothing while he is waited for."""
+    server, phone = env.server, env.server.phone()
+    with tls_abuse(server, "mute") as abuse:
+        try:
+            said = abuse.stdout.readline()
+            true("nothing is taken any more" in said, said)
+            before = cpu_ticks(server)
+            time.sleep(SPIN_S)
+            used = cpu_ticks(server) - before
+            phone.opt().expect(200)
+        finally:
+            abuse.stdin.close()
+    true(used < SPIN_TICKS, "%d ticks of CPU in %g s" % (used, SPIN_S))
+
+
 # --- no descriptor is left ---
 
 def tls_newcomer(server):

@@ -12,6 +12,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
@@ -43,13 +44,16 @@ must(bool done, const char *what)
 }
 
 static int
-connect_to(const char *port, int receive_buffer)
+connect_to(const char *port, int room)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
-	if (receive_buffer > 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+	if (room > 0) { /* short segments let the kernel of the other side keep little, too */
+		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &(int){ 536 }, sizeof(int));
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	}
 	must(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "connect");
 	return fd;
 }
@@ -202,23 +206,36 @@ flood(const char *port, bool updates, size_t octets)
 	return 0;
 }
 
+/* False when nothing was taken for a while. */
 static bool
-takes(int fd)
+send_slowly(int fd, BIO *wire)
 {
+	char *octets;
+	size_t len = (size_t)BIO_get_mem_data(wire, &octets), sent = 0;
 	struct pollfd room = { .fd = fd, .events = POLLOUT };
-	return poll(&room, 1, FULL_MS) > 0;
+	while (sent < len && poll(&room, 1, FULL_MS) > 0) {
+		ssize_t count = send(fd, octets + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		must(count > 0 || errno == EAGAIN, "send");
+		sent += count > 0 ? (size_t)count : 0;
+	}
+	(void)BIO_reset(wire);
+	return sent == len;
 }
 
+/* What the server then cannot write is an update of its own, and not an answer. */
 static int
 mute(const char *port)
 {
 	int fd = connect_to(port, 4096);
 	SSL *ssl = handshake(fd, TLS1_3_VERSION);
+	BIO *wire = BIO_new(BIO_s_mem());
 	ask(ssl);
-	while (takes(fd)) {
-		update_key(ssl, SSL_KEY_UPDATE_REQUESTED);
+	SSL_set0_wbio(ssl, wire);
+	do {
+		for (int i = 0; i < 100; i++)
+			update_key(ssl, SSL_KEY_UPDATE_REQUESTED);
 		must(SSL_write(ssl, "\r\n\r\n", 4) == 4, "keep-alive");
-	}
+	} while (send_slowly(fd, wire));
 	puts("nothing is taken any more");
 	fflush(stdout);
 	while (getchar() != EOF)

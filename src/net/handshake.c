@@ -110,8 +110,36 @@ handshake_bound(struct connection *c)
 }
 
 static void
+be_late(struct connection *c)
+{
+	if (c->heard)
+		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
+	else
+		stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, TRANSPORT_TLS, DOMAIN_OTHER);
+	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
+}
+
+/* Or will be in this turn, in which events come before deadlines. */
+static bool
+time_is_up(const struct connection *c)
+{
+	return !fifo_waits(&c->deadline) || c->deadline.due_ms <= loop_now_ms(c->net->loop);
+}
+
+/* Only our answer is worth more time; it is given once. */
+static void
+judge_last_step(struct connection *c, bool answered_before)
+{
+	if (!answered_before && session_answered(c->ssl))
+		fifo_start(&c->net->handshakes, &c->deadline);
+	else
+		be_late(c);
+}
+
+static void
 step(struct connection *c)
 {
+	bool answered = session_answered(c->ssl);
 	c->net->handshake_steps--;
 	c->tls_wants_write = false;
 	enum io_result result =
@@ -125,6 +153,8 @@ step(struct connection *c)
 		if (session_answered(c->ssl))
 			session_read_ahead(c->ssl); /* not before: see speaks_otherwise() */
 		handshake_bound(c);
+		if (c->phase == PHASE_HANDSHAKE && time_is_up(c))
+			judge_last_step(c, answered);
 		break;
 	case IO_END:
 		if (session_answered(c->ssl))
@@ -152,6 +182,7 @@ handshake_ready(struct connection *c)
 	}
 	list_append(begins ? beginners : half_through, &c->shake);
 	c->shake_waits = true;
+	c->shake_since_ms = loop_now_ms(net->loop);
 	stats->tls_handshakes_waiting++;
 	loop_wake(net->loop);
 }
@@ -184,12 +215,24 @@ handshakes_continue(struct net *net)
 	}
 }
 
-void
-handshake_late(struct connection *c)
+static bool
+has_unread(const struct connection *c)
 {
-	if (c->heard)
-		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
-	else
-		stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, TRANSPORT_TLS, DOMAIN_OTHER);
-	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
+	char octet;
+	return recv(c->watch.fd, &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* What came in time may lie in the socket yet, when the process stood still; then it has one step,
+ * in its turn as everybody. Whoever waits for a step since an earlier turn waits in a flood, in
+ * which it helps nobody to serve all too late. */
+void
+handshake_overdue(struct connection *c)
+{
+	if (c->phase > PHASE_HANDSHAKE)
+		return;
+	if (c->phase == PHASE_FRONT ||
+	    !(c->shake_waits ? c->shake_since_ms == loop_now_ms(c->net->loop) : has_unread(c)))
+		be_late(c);
+	else if (!c->shake_waits)
+		handshake_ready(c);
 }

@@ -102,7 +102,7 @@ watch_message(struct connection *c, bool progress)
 {
 	if (c->phase != PHASE_OPEN || !c->begun || c->paused)
 		fifo_stop(&c->message_deadline);
-	else if (progress || !fifo_waits(&c->message_deadline))
+	else if (progress || (!c->message_late && !fifo_waits(&c->message_deadline)))
 		fifo_start(&c->net->messages, &c->message_deadline);
 }
 

@@ -46,7 +46,8 @@ must(bool done, const char *what)
 static int
 connect_to(const char *port, int room)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
 	if (room > 0) { /* short segments let the kernel of the other side keep little, too */

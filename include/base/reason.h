@@ -96,7 +96,8 @@
 	X(INTERNAL, internal,                                                                      \
 	  "An error of the server itself; the log of the same second says more.")                  \
 	X(TLS_HANDSHAKE_FAILED, tls_handshake_failed,                                              \
-	  "The TLS handshake failed; the log line carries OpenSSL's words.")                       \
+	  "The TLS handshake failed, or key updates or renegotiation went on without end; the "    \
+	  "log line carries the words.")                                                           \
 	X(TLS_NO_SHARED_CIPHER, tls_no_shared_cipher,                                              \
 	  "Client and server share no cipher suite or version.")                                   \
 	X(TLS_BAD_CLIENT_CERTIFICATE, tls_bad_client_certificate,                                  \

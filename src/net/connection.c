@@ -15,12 +15,33 @@
 #define LINGER_MS 3000
 #define NO_SLOT UINT32_MAX
 
+/* What came in time may still lie in the socket: when the process stood still, a turn begins with
+ * all deadlines that have passed meanwhile, but with few of the octets. So they are read before
+ * anybody is found late. True when nobody is, because the connection has come to its end. */
+static bool
+ends_otherwise(struct connection *c)
+{
+	if (c->phase == PHASE_FRONT)
+		front_step(c);
+	stream_take_arrived(c);
+	connection_attend(c); /* which settles what that has changed */
+	return c->phase > PHASE_OPEN || c->ended;
+}
+
+static bool
+has_begun(const struct connection *c)
+{
+	return c->begun && fifo_waits(&c->message_deadline);
+}
+
 static void
 handshake_due(struct fifo *fifo, struct fifo_entry *entry)
 {
 	struct connection *c = container_of(entry, struct connection, deadline);
 	(void)fifo;
-	handshake_late(c);
+	if (c->phase == PHASE_FRONT)
+		front_step(c);
+	handshake_overdue(c);
 	connection_settle(c);
 }
 
@@ -30,7 +51,9 @@ static void
 first_message_due(struct fifo *fifo, struct fifo_entry *entry)
 {
 	struct connection *c = container_of(entry, struct connection, deadline);
-	if (c->begun && fifo_waits(&c->message_deadline)) {
+	if (ends_otherwise(c) || fifo_waits(entry))
+		return;
+	if (has_begun(c)) {
 		fifo_start(fifo, entry);
 		return;
 	}
@@ -38,11 +61,27 @@ first_message_due(struct fifo *fifo, struct fifo_entry *entry)
 	connection_end(c, CLOSE_FIRST_MESSAGE);
 }
 
+/* Whole by now, and what follows it has a time of its own. */
+static bool
+message_whole(const struct connection *c)
+{
+	return !c->begun || c->paused || fifo_waits(&c->message_deadline);
+}
+
+/* As many reads as the longest message is long. */
 static void
 message_due(struct fifo *fifo, struct fifo_entry *entry)
 {
+	struct connection *c = container_of(entry, struct connection, message_deadline);
+	size_t reads = 1 + c->net->settings.max_message_bytes / SCRATCH_BYTES;
+	bool spared = false;
 	(void)fifo;
-	connection_end(container_of(entry, struct connection, message_deadline), CLOSE_MESSAGE);
+	c->message_late = true;
+	while (!spared && reads-- > 0)
+		spared = ends_otherwise(c) || message_whole(c);
+	c->message_late = false;
+	if (!spared)
+		connection_end(c, CLOSE_MESSAGE);
 }
 
 /* SEC-26.1.5-4: no idle limit for a connection that carries a binding, or that waits for us. */
@@ -50,7 +89,13 @@ static void
 idle_due(struct fifo *fifo, struct fifo_entry *entry)
 {
 	struct connection *c = container_of(entry, struct connection, deadline);
-	if (c->owed > 0 || c->bound_until_ms > loop_now_ms(fifo->loop))
+	if (c->owed > 0 || c->bound_until_ms > loop_now_ms(fifo->loop)) {
+		fifo_start(fifo, entry);
+		return;
+	}
+	if (ends_otherwise(c) || fifo_waits(entry))
+		return;
+	if (has_begun(c))
 		fifo_start(fifo, entry);
 	else
 		connection_end(c, CLOSE_IDLE);
@@ -320,16 +365,36 @@ move_on(struct connection *c)
 		begin_lingering(c);
 }
 
+/* Would it read what came? */
+static bool
+listens(const struct connection *c)
+{
+	switch (c->phase) {
+	case PHASE_HANDSHAKE:
+		return !c->shake_waits;
+	case PHASE_OPEN:
+		return !c->paused && !c->ended;
+	default:
+		return c->phase != PHASE_CLOSING;
+	}
+}
+
+/* For what it can do something about, and for nothing else, or the loop would spin: octets that lie
+ * in the socket while TLS must write, and room there while it must read, do not go away. */
+static bool
+watch(struct connection *c)
+{
+	bool reading = listens(c);
+	bool read = reading && !c->tls_wants_write;
+	bool write = (reading && c->tls_wants_write) || (!sent_all(c) && !c->tls_wants_read);
+	return loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write);
+}
+
 void
 connection_settle(struct connection *c)
 {
 	move_on(c);
-	bool read = c->phase == PHASE_HANDSHAKE ? !c->tls_wants_write && !c->shake_waits
-		    : c->phase == PHASE_OPEN	? !c->paused && !c->ended
-						: c->phase != PHASE_CLOSING;
-	bool write = (c->tls_wants_write && !c->shake_waits) || !sent_all(c);
-	if (c->phase != PHASE_DEAD &&
-	    !loop_watch(c->net->loop, &c->watch, c->watch.fd, read, write))
+	if (c->phase != PHASE_DEAD && !watch(c))
 		connection_kill(c, CLOSE_ERROR);
 	if (c->phase == PHASE_DEAD)
 		bury(c);

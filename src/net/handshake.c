@@ -13,6 +13,13 @@
 #include "internal.h"
 #include "session.h"
 
+/* On the wire. The longest that is good for anything, a ClientHello with a ticket and a chain of
+ * VERIFY_DEPTH client certificates, has a fifth of it. */
+#define HANDSHAKE_OCTETS_MAX 131072u
+/* Afterwards, without plaintext: a record that is almost whole, behind it a buffer that TLS has
+ * filled in advance, and some key updates. */
+#define BARREN_OCTETS_MAX 65536u
+
 /* A flood of failures is a line a second for each source, with how many were held back. */
 static void
 log_failure(struct connection *c, enum reason reason, struct str words)
@@ -57,6 +64,7 @@ completed(struct connection *c)
 	c->peer.authenticated = session_authenticated(c->ssl);
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
+	c->tls_useful = session_taken(c->ssl);
 	fifo_start(&c->net->firsts, &c->deadline);
 	if (session_holds(c->ssl))
 		stream_read_on(c); /* what came along with the end of the handshake */
@@ -85,9 +93,53 @@ broken(struct connection *c)
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
 }
 
+/* Each is fair work by itself, but for ever, and for nothing, is too long. */
+void
+handshake_bound(struct connection *c)
+{
+	uint64_t taken = session_taken(c->ssl) - c->tls_useful;
+	if (c->phase == PHASE_HANDSHAKE && taken > HANDSHAKE_OCTETS_MAX) {
+		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("too many octets"));
+		connection_end(c, CLOSE_HANDSHAKE);
+	} else if (c->phase == PHASE_OPEN && taken > BARREN_OCTETS_MAX) {
+		stats_outcome(REASON_TLS_HANDSHAKE_FAILED, TRANSPORT_TLS, DOMAIN_OTHER);
+		log_failure(c, REASON_TLS_HANDSHAKE_FAILED,
+			    STR("key updates or renegotiation without end"));
+		connection_end(c, CLOSE_PROTOCOL);
+	}
+}
+
+static void
+be_late(struct connection *c)
+{
+	if (c->heard)
+		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
+	else
+		stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, TRANSPORT_TLS, DOMAIN_OTHER);
+	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
+}
+
+/* Or will be in this turn, in which events come before deadlines. */
+static bool
+time_is_up(const struct connection *c)
+{
+	return !fifo_waits(&c->deadline) || c->deadline.due_ms <= loop_now_ms(c->net->loop);
+}
+
+/* Only our answer is worth more time; it is given once. */
+static void
+judge_last_step(struct connection *c, bool answered_before)
+{
+	if (!answered_before && session_answered(c->ssl))
+		fifo_start(&c->net->handshakes, &c->deadline);
+	else
+		be_late(c);
+}
+
 static void
 step(struct connection *c)
 {
+	bool answered = session_answered(c->ssl);
 	c->net->handshake_steps--;
 	c->tls_wants_write = false;
 	enum io_result result =
@@ -100,6 +152,9 @@ step(struct connection *c)
 	case IO_AGAIN:
 		if (session_answered(c->ssl))
 			session_read_ahead(c->ssl); /* not before: see speaks_otherwise() */
+		handshake_bound(c);
+		if (c->phase == PHASE_HANDSHAKE && time_is_up(c))
+			judge_last_step(c, answered);
 		break;
 	case IO_END:
 		if (session_answered(c->ssl))
@@ -127,6 +182,7 @@ handshake_ready(struct connection *c)
 	}
 	list_append(begins ? beginners : half_through, &c->shake);
 	c->shake_waits = true;
+	c->shake_since_ms = loop_now_ms(net->loop);
 	stats->tls_handshakes_waiting++;
 	loop_wake(net->loop);
 }
@@ -159,12 +215,24 @@ handshakes_continue(struct net *net)
 	}
 }
 
-void
-handshake_late(struct connection *c)
+static bool
+has_unread(const struct connection *c)
 {
-	if (c->heard)
-		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("time is up"));
-	else
-		stats_outcome(REASON_FIRST_MESSAGE_TIMEOUT, TRANSPORT_TLS, DOMAIN_OTHER);
-	connection_kill(c, CLOSE_HANDSHAKE_TIMEOUT);
+	char octet;
+	return recv(c->watch.fd, &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* What came in time may lie in the socket yet, when the process stood still; then it has one step,
+ * in its turn as everybody. Whoever waits for a step since an earlier turn waits in a flood, in
+ * which it helps nobody to serve all too late. */
+void
+handshake_overdue(struct connection *c)
+{
+	if (c->phase > PHASE_HANDSHAKE)
+		return;
+	if (c->phase == PHASE_FRONT ||
+	    !(c->shake_waits ? c->shake_since_ms == loop_now_ms(c->net->loop) : has_unread(c)))
+		be_late(c);
+	else if (!c->shake_waits)
+		handshake_ready(c);
 }

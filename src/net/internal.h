@@ -121,13 +121,15 @@ struct connection {
 	struct list attend;
 	struct list shake; /* in net->shaking; then it is not watched */
 	bool shake_waits;
+	uint64_t shake_since_ms;	    /* the turn in which it began to wait */
 	struct fifo_entry deadline;	    /* of its phase */
 	struct fifo_entry message_deadline; /* of a message that has begun */
 	uint64_t opened_us;
 	uint64_t bound_until_ms; /* carries a binding until then */
 	char *in;		 /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
-	bool begun; /* they begin a message */
+	bool begun;	   /* they begin a message */
+	bool message_late; /* it is too late for more of it than what has arrived */
 	struct stream_known known;
 	char *out; /* octets out_sent to out_len are to be sent; NULL when none */
 	size_t out_sent, out_len, out_cap;
@@ -138,6 +140,8 @@ struct connection {
 	bool heard;   /* it has said something of its own */
 	bool seen_message;
 	bool tls_wants_write; /* TLS must write before it can go on reading */
+	bool tls_wants_read;  /* and the other way round */
+	uint64_t tls_useful;  /* session_taken() when TLS last had something to hand over */
 };
 
 /* Takes over fd; NULL, with fd closed, when memory is out or the user declines. */
@@ -188,8 +192,10 @@ void handshake_ready(struct connection *connection);
 void handshakes_continue(struct net *net);
 /* It waits for no step any more. */
 void handshake_forget(struct connection *connection);
-/* The handshake took too long. */
-void handshake_late(struct connection *connection);
+/* The time for the handshake is over: ends it, unless it was we who were late. */
+void handshake_overdue(struct connection *connection);
+/* Ends a connection whose TLS takes octets, and takes them, and has nothing to hand over. */
+void handshake_bound(struct connection *connection);
 
 /* --- front.c --- */
 

@@ -6,6 +6,36 @@
 
 #include "server.h"
 
+/* A read of the socket costs as much as handling so many octets. */
+#define READ_COST 128u
+
+/* What OpenSSL may still take off the socket that it is called for. */
+static size_t allowance;
+
+/* OpenSSL reads until it has plaintext, or a message of the handshake, to show for it. A peer
+ * decides how much comes before that, key updates or renegotiations without end, or a message in
+ * records of one octet; so the socket is said to be empty when one turn's share is used up. What is
+ * left stays in the kernel, where epoll sees it. */
+static long
+bound_reads(BIO *bio, int operation, const char *octets, size_t len, int i, long l, int result,
+	    size_t *got)
+{
+	(void)octets;
+	(void)len;
+	(void)i;
+	(void)l;
+	if (operation == BIO_CB_READ && allowance == 0) {
+		BIO_clear_retry_flags(bio);
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	if (operation == (BIO_CB_READ | BIO_CB_RETURN)) {
+		size_t cost = result > 0 && *got > READ_COST ? *got : READ_COST;
+		allowance -= cost < allowance ? cost : allowance;
+	}
+	return result;
+}
+
 SSL *
 session_open(struct tls_server *server, int fd)
 {
@@ -17,20 +47,22 @@ session_open(struct tls_server *server, int fd)
 		SSL_free(ssl);
 		return NULL;
 	}
+	BIO_set_callback_ex(SSL_get_rbio(ssl), bound_reads);
 	SSL_set_accept_state(ssl);
 	server_allow_tickets(server, ssl);
 	return ssl;
 }
 
-/* result is what the call returned, when that was not success. */
+/* result is what the call returned, when that was not success; other is SSL_ERROR_WANT_WRITE for a
+ * call that reads, and the other way round. */
 static enum io_result
-outcome(SSL *ssl, int result, bool *wants_write)
+outcome(SSL *ssl, int result, int other, bool *wants_other)
 {
-	switch (SSL_get_error(ssl, result)) {
+	int error = SSL_get_error(ssl, result);
+	switch (error) {
 	case SSL_ERROR_WANT_READ:
-		return IO_AGAIN;
 	case SSL_ERROR_WANT_WRITE:
-		*wants_write = true;
+		*wants_other = error == other;
 		return IO_AGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return IO_END;
@@ -45,10 +77,11 @@ session_handshake(SSL *ssl, int64_t real_s, bool *wants_write)
 {
 	ERR_clear_error();
 	server_set_time(ssl, real_s);
+	session_allow();
 	int result = SSL_do_handshake(ssl);
 	if (result == 1)
 		return IO_DONE;
-	enum io_result io = outcome(ssl, result, wants_write);
+	enum io_result io = outcome(ssl, result, SSL_ERROR_WANT_WRITE, wants_write);
 	return io == IO_BROKEN && ERR_peek_error() == 0 ? IO_END : io;
 }
 
@@ -64,21 +97,33 @@ session_holds(SSL *ssl)
 	return SSL_has_pending(ssl) == 1;
 }
 
+void
+session_allow(void)
+{
+	allowance = SCRATCH_BYTES;
+}
+
+uint64_t
+session_taken(SSL *ssl)
+{
+	return BIO_number_read(SSL_get_rbio(ssl));
+}
+
 enum io_result
 session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write)
 {
 	ERR_clear_error();
 	int result = SSL_read_ex(ssl, octets, cap, got);
-	return result == 1 ? IO_DONE : outcome(ssl, result, wants_write);
+	return result == 1 ? IO_DONE : outcome(ssl, result, SSL_ERROR_WANT_WRITE, wants_write);
 }
 
 enum io_result
-session_write(SSL *ssl, const char *octets, size_t len, size_t *sent)
+session_write(SSL *ssl, const char *octets, size_t len, size_t *sent, bool *wants_read)
 {
-	bool wants_write;
 	ERR_clear_error();
+	allowance = 0; /* in the middle of a key update it reads, too */
 	int result = SSL_write_ex(ssl, octets, len, sent);
-	return result == 1 ? IO_DONE : outcome(ssl, result, &wants_write);
+	return result == 1 ? IO_DONE : outcome(ssl, result, SSL_ERROR_WANT_READ, wants_read);
 }
 
 void
@@ -93,7 +138,7 @@ session_shut(SSL *ssl)
 bool
 session_heard(SSL *ssl)
 {
-	return BIO_number_read(SSL_get_rbio(ssl)) > 0;
+	return session_taken(ssl) > 0;
 }
 
 bool

@@ -17,14 +17,22 @@
 
 /* NULL when memory is out. The server must outlive it; free with SSL_free(). */
 SSL *session_open(struct tls_server *server, int fd);
-/* real_s is the time by which tickets are judged. IO_DONE: the handshake is complete. */
+/* real_s is the time by which tickets are judged. IO_DONE: the handshake is complete. Takes off the
+ * socket what session_allow() says, as if that had been called. */
 enum io_result session_handshake(SSL *ssl, int64_t real_s, bool *wants_write);
 /* From now on takes off the socket whatever is there, several records at a time. */
 void session_read_ahead(SSL *ssl);
 /* True when it holds octets that it took off the socket but has not handed over. */
 bool session_holds(SSL *ssl);
+/* The calls of session_read() that follow take one buffer off the socket between them, and less
+ * when it comes in crumbs; then they are IO_AGAIN, though epoll knows of more. */
+void session_allow(void);
+/* Octets that were taken off the socket so far, whatever became of them. */
+uint64_t session_taken(SSL *ssl);
 enum io_result session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write);
-enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent);
+/* Takes nothing off the socket. */
+enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent,
+			     bool *wants_read);
 /* Says close_notify, once, if the handshake ever ended. */
 void session_shut(SSL *ssl);
 /* True when the client has sent anything at all. */

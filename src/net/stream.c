@@ -102,7 +102,7 @@ watch_message(struct connection *c, bool progress)
 {
 	if (c->phase != PHASE_OPEN || !c->begun || c->paused)
 		fifo_stop(&c->message_deadline);
-	else if (progress || !fifo_waits(&c->message_deadline))
+	else if (progress || (!c->message_late && !fifo_waits(&c->message_deadline)))
 		fifo_start(&c->net->messages, &c->message_deadline);
 }
 
@@ -154,6 +154,23 @@ receive(struct connection *c, size_t *got)
 	return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_BROKEN;
 }
 
+/* Octets of TLS that were no plaintext may be records on their way, or key updates now and then. */
+static void
+heard_nothing(struct connection *c)
+{
+	if (c->ssl != NULL)
+		handshake_bound(c);
+}
+
+static void
+heard(struct connection *c, size_t got)
+{
+	c->heard = true;
+	stats->received_bytes[c->peer.transport] += got;
+	if (c->ssl != NULL)
+		c->tls_useful = session_taken(c->ssl);
+}
+
 /* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
  * hold up nobody else: one read of a socket. TLS takes many records off the socket in one read;
  * what it then still holds, epoll cannot see, and so it is read on here, now or at the end of the
@@ -165,18 +182,19 @@ read_some(struct connection *c)
 	size_t got, left = SCRATCH_BYTES;
 	unsigned reads = READS_PER_TURN;
 	bool more = true;
+	session_allow();
 	while (more && left > 0 && reads-- > 0 && c->phase == PHASE_OPEN && !c->paused &&
 	       !c->ended) {
 		more = false;
 		switch (receive(c, &got)) {
 		case IO_DONE:
-			c->heard = true;
-			stats->received_bytes[c->peer.transport] += got;
+			heard(c, got);
 			take(c, c->net->scratch, got);
 			left -= got < left ? got : left;
 			more = c->ssl != NULL && session_holds(c->ssl);
 			break;
 		case IO_AGAIN:
+			heard_nothing(c);
 			break;
 		case IO_END:
 			c->ended = true;
@@ -188,6 +206,8 @@ read_some(struct connection *c)
 	}
 	if (more && c->phase == PHASE_OPEN && !c->paused && !c->ended)
 		stream_read_on(c);
+	if (c->tls_wants_read)
+		connection_attend(c); /* perhaps it can go on writing now */
 }
 
 void
@@ -246,7 +266,7 @@ transmit(struct connection *c, size_t *sent)
 	const char *from = c->out + c->out_sent;
 	size_t len = c->out_len - c->out_sent;
 	if (c->ssl != NULL)
-		return session_write(c->ssl, from, len, sent);
+		return session_write(c->ssl, from, len, sent, &c->tls_wants_read);
 	ssize_t count = send(c->watch.fd, from, len, MSG_NOSIGNAL);
 	*sent = count > 0 ? (size_t)count : 0;
 	if (count >= 0)
@@ -257,6 +277,7 @@ transmit(struct connection *c, size_t *sent)
 void
 stream_flush(struct connection *c)
 {
+	c->tls_wants_read = false;
 	while (c->out != NULL) {
 		size_t sent = 0;
 		enum io_result result = transmit(c, &sent);

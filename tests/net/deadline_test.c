@@ -1,4 +1,6 @@
 /* Deadlines of a few dozen milliseconds, waited for by the loop itself. */
+#include <poll.h>
+
 #include "world.h"
 
 #define SHORT_MS 50
@@ -249,7 +251,90 @@ START_TEST(quiet_connections_stay)
 }
 END_TEST
 
+enum { CROWD = 100 }; /* more than a turn has events for */
+
+/* Nothing turns for longer than any deadline, while each of them sends this. */
+static void
+stand_still(struct client *clients, const char *text)
+{
+	for (int i = 0; i < CROWD; i++)
+		client_write(&clients[i], text);
+	poll(NULL, 0, 4 * SHORT_MS);
+}
+
+static void
+crowd_gathers(struct world *world, struct client *clients)
+{
+	for (int i = 0; i < CROWD; i++)
+		client_open(&clients[i], world);
+	UNTIL(world, world->accepts == CROWD);
+}
+
+static void
+crowd_leaves(struct world *world, struct client *clients)
+{
+	for (int i = 0; i < CROWD; i++)
+		client_close(&clients[i]);
+	UNTIL(world, world->closes == CROWD);
+	world_close(world);
+}
+
+/* SEC-26.1.5-4: it is not the peer who is late when the process stood still: his first message, the
+ * rest of one, and another after a silence have come in time */
+START_TEST(what_has_arrived_is_not_late)
+{
+	static char rest[50001];
+	struct world world;
+	struct client clients[CROWD];
+	struct net_settings settings = *usual_settings();
+	memset(rest, 'x', sizeof(rest) - 1);
+	rest[sizeof(rest) - 2] = '\n';
+	settings.first_message_timeout_ms = settings.message_timeout_ms = 2 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	crowd_gathers(&world, clients);
+	stand_still(clients, "one\n");
+	UNTIL(&world, world.lines == CROWD);
+	for (int i = 0; i < CROWD; i++)
+		client_write(&clients[i], "be");
+	for (int i = 0; i < 3; i++)
+		loop_turn(world.loop, 1);
+	stand_still(clients, rest);
+	UNTIL(&world, world.lines == 2 * CROWD);
+	settings.idle_timeout_ms = 2 * SHORT_MS;
+	net_configure(world.net, &settings);
+	for (int i = 0; i < CROWD; i++)
+		client_write(&clients[i], "two\n"); /* starts the new limit */
+	UNTIL(&world, world.lines == 3 * CROWD);
+	stand_still(clients, "three\n");
+	UNTIL(&world, world.lines == 4 * CROWD);
+	ck_assert_uint_eq(world.closes, 0);
+	crowd_leaves(&world, clients);
+}
+END_TEST
+
+/* SEC-26.1.5-4, TRN-18.3-5: what has arrived and is no message spares nobody */
+START_TEST(what_has_arrived_must_be_enough)
+{
+	struct world world;
+	struct client clients[CROWD];
+	struct net_settings settings = *usual_settings();
+	settings.message_timeout_ms = 2 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	crowd_gathers(&world, clients);
+	for (int i = 0; i < CROWD; i++)
+		client_write(&clients[i], "half");
+	UNTIL(&world, world.stream_calls == CROWD);
+	stand_still(clients, " of it");
+	loop_turn(world.loop, 1);
+	UNTIL(&world, client_ended(&clients[CROWD - 1]));
+	crowd_leaves(&world, clients);
+	ck_assert_int_eq(world.cause, CLOSE_MESSAGE);
+	ck_assert_uint_eq(stats->connections_closed[TRANSPORT_TCP][CLOSE_MESSAGE], CROWD);
+}
+END_TEST
+
 SUITE(deadline, no_first_message, a_first_message_that_takes_its_time, a_message_in_drips,
       half_a_keepalive_is_never_late, whole_messages_are_never_late,
       while_paused_the_peer_is_not_late, idle_connections_close_and_keepalives_count,
-      a_binding_suspends_the_idle_limit, who_is_owed_an_answer_is_not_idle, quiet_connections_stay)
+      a_binding_suspends_the_idle_limit, who_is_owed_an_answer_is_not_idle, quiet_connections_stay,
+      what_has_arrived_is_not_late, what_has_arrived_must_be_enough)

@@ -32,7 +32,7 @@ resumes(struct tls_client *client, struct tls_server *server, int64_t real_s,
 	const char *server_name)
 {
 	int pair[2];
-	bool wants_write, server_done = false, client_done = false;
+	bool wants_write, wants_read, server_done = false, client_done = false;
 	char octet;
 	size_t got;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
@@ -52,7 +52,7 @@ resumes(struct tls_client *client, struct tls_server *server, int64_t real_s,
 	}
 	ck_assert_msg(server_done && client_done, "%s",
 		      ERR_reason_error_string(ERR_peek_last_error()));
-	ck_assert_int_eq(session_write(ssl, "x", 1, &got), IO_DONE);
+	ck_assert_int_eq(session_write(ssl, "x", 1, &got, &wants_read), IO_DONE);
 	ck_assert_int_eq(SSL_read(client->ssl, &octet, 1), 1); /* and the ticket before it */
 	if (resumed_tls12(client)) /* OpenSSL tells nobody of a ticket renewed in TLS 1.2 */
 		keep_ticket(client->ssl, SSL_get1_session(client->ssl));

@@ -1,4 +1,6 @@
 /* Handshakes of a real client with the net's TLS listener, both in this process. */
+#include <poll.h>
+
 #include "tls_world.h"
 
 /* TLS-26.3.1-1, TLS-9325-3.1.1-2: without a client certificate, and 1.3 before 1.2, which works too
@@ -329,6 +331,40 @@ START_TEST(half_open_handshakes)
 	ck_assert_uint_eq(stats_handshakes(stats, TLS_RESULT_FAILED),
 			  100); /* a probe is no failure */
 	tls_finish(&client);
+	tls_world_close(&w);
+}
+END_TEST
+
+/* TLS-OPS-1: nor is it the peer who is late when the process stood still, and his hello, or the end
+ * of his handshake, has come meanwhile */
+START_TEST(handshakes_that_have_arrived_are_not_late)
+{
+	enum { CROWD = 80, TIME_MS = 1000 };
+	struct tls_world w;
+	struct tls_client clients[CROWD];
+	struct net_settings settings = *usual_settings();
+	settings.handshake_timeout_ms = TIME_MS;
+	settings.handshakes_per_turn = 4;
+	tls_world_prepare(&w);
+	world_open(&w.world, &settings, TRANSPORT_TLS, "127.0.0.1", tls_opened(&w.settings));
+	for (int i = 0; i < CROWD; i++) {
+		tls_prepare(&clients[i]);
+		tls_connect(&clients[i], &w.world, NULL, NULL);
+	}
+	UNTIL(&w.world, w.world.accepts == CROWD);
+	for (int stands = 0; stands < 2; stands++) {
+		for (int i = 0; i < CROWD; i++)
+			tls_shake(&clients[i]);
+		poll(NULL, 0, TIME_MS + 100);
+		loop_turn(w.world.loop, 0);
+		UNTIL(&w.world, stats->tls_handshakes_waiting == 0);
+		for (int i = 0; i < 3; i++)
+			loop_turn(w.world.loop, 0);
+	}
+	ck_assert_uint_eq(handshakes_done(), CROWD);
+	ck_assert_uint_eq(stats_handshakes(stats, TLS_RESULT_FAILED), 0);
+	for (int i = 0; i < CROWD; i++)
+		tls_finish(&clients[i]);
 	tls_world_close(&w);
 }
 END_TEST
@@ -689,7 +725,8 @@ END_TEST
 SUITE(tls, versions_that_are_served, versions_that_are_not, suites_of_tls12, suites_of_tls13,
       groups, certificates_by_name, unknown_names_are_refused_when_strict, protocols_by_alpn,
       renegotiation_is_refused, plain_text_gets_no_answer, half_open_handshakes,
-      handshakes_take_turns, a_flood_of_handshakes_holds_nobody_up,
-      the_half_through_go_before_beginners, nothing_stays_inside_tls, short_records_take_turns,
-      closing_says_so, closing_with_octets_inside_is_no_spin, bulk_over_tls, reload_drops_nobody,
+      handshakes_that_have_arrived_are_not_late, handshakes_take_turns,
+      a_flood_of_handshakes_holds_nobody_up, the_half_through_go_before_beginners,
+      nothing_stays_inside_tls, short_records_take_turns, closing_says_so,
+      closing_with_octets_inside_is_no_spin, bulk_over_tls, reload_drops_nobody,
       client_certificates)

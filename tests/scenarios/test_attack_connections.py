@@ -10,6 +10,7 @@ import select
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 
@@ -23,11 +24,13 @@ from harness.http import Http
 from harness.metrics import scrape
 from harness.phone import Phone
 from harness.report import quantile, report
+from harness.server import BUILD
 
 FLOODER, OTHER = own_address(), own_address(1)
 HASTY = {"connection": {"first_message_timeout": "2s", "message_timeout": "2s"}, "tls": {"handshake_timeout": "2s"},
          "admin": {"request_timeout": "2s"}}
 SPIN_S, SPIN_TICKS, HONEST_EVERY_S = 0.5, 12, 0.1
+HELD_UP_S = 0.5 * PATIENT  # ten times what is wanted of one who waits for a turn of somebody else's
 TCP_REPAIR = 19  # of linux/tcp.h
 streams = on("tcp", "tls")
 
@@ -358,6 +361,93 @@ def test_a_flood_of_guesses_from_one_address(env):
     owner = server.phone(bind=(OTHER, 0))
     persistent(owner, owner.request("OPTIONS", "sip:example.com")).expect(200)  # the rest of the flood is read
     owner.reg(C1).expect(200)
+
+
+# --- TLS that never comes to the point ---
+
+def tls_abuse(server, *words):
+    """tests/support/tls_abuse.c, at work."""
+    return subprocess.Popen([os.path.join(BUILD, "tests", "tls_abuse"), str(server.tls_port), *words], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def slowest_until(server, over):
+    """The longest that an OPTIONS over UDP took, one after the other until over() says so."""
+    phone, slowest = server.phone(), 0.0
+    while not over():
+        began = time.monotonic()
+        phone.opt().expect(200)
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.01)
+    return slowest
+
+
+def closed_for(server, cause):
+    return int(scrape(server)["rollcall_connections_closed_total"].value(transport="tls", cause=cause))
+
+
+def nothing_but(env, what):
+    """Megabytes in which nothing is said: nobody else notices, and the connection is ended and counted."""
+    server = env.server
+    ended, counted = closed_for(server, "protocol"), server.outcomes("tls_handshake_failed")
+    with tls_abuse(server, what, "2000000") as abuse:
+        slowest = slowest_until(server, lambda: abuse.poll() is not None)
+        said = abuse.stdout.read()
+    true("the connection ended" in said, said)
+    true(slowest < HELD_UP_S, "another client waited for %.2f s" % slowest)
+    server.wait(lambda: closed_for(server, "protocol") == ended + 1, "its end is counted")
+    equal(server.outcomes("tls_handshake_failed"), counted + 1, "tls_handshake_failed")
+    server.wait_log("tls.failed reason=tls_handshake_failed .*without end")
+
+
+def test_key_updates_without_end(env):
+    nothing_but(env, "updates")
+
+
+@covers("TLS-9325-3.5-1")
+def test_renegotiation_without_end(env):
+    nothing_but(env, "hellos")
+
+
+@covers("TLS-OPS-1")
+def test_hellos_in_crumbs(env):
+    """A ClientHello as long as OpenSSL takes any, in records of one octet, from ten connections at once: refused before it is whole."""
+    server, hello = env.server, b"\x01\x01\xff\xb8\x03\x03" + bytes(131000 - 2)
+    records = b"".join(b"\x16\x03\x01\x00\x01" + hello[i:i + 1] for i in range(len(hello)))
+    failed = closed_for(server, "handshake_failed")
+    wires = [socket.create_connection(("127.0.0.1", server.tls_port), timeout=20 * PATIENT) for _ in range(10)]
+
+    def send(wire):
+        try:
+            wire.sendall(records)
+        except OSError:
+            pass
+    threads = [threading.Thread(target=send, args=(wire,)) for wire in wires]
+    for thread in threads:
+        thread.start()
+    slowest = slowest_until(server, lambda: closed_for(server, "handshake_failed") == failed + len(wires))
+    for thread in threads:
+        thread.join()
+    for wire in wires:
+        wire.close()
+    true(slowest < HELD_UP_S, "another client waited for %.2f s" % slowest)
+    server.wait_log("tls.failed reason=tls_handshake_failed .*too many octets")
+
+
+def test_who_goes_mute_within_tls_is_no_spin(env):
+    """Who has answers and key updates waiting for him, and sends on without reading, costs nothing while he is waited for."""
+    server, phone = env.server, env.server.phone()
+    with tls_abuse(server, "mute") as abuse:
+        try:
+            said = abuse.stdout.readline()
+            true("nothing is taken any more" in said, said)
+            before = cpu_ticks(server)
+            time.sleep(SPIN_S)
+            used = cpu_ticks(server) - before
+            phone.opt().expect(200)
+        finally:
+            abuse.stdin.close()
+    true(used < SPIN_TICKS, "%d ticks of CPU in %g s" % (used, SPIN_S))
 
 
 # --- no descriptor is left ---

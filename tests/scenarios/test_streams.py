@@ -6,7 +6,7 @@ import time
 
 from harness import Failure, add_test, covers, equal, long_only, true
 from harness.check import not_under_valgrind
-from harness.faults import cpu_ticks, workers
+from harness.faults import Stopped, children, cpu_ticks, workers
 
 C1, S1 = "<sip:alice@192.0.2.10:5062>", "<sips:alice@192.0.2.10:5062>"
 U1 = C1.strip("<>")
@@ -273,6 +273,22 @@ def test_slow_streams_are_closed(env):
         equal(phone.wire.buffer, b"", "answer to half a message")
     server.wait(lambda: server.counter("connections_live") == 0, "no connection is left")
     true(server.outcomes("first_message_timeout") >= 2, "first_message_timeout is not counted")
+
+
+@not_under_valgrind("connecting takes longer than the deadline of this test")
+@covers("SEC-26.1.5-4")
+def test_what_came_while_the_server_stood_still_is_not_late(env):
+    """A host that was frozen for longer than the deadlines has more unread requests than a turn of the loop takes."""
+    server = env.start({"connection": {"first_message_timeout": "3s"}})
+    phones = [server.phone("tcp") for _ in range(150)]
+    server.wait(lambda: server.counter("connections_live") == len(phones), "all are connected")
+    with Stopped(*children(server.process.pid), server.process.pid):
+        for phone in phones:
+            phone.send(phone.request("OPTIONS", "sip:example.com"))
+        time.sleep(3.5)
+    for phone in phones:
+        phone.receive().expect(200)
+    equal(server.outcomes("first_message_timeout"), 0, "first_message_timeout")
 
 
 @covers("SEC-26.1.5-4")

@@ -10,7 +10,7 @@ with wanted as materialized (
 ), free as materialized (
 	select c.*
 	from wanted as c
-	join aor a on a.aor = c.aor
+	join aor a on a.aor = c.aor and a.version = c.version
 	for no key update of a skip locked
 ), done as (
 	update aor a
@@ -29,5 +29,5 @@ select n, false as locked from done
 union all
 select c.n, true
 from wanted as c
-join aor a on a.aor = c.aor
+join aor a on a.aor = c.aor and a.version = c.version
 where not exists (select from free where free.n = c.n)

@@ -75,11 +75,11 @@ users_create(struct exchange *x)
 
 /* --- changing ------------------------------------------------------------------------- */
 
-#define LOGINS_MAX 4u /* so often it is read again that somebody has changed meanwhile */
+#define READINGS_MAX 4u /* so often it is read again that somebody has changed meanwhile */
 
 struct change {
 	struct address address;
-	unsigned logins;
+	unsigned readings;
 };
 
 static void change_found(struct exchange *x, const struct store_rows *rows);
@@ -92,7 +92,7 @@ change_written(struct exchange *x, const struct store_rows *rows)
 	x->written = store_rows_count(rows) > 0;
 	if (x->written)
 		exchange_query(x, "admin_user", 1, user_answer);
-	else if (++change->logins < LOGINS_MAX)
+	else if (++change->readings < READINGS_MAX)
 		exchange_query(x, "admin_user", 1, change_found);
 	else
 		exchange_problem(x, 409, "conflict", "Changed meanwhile",
@@ -139,7 +139,7 @@ user_change(struct exchange *x)
 		flaw_problem(x, &flaw);
 		return;
 	}
-	change->logins = 0;
+	change->readings = 0;
 	x->work = change;
 	x->query.params[0] = arena_text(&x->arena, change->address.key);
 	exchange_query(x, "admin_user", 1, change_found);

@@ -21,37 +21,39 @@
  * next turn at least is for the others: for answers of the database, and for connections. */
 #define SHED_BEFORE_REST 2048u
 #define REST_MS 2u
-#define LOOKED_AT_MOST 64u /* of those that are sent again, which are few */
 
 /*
  * The queueing delay that a new request would find: how long the oldest one waits for the store.
- * One that is sent again waits for its own row, locked by somebody else: that delays no other. And
- * when the database is silent, that is another matter, which has its own grace.
+ * One that is sent again waits for its own row, locked by somebody else: that delays no other, and
+ * it is looked at no more. And when the database is silent, that is another matter, which has its
+ * own grace.
  */
 static uint64_t
-queueing_delay_ms(const struct requests *all)
+queueing_delay_ms(struct requests *all)
 {
-	unsigned looked_at = 0;
+	struct list *node;
 	if (store_state(all->store) != STORE_UP)
 		return 0;
-	list_each (node, &all->in_store) {
-		const struct request *rq = container_of(node, struct request, link);
-		if (!store_op_repeated(&rq->op) || ++looked_at == LOOKED_AT_MOST)
+	while ((node = list_first(&all->in_store)) != NULL) {
+		struct request *rq = container_of(node, struct request, link);
+		if (!store_op_repeated(&rq->op))
 			return loop_now_ms(all->loop) - rq->asked_ms;
+		list_remove(node);
+		all->in_store_count--;
 	}
 	return 0;
 }
 
 /* Only an old wait proves that there is a queue; a burst that is served at once is none. */
 bool
-readiness_queue(const struct requests *all)
+readiness_queue(struct requests *all)
 {
 	return queueing_delay_ms(all) > all->admission.target_ms / 8;
 }
 
 /* For anything that would wait for the store. */
 static bool
-has_room(const struct requests *all)
+has_room(struct requests *all)
 {
 	return all->live < all->settings.max_requests &&
 	       (!readiness_queue(all) ||
@@ -83,7 +85,7 @@ note_overload(struct requests *all)
 }
 
 static enum reason
-registers_refused(const struct requests *all)
+registers_refused(struct requests *all)
 {
 	if (store_nonce_keys(all->store)->count == 0)
 		return REASON_DATABASE_UNAVAILABLE;

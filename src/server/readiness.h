@@ -8,7 +8,7 @@ struct requests;
 
 struct readiness readiness_now(struct requests *all);
 /* Does the store keep requests waiting, so that their number matters? */
-bool readiness_queue(const struct requests *all);
+bool readiness_queue(struct requests *all);
 /* What is said to a REGISTER over UDP that finds no room: true, 503; false, nothing, because of
  * those that may be told enough have been. datagram is the hash of its octets. */
 bool readiness_tells(struct requests *all, unsigned datagram);

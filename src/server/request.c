@@ -177,8 +177,9 @@ static void
 leave_store(struct request *rq, bool served)
 {
 	struct requests *all = rq->all;
+	if (!list_empty(&rq->link)) /* or it was set aside because it is sent again */
+		all->in_store_count--;
 	list_remove(&rq->link);
-	all->in_store_count--;
 	if (served && !store_op_repeated(&rq->op))
 		admission_learn(&all->admission, rq->before, loop_now_ms(all->loop) - rq->asked_ms);
 }
@@ -434,7 +435,7 @@ refreshes(const struct request *rq, enum register_next next)
 static bool
 has_room_for(const struct request *rq, enum register_next next)
 {
-	const struct requests *all = rq->all;
+	struct requests *all = rq->all;
 	if (next == REGISTER_REPLY && rq->registration.answer.status != 401)
 		return true;
 	return !readiness_queue(all) ||

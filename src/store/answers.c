@@ -123,6 +123,17 @@ complete_lookups(struct lane *lane, struct batch *batch)
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_FAILED);
 }
 
+static void
+wait_for_lock(struct store *store, struct store_op *op)
+{
+	if (store_op_locked(store, op))
+		return;
+	if (op->kind == OP_LOOKUP)
+		store_lookup_fail(store, op, LOOKUP_TIMEOUT);
+	else
+		store_commit_end(store, op, COMMIT_UNAVAILABLE);
+}
+
 /* In the rows of commit_free.sql. */
 static bool
 is_locked(const struct batch *batch, int row)
@@ -132,9 +143,18 @@ is_locked(const struct batch *batch, int row)
 }
 
 static void
+more_together(struct store *store)
+{
+	uint32_t rows = store->careful_rows * 2;
+	store->careful_rows = rows < store->settings.batch_rows ? rows : store->settings.batch_rows;
+}
+
+static void
 complete_commits(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
+	if (batch->statement == STATEMENT_COMMIT_FREE)
+		more_together(store);
 	for (int row = 0; row < PQntuples(batch->rows); row++) {
 		int64_t place = record_place(batch->rows, row, batch->count);
 		struct store_op *op = place < 0 ? NULL : batch->ops[place];
@@ -143,7 +163,7 @@ complete_commits(struct lane *lane, struct batch *batch)
 		batch->ops[place] = NULL;
 		if (is_locked(batch, row)) {
 			store_be_careful(store);
-			store_op_locked(store, op);
+			wait_for_lock(store, op);
 			continue;
 		}
 		store_commit_end(store, op, lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
@@ -151,18 +171,23 @@ complete_commits(struct lane *lane, struct batch *batch)
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
 }
 
-/* Nothing was done, because somebody has locked a row or a table for longer than may be waited. */
+/* Nothing was done, because somebody has locked a row or a table for longer than may be waited.
+ * Where a statement fails that waits for no row, something else of it is locked: all of them, or
+ * what belongs to one of them, which is found by sending half as many the next time. */
 static void
-try_free(struct store *store, struct batch *batch)
+meet_lock(struct store *store, struct batch *batch)
 {
 	bool was_careful = batch->statement == STATEMENT_COMMIT_FREE;
 	store_be_careful(store);
 	if (batch->kind == BATCH_COMMIT && !was_careful && store_is_careful(store)) {
+		store->careful_rows = store->settings.batch_rows;
 		batch_return(store, batch);
 		return;
 	}
+	if (was_careful)
+		store->careful_rows = (batch->count + 1) / 2;
 	for (uint32_t i = 0; i < batch->count; i++)
-		store_op_locked(store, batch->ops[i]);
+		wait_for_lock(store, batch->ops[i]);
 }
 
 /* The statement failed as a whole, so nothing of it was done. */
@@ -172,7 +197,7 @@ try_apart(struct lane *lane, struct batch *batch)
 	struct store *store = lane->store;
 	const char *sqlstate = sqlstate_of(batch->error);
 	if (lock_timeout(sqlstate)) {
-		try_free(store, batch);
+		meet_lock(store, batch);
 		return;
 	}
 	bool again = transient(sqlstate) || spoils_lane(sqlstate);

@@ -168,6 +168,13 @@ take_ops(struct batch *batch, struct list *queue, uint32_t most)
 	}
 }
 
+static uint32_t
+rows_together(const struct store *store, enum batch_kind kind)
+{
+	bool fewer = kind == BATCH_COMMIT && store_is_careful(store) && store->careful_rows > 0;
+	return fewer ? store->careful_rows : store->settings.batch_rows;
+}
+
 static int
 by_key(const void *a, const void *b)
 {
@@ -183,22 +190,23 @@ sort_ops(struct batch *batch)
 	qsort(batch->ops, batch->count, sizeof(*batch->ops), by_key);
 }
 
-/* At the head. */
+/* At the head of where they waited. */
 static void
-put_back(struct batch *batch, struct list *queue)
+put_back(struct store *store, struct batch *batch)
 {
-	while (batch->count > 0)
-		list_append(queue->next, &batch->ops[--batch->count]->link);
+	while (batch->count > 0) {
+		struct store_op *op = batch->ops[--batch->count];
+		list_prepend(store_queue_of(store, op), &op->link);
+	}
 }
 
 void
 batch_return(struct store *store, struct batch *batch)
 {
-	while (batch->count > 0) {
-		struct store_op *op = batch->ops[--batch->count];
-		list_prepend(store_queue_of(store, op), &op->link);
-		stats->db_retries++;
-	}
+	for (uint32_t i = 0; i < batch->count; i++)
+		batch->ops[i]->again_ms = loop_now_ms(store->loop);
+	stats->db_retries += batch->count;
+	put_back(store, batch);
 	loop_wake(store->loop);
 }
 
@@ -218,7 +226,7 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 {
 	struct store *store = lane->store;
 	struct batch *batch = batch_new(lane, kind, STATEMENT_COUNT);
-	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
+	take_ops(batch, queue, alone ? 1 : rows_together(store, kind));
 	batch->statement = statement_for(store, batch, alone);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);
@@ -235,7 +243,7 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 		return true;
 	}
 	if (!hand_over(lane, batch)) {
-		put_back(batch, queue);
+		put_back(store, batch);
 		return false;
 	}
 	stats->db_batches++;

@@ -153,26 +153,12 @@ expire(struct store *store, struct list *queue)
 			break;
 }
 
-/* They wait in no order. */
-static void
-expire_locked(struct store *store)
-{
-	struct list now, *node;
-	list_init(&now);
-	list_move_all(&store->locked, &now);
-	while ((node = list_take_first(&now)) != NULL) {
-		list_append(&store->locked, node);
-		(void)give_up(store, container_of(node, struct store_op, link));
-	}
-}
-
 void
 store_expire(struct store *store)
 {
 	expire(store, &store->lookups);
 	expire(store, &store->commits);
 	expire(store, &store->alone);
-	expire_locked(store);
 }
 
 /* Commits before look-ups: it is better to end work than to begin some. */

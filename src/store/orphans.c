@@ -5,8 +5,8 @@
  * it was about is settled as if somebody had cancelled the wait: the outcome is unknown already,
  * and a sure look-up waits itself.
  *
- * Not behind a pooler, where the session is not ours to end: with unnamed statements none has a
- * name.
+ * Not behind a pooler, where the session is not ours to end: there none has a name, nor with
+ * unnamed statements.
  */
 #include "inside.h"
 

@@ -164,6 +164,15 @@ judge_error(struct lane *lane, const struct batch *batch)
 	return false;
 }
 
+/* Behind a pooler the number that the connection came with is the pooler's, and the session may be
+ * somebody else's in a moment: it is not ours to end, and has no name. */
+static void
+note_session(struct lane *lane, const char *session)
+{
+	bool ours = strtol(session, NULL, 10) == PQbackendPID(lane->conn);
+	str_copy(lane->session, sizeof(lane->session), str_of(ours ? session : ""));
+}
+
 bool
 setup_judge(struct lane *lane, const struct batch *batch)
 {
@@ -182,8 +191,7 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	if (schema)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
 	if (batch->statement == STATEMENT_SESSION)
-		str_copy(lane->session, sizeof(lane->session),
-			 str_of(PQgetvalue(batch->rows, 0, 0)));
+		note_session(lane, PQgetvalue(batch->rows, 0, 0));
 	if (batch->statement != STATEMENT_CHECK_SERVER)
 		return true;
 	if (!lane->store->was_up) {

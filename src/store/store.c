@@ -13,7 +13,10 @@
 
 #define TICK_MS 100
 #define RETRY_MS 20
-#define UNLOCK_MS 20
+#define PAUSE_MAX_MS 200
+/* For so long a request waits for what is locked. It holds its place on its connection, and a lock
+ * that is held for longer is somebody's who takes his time. */
+#define LOCKED_MS 1500
 
 /* --- completing */
 
@@ -158,7 +161,6 @@ store_review(struct store *store)
 	fail_list(store, &store->commits);
 	fail_list(store, &store->alone);
 	fail_list(store, &store->waiting);
-	fail_list(store, &store->locked);
 	if (store_lanes_up(store) == 0)
 		fail_queries(&store->queries);
 }
@@ -267,12 +269,30 @@ static void
 retry_due(struct timer *timer)
 {
 	struct store *store = container_of(timer, struct store, retry);
-	while (!list_empty(&store->waiting)) {
-		struct list *node = store->waiting.next;
-		list_remove(node);
-		list_append(&store->alone, node);
+	uint64_t now_ms = loop_now_ms(store->loop);
+	struct list now, *node;
+	list_init(&now);
+	list_move_all(&store->waiting, &now);
+	while ((node = list_take_first(&now)) != NULL) {
+		struct store_op *op = container_of(node, struct store_op, link);
+		bool due = op->again_ms <= now_ms;
+		list_append(due ? store_queue_of(store, op) : &store->waiting, node);
+		stats->db_retries += due;
 	}
+	if (!list_empty(&store->waiting))
+		timer_start(store->loop, timer, RETRY_MS, retry_due);
 	loop_wake(store->loop);
+}
+
+static void
+send_again(struct store *store, struct store_op *op, uint64_t pause_ms)
+{
+	op->again_ms = loop_now_ms(store->loop) + pause_ms;
+	if (list_empty(&store->waiting)) {
+		timer_stop(&store->retry);
+		timer_start(store->loop, &store->retry, RETRY_MS, retry_due);
+	}
+	list_append(&store->waiting, &op->link);
 }
 
 bool
@@ -283,12 +303,7 @@ store_op_again(struct store *store, struct store_op *op)
 		return false;
 	op->tries++;
 	op->alone = true;
-	stats->db_retries++;
-	if (list_empty(&store->waiting)) {
-		timer_stop(&store->retry);
-		timer_start(store->loop, &store->retry, RETRY_MS, retry_due);
-	}
-	list_append(&store->waiting, &op->link);
+	send_again(store, op, RETRY_MS);
 	return true;
 }
 
@@ -304,36 +319,15 @@ store_is_careful(const struct store *store)
 	return store->settings.batch_rows > 1 && loop_now_ms(store->loop) < store->careful_ms;
 }
 
-static void
-unlock_due(struct timer *timer)
-{
-	struct store *store = container_of(timer, struct store, unlock);
-	uint64_t now_ms = loop_now_ms(store->loop);
-	struct list now, *node;
-	list_init(&now);
-	list_move_all(&store->locked, &now);
-	while ((node = list_take_first(&now)) != NULL) {
-		struct store_op *op = container_of(node, struct store_op, link);
-		bool due = op->again_ms <= now_ms;
-		list_prepend(due ? store_queue_of(store, op) : &store->locked, node);
-		stats->db_retries += due;
-	}
-	if (!list_empty(&store->locked))
-		timer_start(store->loop, timer, UNLOCK_MS, unlock_due);
-	loop_wake(store->loop);
-}
-
-/* In pauses that grow with its age. Nobody else waits for it, so that it may have all its time. */
-void
+bool
 store_op_locked(struct store *store, struct store_op *op)
 {
-	uint64_t now_ms = loop_now_ms(store->loop);
-	op->again_ms = now_ms + UNLOCK_MS + (now_ms - op->started_ms) / 2;
-	if (list_empty(&store->locked)) {
-		timer_stop(&store->unlock);
-		timer_start(store->loop, &store->unlock, UNLOCK_MS, unlock_due);
-	}
-	list_append(&store->locked, &op->link);
+	uint64_t age_ms = loop_now_ms(store->loop) - op->started_ms;
+	uint64_t pause_ms = RETRY_MS + age_ms / 2;
+	if (age_ms >= LOCKED_MS || age_ms >= store->settings.query_timeout_ms)
+		return false;
+	send_again(store, op, pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
+	return true;
 }
 
 static void
@@ -452,9 +446,9 @@ store_open(struct loop *loop, const struct store_settings *settings)
 	struct store *store = calloc(1, sizeof(*store));
 	if (store == NULL)
 		return NULL;
-	struct list *const lists[] = { &store->lookups, &store->commits,	&store->alone,
-				       &store->queries, &store->waiting,	&store->locked,
-				       &store->refused, &store->refused_queries };
+	struct list *const lists[] = { &store->lookups,	       &store->commits, &store->alone,
+				       &store->queries,	       &store->waiting, &store->refused,
+				       &store->refused_queries };
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		list_init(lists[i]);
 	store->loop = loop;
@@ -511,7 +505,6 @@ store_close(struct store *store)
 	timer_stop(&store->tick);
 	timer_stop(&store->held);
 	timer_stop(&store->retry);
-	timer_stop(&store->unlock);
 	timer_stop(&store->connect);
 	timer_stop(&store->sweep.timer);
 	loop_no_turn_end(&store->turn_end);

@@ -16,8 +16,9 @@
 /* On the wire. The longest that is good for anything, a ClientHello with a ticket and a chain of
  * VERIFY_DEPTH client certificates, has a fifth of it. */
 #define HANDSHAKE_OCTETS_MAX 131072u
-/* Afterwards, without plaintext: a record that is almost whole, behind it a buffer that TLS has
- * filled in advance, and some key updates. */
+/* Afterwards, without plaintext: a record that is almost whole, and behind it a buffer that TLS has
+ * filled in advance, some of it warnings or empty records. Any plaintext begins this anew, a
+ * keep-alive, too; of key updates, which are dear, there are few until a message is whole. */
 #define BARREN_OCTETS_MAX 65536u
 
 /* A flood of failures is a line a second for each source, with how many were held back. */
@@ -65,6 +66,7 @@ completed(struct connection *c)
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
 	c->tls_useful = session_taken(c->ssl);
+	c->tls_updates = 0;
 	fifo_start(&c->net->firsts, &c->deadline);
 	if (session_holds(c->ssl))
 		stream_read_on(c); /* what came along with the end of the handshake */
@@ -101,7 +103,8 @@ handshake_bound(struct connection *c)
 	if (c->phase == PHASE_HANDSHAKE && taken > HANDSHAKE_OCTETS_MAX) {
 		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("too many octets"));
 		connection_end(c, CLOSE_HANDSHAKE);
-	} else if (c->phase == PHASE_OPEN && taken > BARREN_OCTETS_MAX) {
+	} else if (c->phase == PHASE_OPEN &&
+		   (taken > BARREN_OCTETS_MAX || c->tls_updates > SESSION_UPDATES_MAX)) {
 		stats_outcome(REASON_TLS_HANDSHAKE_FAILED, TRANSPORT_TLS, DOMAIN_OTHER);
 		log_failure(c, REASON_TLS_HANDSHAKE_FAILED,
 			    STR("key updates or renegotiation without end"));

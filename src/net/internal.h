@@ -142,6 +142,7 @@ struct connection {
 	bool tls_wants_write; /* TLS must write before it can go on reading */
 	bool tls_wants_read;  /* and the other way round */
 	uint64_t tls_useful;  /* session_taken() when TLS last had something to hand over */
+	unsigned tls_updates; /* what session_open() counts, since a message or the handshake */
 };
 
 /* Takes over fd; NULL, with fd closed, when memory is out or the user declines. */
@@ -194,7 +195,8 @@ void handshakes_continue(struct net *net);
 void handshake_forget(struct connection *connection);
 /* The time for the handshake is over: ends it, unless it was we who were late. */
 void handshake_overdue(struct connection *connection);
-/* Ends a connection whose TLS takes octets, and takes them, and has nothing to hand over. */
+/* Ends a connection whose TLS takes octets, and takes them, and has nothing to hand over, or no
+ * message among it. */
 void handshake_bound(struct connection *connection);
 
 /* --- front.c --- */

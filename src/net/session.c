@@ -36,8 +36,22 @@ bound_reads(BIO *bio, int operation, const char *octets, size_t len, int i, long
 	return result;
 }
 
+/* A key update is 27 octets and a key to be derived, a ClientHello that is refused may be 4 and an
+ * alert to be written; a buffer holds hundreds, which OpenSSL goes through in one call. So, once
+ * there were too many, it is told that nothing follows. */
+static void
+count_message(int sent, int version, int type, const void *octets, size_t len, SSL *ssl, void *arg)
+{
+	unsigned *messages = arg;
+	(void)version;
+	(void)octets;
+	(void)len;
+	if (!sent && type == SSL3_RT_HANDSHAKE && ++*messages > SESSION_UPDATES_MAX)
+		SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
 SSL *
-session_open(struct tls_server *server, int fd)
+session_open(struct tls_server *server, int fd, unsigned *messages)
 {
 	ERR_clear_error();
 	SSL *ssl = SSL_new(server_context(server));
@@ -48,6 +62,8 @@ session_open(struct tls_server *server, int fd)
 		return NULL;
 	}
 	BIO_set_callback_ex(SSL_get_rbio(ssl), bound_reads);
+	SSL_set_msg_callback(ssl, count_message);
+	SSL_set_msg_callback_arg(ssl, messages);
 	SSL_set_accept_state(ssl);
 	server_allow_tickets(server, ssl);
 	return ssl;

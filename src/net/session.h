@@ -15,8 +15,14 @@
 #include "internal.h"
 #include "net/tls.h"
 
-/* NULL when memory is out. The server must outlive it; free with SSL_free(). */
-SSL *session_open(struct tls_server *server, int fd);
+/* Messages of TLS itself: a handshake has a few, and afterwards clients update a key after millions
+ * of records (RFC 8446 §5.5), or never. */
+#define SESSION_UPDATES_MAX 32u
+
+/* NULL when memory is out. The server must outlive it; free with SSL_free(). Adds to *messages,
+ * which must outlive it too, those of the handshake that the client sends, then its key updates and
+ * its renegotiations, which are refused. Above SESSION_UPDATES_MAX it reads nothing more. */
+SSL *session_open(struct tls_server *server, int fd, unsigned *messages);
 /* real_s is the time by which tickets are judged. IO_DONE: the handshake is complete. Takes off the
  * socket what session_allow() says, as if that had been called. */
 enum io_result session_handshake(SSL *ssl, int64_t real_s, bool *wants_write);

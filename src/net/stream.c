@@ -13,6 +13,8 @@
 
 #define BUFFER_START 4096
 #define READS_PER_TURN 16u
+/* A key update costs a turn as much as handling so many octets. */
+#define UPDATE_COST 1024u
 
 /* Room for more octets behind the first len of a buffer that grows by doubling. */
 static bool
@@ -162,6 +164,15 @@ heard_nothing(struct connection *c)
 		handshake_bound(c);
 }
 
+/* The peer said so, or TLS will hear no more of it. */
+static void
+heard_end(struct connection *c)
+{
+	if (c->ssl != NULL)
+		handshake_bound(c);
+	c->ended = c->phase == PHASE_OPEN;
+}
+
 static void
 heard(struct connection *c, size_t got)
 {
@@ -169,6 +180,12 @@ heard(struct connection *c, size_t got)
 	stats->received_bytes[c->peer.transport] += got;
 	if (c->ssl != NULL)
 		c->tls_useful = session_taken(c->ssl);
+}
+
+static size_t
+less(size_t left, size_t cost)
+{
+	return cost < left ? left - cost : 0;
 }
 
 /* No more than the scratch buffer holds in one turn, so that a few who send as fast as they can
@@ -180,24 +197,25 @@ static void
 read_some(struct connection *c)
 {
 	size_t got, left = SCRATCH_BYTES;
-	unsigned reads = READS_PER_TURN;
+	unsigned reads = READS_PER_TURN, updates;
 	bool more = true;
 	session_allow();
 	while (more && left > 0 && reads-- > 0 && c->phase == PHASE_OPEN && !c->paused &&
 	       !c->ended) {
 		more = false;
+		updates = c->tls_updates;
 		switch (receive(c, &got)) {
 		case IO_DONE:
 			heard(c, got);
+			left = less(left, got + UPDATE_COST * (c->tls_updates - updates));
 			take(c, c->net->scratch, got);
-			left -= got < left ? got : left;
 			more = c->ssl != NULL && session_holds(c->ssl);
 			break;
 		case IO_AGAIN:
 			heard_nothing(c);
 			break;
 		case IO_END:
-			c->ended = true;
+			heard_end(c);
 			break;
 		case IO_BROKEN:
 			connection_kill(c, CLOSE_PEER);

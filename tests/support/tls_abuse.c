@@ -2,10 +2,11 @@
  * tls_abuse: what Python's ssl cannot say. Connects over TLS, has an OPTIONS answered, and then
  * abuses the connection:
  *
- *   updates OCTETS  key updates of TLS 1.3, so many octets of them at once
- *   hellos OCTETS   ClientHellos of TLS 1.2, as if to renegotiate
- *   mute            reads no more and sends keep-alives and key updates that want an answer, until
- *                   nobody takes any
+ *   updates OCTETS  key updates of TLS 1.3, so many octets of them at once, keep-alives between
+ *   hellos OCTETS   ClientHellos of TLS 1.2, as if to renegotiate, keep-alives between
+ *   crammed OCTETS  the same, hundreds in a record
+ *   mute            reads no more and sends ACKs and key updates that want an answer, until nobody
+ *                   takes any
  *
  * Then it says how much was sent, and whether the server has ended the connection; mute waits with
  * an end of its own until its standard input ends.
@@ -26,7 +27,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { END_MS = 10000, FULL_MS = 1000 };
+enum { END_MS = 10000, FULL_MS = 1000, PING_EVERY = 20, HELLO = 4 };
+
+static const char ping[4] = "\r\n\r\n";
 
 static void
 die(const char *what)
@@ -99,8 +102,11 @@ update_key(SSL *ssl, int kind)
 static size_t
 make_updates(SSL *ssl, BIO *wire, size_t octets)
 {
-	while (BIO_ctrl_pending(wire) < octets)
-		update_key(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	while (BIO_ctrl_pending(wire) < octets) {
+		for (int i = 0; i < PING_EVERY; i++)
+			update_key(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+		must(SSL_write(ssl, ping, sizeof(ping)) == sizeof(ping), "keep-alive");
+	}
 	return BIO_ctrl_pending(wire);
 }
 
@@ -128,37 +134,50 @@ our_keys(SSL *ssl, unsigned char key[32], unsigned char salt[4])
 	memcpy(salt, block + 64, 4);
 }
 
-/* A record with a ClientHello that is all header: the server looks no further. */
 static void
-write_hello(EVP_CIPHER_CTX *cipher, const unsigned char salt[4], uint64_t number, BIO *wire)
+write_record(EVP_CIPHER_CTX *cipher, const unsigned char salt[4], uint64_t number,
+	     unsigned char type, const void *octets, int octet_count, BIO *wire)
 {
-	static const unsigned char hello[4] = { 1 };
-	unsigned char record[33] = { 22, 3, 3, 0, 8 + sizeof(hello) + 16 };
-	unsigned char nonce[12], seen[13] = { [8] = 22, 3, 3, 0, sizeof(hello) };
-	int len;
+	unsigned char record[5 + 8 + 16384 + 16] = { type, 3, 3 };
+	unsigned char nonce[12], seen[13] = { [8] = type, 3, 3 };
+	int len, sealed = 8 + octet_count + 16;
 	for (int i = 0; i < 8; i++)
 		seen[i] = record[5 + i] = (unsigned char)(number >> (56 - 8 * i));
+	for (int i = 0; i < 2; i++) {
+		seen[11 + i] = (unsigned char)(octet_count >> (8 - 8 * i));
+		record[3 + i] = (unsigned char)(sealed >> (8 - 8 * i));
+	}
 	memcpy(nonce, salt, 4);
 	memcpy(nonce + 4, seen, 8);
 	must(EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, nonce) == 1 &&
 		     EVP_EncryptUpdate(cipher, NULL, &len, seen, sizeof(seen)) == 1 &&
-		     EVP_EncryptUpdate(cipher, record + 13, &len, hello, sizeof(hello)) == 1 &&
-		     EVP_EncryptFinal_ex(cipher, record + 17, &len) == 1 &&
-		     EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, 16, record + 17) == 1,
+		     EVP_EncryptUpdate(cipher, record + 13, &len, octets, octet_count) == 1 &&
+		     EVP_EncryptFinal_ex(cipher, record + 13 + octet_count, &len) == 1 &&
+		     EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, 16,
+					 record + 13 + octet_count) == 1,
 	     "encryption");
-	BIO_write(wire, record, sizeof(record));
+	BIO_write(wire, record, 5 + sealed);
 }
 
-/* The end of our handshake was record 0, the OPTIONS was 1. */
+/* ClientHellos that are all header, so many in a record: the server looks no further. The end of
+ * our handshake was record 0, the OPTIONS was 1. */
 static size_t
-make_hellos(SSL *ssl, BIO *wire, size_t octets)
+make_hellos(SSL *ssl, BIO *wire, size_t octets, int in_record)
 {
-	unsigned char key[32], salt[4];
+	unsigned char key[32], salt[4], hellos[16384] = { 0 };
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+	for (int i = 0; i < in_record; i++)
+		hellos[i * HELLO] = SSL3_MT_CLIENT_HELLO;
 	our_keys(ssl, key, salt);
 	must(EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, NULL) == 1, "AES");
-	for (uint64_t number = 2; BIO_ctrl_pending(wire) < octets; number++)
-		write_hello(cipher, salt, number, wire);
+	for (uint64_t number = 2; BIO_ctrl_pending(wire) < octets; number++) {
+		if (number % PING_EVERY == 0)
+			write_record(cipher, salt, number, SSL3_RT_APPLICATION_DATA, ping,
+				     sizeof(ping), wire);
+		else
+			write_record(cipher, salt, number, SSL3_RT_HANDSHAKE, hellos,
+				     in_record * HELLO, wire);
+	}
 	EVP_CIPHER_CTX_free(cipher);
 	return BIO_ctrl_pending(wire);
 }
@@ -190,14 +209,17 @@ ends(int fd)
 }
 
 static int
-flood(const char *port, bool updates, size_t octets)
+flood(const char *port, const char *what, size_t octets)
 {
+	bool updates = strcmp(what, "updates") == 0;
 	int fd = connect_to(port, 0);
 	SSL *ssl = handshake(fd, updates ? TLS1_3_VERSION : TLS1_2_VERSION);
 	BIO *wire = BIO_new(BIO_s_mem());
 	ask(ssl);
 	SSL_set0_wbio(ssl, wire);
-	size_t made = (updates ? make_updates : make_hellos)(ssl, wire, octets);
+	size_t made =
+		updates ? make_updates(ssl, wire, octets)
+			: make_hellos(ssl, wire, octets, strcmp(what, "crammed") == 0 ? 500 : 1);
 	size_t sent = send_all(fd, wire);
 	bool ended = sent < made || ends(fd);
 	printf("%zu of %zu octets sent, the connection %s\n", sent, made,
@@ -223,19 +245,27 @@ send_slowly(int fd, BIO *wire)
 	return sent == len;
 }
 
-/* What the server then cannot write is an update of its own, and not an answer. */
+/* What the server then cannot write is an update of its own, and not an answer. An ACK has none. */
 static int
 mute(const char *port)
 {
+	static const char ack[] = "ACK sip:example.com SIP/2.0\r\n"
+				  "Via: SIP/2.0/TLS client.example.com;branch=z9hG4bKmute\r\n"
+				  "From: <sip:abuse@example.com>;tag=1\r\n"
+				  "To: <sip:example.com>;tag=2\r\n"
+				  "Call-ID: mute\r\n"
+				  "CSeq: 1 ACK\r\n"
+				  "Max-Forwards: 70\r\n"
+				  "Content-Length: 0\r\n\r\n";
 	int fd = connect_to(port, 4096);
 	SSL *ssl = handshake(fd, TLS1_3_VERSION);
 	BIO *wire = BIO_new(BIO_s_mem());
 	ask(ssl);
 	SSL_set0_wbio(ssl, wire);
 	do {
-		for (int i = 0; i < 100; i++)
+		for (int i = 0; i < 30; i++)
 			update_key(ssl, SSL_KEY_UPDATE_REQUESTED);
-		must(SSL_write(ssl, "\r\n\r\n", 4) == 4, "keep-alive");
+		must(SSL_write(ssl, ack, sizeof(ack) - 1) > 0, "ACK");
 	} while (send_slowly(fd, wire));
 	puts("nothing is taken any more");
 	fflush(stdout);
@@ -249,10 +279,10 @@ mute(const char *port)
 int
 main(int count, char **words)
 {
-	if (count == 4 && (strcmp(words[2], "updates") == 0 || strcmp(words[2], "hellos") == 0))
-		return flood(words[1], words[2][0] == 'u', strtoul(words[3], NULL, 10));
+	if (count == 4)
+		return flood(words[1], words[2], strtoul(words[3], NULL, 10));
 	if (count == 3 && strcmp(words[2], "mute") == 0)
 		return mute(words[1]);
-	fputs("usage: tls_abuse PORT updates|hellos OCTETS, or PORT mute\n", stderr);
+	fputs("usage: tls_abuse PORT updates|hellos|crammed OCTETS, or PORT mute\n", stderr);
 	return 2;
 }

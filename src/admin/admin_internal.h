@@ -4,6 +4,7 @@
 #include "admin/admin.h"
 #include "exchange.h"
 #include "net/tls.h"
+#include "pace.h"
 
 #define WAITING_MAX 64u
 #define TOKENS_MAX 64u
@@ -84,7 +85,9 @@ struct processes {
 /* metrics.c: what was rendered last. */
 struct metrics {
 	struct MHD_Response *response; /* NULL: there was no memory for it */
-	uint64_t again_us;	       /* when it may be done anew */
+	size_t len;
+	struct budget rendering;
+	struct budget sending;
 };
 
 struct admin {

@@ -17,6 +17,7 @@
 #include "pace.h"
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define OCTETS_A_US 1000u /* go into sockets, at least */
 
 struct exposition {
 	FILE *out;
@@ -369,7 +370,7 @@ response_of(char *text, size_t len)
 
 /* NULL without memory. */
 static struct MHD_Response *
-render(struct admin *admin)
+render(struct admin *admin, size_t *len)
 {
 	struct textfile text;
 	struct stats *sum = calloc(1, sizeof(*sum));
@@ -382,6 +383,7 @@ render(struct admin *admin)
 	}
 	free(sum);
 	bool whole = e.out != NULL && textfile_close(e.out, &text);
+	*len = whole ? text.len : 0;
 	return whole ? response_of(text.text, text.len) : NULL;
 }
 
@@ -393,17 +395,22 @@ render_anew(struct admin *admin)
 	struct metrics *metrics = &admin->metrics;
 	uint64_t began_us = clock_monotonic_us();
 	metrics_close(admin);
-	metrics->response = render(admin);
-	uint64_t ended_us = clock_monotonic_us();
-	metrics->again_us = ended_us + pace_rest_us(ended_us - began_us);
+	metrics->response = render(admin, &metrics->len);
+	budget_spend(&metrics->rendering, clock_monotonic_us() - began_us);
 }
 
 void
 metrics_answer(struct exchange *x)
 {
-	const struct metrics *metrics = &x->admin->metrics;
-	if (loop_now_us(x->admin->loop) >= metrics->again_us)
+	struct metrics *metrics = &x->admin->metrics;
+	uint64_t now_us = loop_now_us(x->admin->loop);
+	if (!budget_allows(&metrics->sending, now_us)) {
+		exchange_answer_text(x, 503, "too many scrapes at once\n");
+		return;
+	}
+	if (budget_allows(&metrics->rendering, now_us))
 		render_anew(x->admin);
+	budget_spend(&metrics->sending, metrics->len / OCTETS_A_US);
 	if (metrics->response == NULL)
 		exchange_answer_text(x, 503, "out of memory\n");
 	else

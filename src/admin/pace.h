@@ -7,12 +7,20 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Microseconds, at most a second. busy: the part of its time that the busiest worker works, 0 to 1;
  * page_us: what the last page took, from the question to its last line. */
 uint64_t pace_pause_us(double busy, uint64_t page_us);
 
-/* How long the work that took so long is not done anew, so that however many ask for it, four
- * fifths of the time are left for others; at most a second. */
-uint64_t pace_rest_us(uint64_t took_us);
+/* For work that anybody may ask for: a fifth of the time, and a tenth of a second at once. Zero is
+ * a budget that nothing was spent of. */
+struct budget {
+	int64_t left_us; /* below 0: it took longer than there was left */
+	uint64_t at_us;	 /* until when it is counted */
+};
+/* May it be done now? When it took very long, again after a second at most. */
+bool budget_allows(struct budget *budget, uint64_t now_us);
+/* It took so long. */
+void budget_spend(struct budget *budget, uint64_t took_us);

@@ -603,7 +603,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	surface.is_health = data[0] % 8 == 7;
 	script = data[1];
 	turn = 0;
-	admin.metrics.again_us = 0; /* no turn comes in which it would be over */
+	admin.metrics.rendering = admin.metrics.sending =
+		(struct budget){ 0 }; /* no turn comes in which it would be over */
 	if (data[0] & 1)
 		connection.fields[connection.field_count++] =
 			(struct pair){ "Authorization",

@@ -91,13 +91,13 @@ def parse(text):
 
 
 def scrape(server):
-    """The numbers of now: those who ask in quick succession share what was rendered for the first of them, but no longer than
-    four times as long as that took, or a second."""
+    """The numbers of now: when many ask in quick succession they share what was rendered for the first of them, but no longer than
+    five times as long as that took, or a second."""
     time.sleep(max(0.0, server.scraped_until - time.monotonic()))
     began = time.monotonic()
     answer = ask(("127.0.0.1", server.health_port), "GET", "/metrics").expect(200)
     ended = time.monotonic()
-    server.scraped_until = ended + min(4 * (ended - began), 1.0)
+    server.scraped_until = ended + min(5 * (ended - began), 1.0)
     if answer.get("content-type") != "text/plain; version=0.0.4; charset=utf-8":
         raise Failure("type is %r" % answer.get("content-type"))
     return parse(answer.body.decode())

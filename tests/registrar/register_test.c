@@ -139,6 +139,34 @@ START_TEST(refusals_are_not_counted_as_done)
 }
 END_TEST
 
+/* REG-10.3.7-16, D-31: each contact is judged, and each against all before it */
+START_TEST(all_contacts_are_judged)
+{
+	static const struct {
+		const char *contacts;
+		int status;
+		uint32_t stored;
+	} cases[] = {
+		{ C1 ", <sip:alice@example.com>", 403, 0 },
+		{ C1 ", " C2 ", <sip:alice@example.com>", 403, 0 },
+		{ C1 ", " C2 ";expires=60, " C2 ";expires=90", 400, 0 },
+		{ C1 ", " C2 ", <sip:3@h>, " C2 ";q=0.1", 400, 0 },
+		{ C1 ", " C2 ", <sip:3@h>, " C2, 200, 3 },
+		{ C1 ", " C2 ", <sip:3@h>;expires=5", 423, 0 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char fields[256];
+		snprintf(fields, sizeof(fields), "Contact: %s\r\n", cases[i].contacts);
+		rig_open(&rig);
+		REGISTER(.fields = str_of(fields));
+		ck_assert_msg(rig.answer.status == cases[i].status, "%s: %d", cases[i].contacts,
+			      rig.answer.status);
+		ck_assert_uint_eq(rig.record.binding_count, cases[i].stored);
+		rig_close(&rig);
+	}
+}
+END_TEST
+
 /* REG-10.3.7-6: what is stored and is no URI, because somebody has written it by hand, equals
  * nothing but itself, and goes like all others */
 START_TEST(a_stored_uri_may_be_none)
@@ -1111,8 +1139,8 @@ END_TEST
 
 SUITE(registering, failed_logins_are_alike, another_realm_is_not_stale, long_digest_uris,
       a_digest_uri_names_what_is_served, changes_are_counted_once, changes_are_counted,
-      refusals_are_not_counted_as_done, a_stored_uri_may_be_none, a_stale_nonce_is_no_failure,
-      without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
+      refusals_are_not_counted_as_done, all_contacts_are_judged, a_stored_uri_may_be_none,
+      a_stale_nonce_is_no_failure, without_keys_nobody_is_challenged, retry_after_is_spread, jitter,
       the_answer_says_what_was_granted, what_a_binding_stores, a_refresh_keeps_id_and_birth,
       ids_are_distinct, ids_keep_their_random_bits, the_list_fits_a_datagram,
       plain_contacts_have_the_whole_list, what_is_stored_of_an_address_is_limited,

@@ -196,6 +196,7 @@ START_TEST(canonical_escapes)
 		{ { "a%4", 3 }, NULL },
 		{ { "a%zz", 4 }, NULL },
 		{ { "a%4z", 4 }, NULL },
+		{ { "a%z4", 4 }, NULL },
 		{ { "", 0 }, "" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -348,6 +349,9 @@ START_TEST(parameters_in_a_row)
 	ck_assert(!param.has_value && str_eq(param.name, STR("c")) && str_empty(param.value));
 	ck_assert(!sip_next_uri_param(&rest, &param, &bad));
 	ck_assert(bad);
+	rest = STR(";a=b?");
+	ck_assert(!sip_next_uri_param(&rest, &param, &bad));
+	ck_assert(bad);
 	rest = STR("?x=y&z=");
 	ck_assert(sip_next_uri_header(&rest, &param, &bad));
 	ck_assert(!bad && param.has_value && str_eq(param.value, STR("y")));
@@ -361,7 +365,8 @@ END_TEST
 /* URI-19.1.1-9: headers that are none */
 START_TEST(headers_that_are_refused)
 {
-	static const char *const bad[] = { "x=y", "?", "?=y", "?x", "?x&y=z", "?x=y?z=1", "&x" };
+	static const char *const bad[] = { "x=y",    "?",	 "?=y",	  "?x",
+					   "?x&y=z", "?x=y?z=1", "?x=y=", "&x" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct str text = guard_copy(str_of(bad[i])), rest = text;
 		struct sip_param header;

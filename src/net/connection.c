@@ -235,7 +235,7 @@ connection_start(struct connection *c)
 		return;
 	}
 	c->phase = PHASE_HANDSHAKE;
-	c->ssl = session_open(c->tls, c->watch.fd, &c->tls_updates);
+	c->ssl = session_open(c->tls, c->watch.fd, &c->tls_bounds);
 	if (c->ssl == NULL)
 		connection_kill(c, CLOSE_ERROR);
 }

@@ -66,7 +66,7 @@ completed(struct connection *c)
 	c->phase = PHASE_OPEN;
 	c->heard = false; /* a handshake alone is what a probe does */
 	c->tls_useful = session_taken(c->ssl);
-	c->tls_updates = 0;
+	c->tls_bounds.messages = 0;
 	fifo_start(&c->net->firsts, &c->deadline);
 	if (session_holds(c->ssl))
 		stream_read_on(c); /* what came along with the end of the handshake */
@@ -104,7 +104,7 @@ handshake_bound(struct connection *c)
 		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("too many octets"));
 		connection_end(c, CLOSE_HANDSHAKE);
 	} else if (c->phase == PHASE_OPEN &&
-		   (taken > BARREN_OCTETS_MAX || c->tls_updates > SESSION_UPDATES_MAX)) {
+		   (taken > BARREN_OCTETS_MAX || c->tls_bounds.messages > SESSION_UPDATES_MAX)) {
 		stats_outcome(REASON_TLS_HANDSHAKE_FAILED, TRANSPORT_TLS, DOMAIN_OTHER);
 		log_failure(c, REASON_TLS_HANDSHAKE_FAILED,
 			    STR("key updates or renegotiation without end"));

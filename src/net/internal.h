@@ -108,6 +108,12 @@ enum connection_phase {
 	PHASE_DEAD,	 /* goes as soon as nobody's call is on the stack */
 };
 
+/* What a peer may cost within calls of OpenSSL. */
+struct session_bounds {
+	size_t allowance;  /* octets that may still be taken off the socket */
+	unsigned messages; /* of TLS itself, since a SIP message or the handshake */
+};
+
 struct connection {
 	struct watch watch;
 	struct net *net;
@@ -142,7 +148,7 @@ struct connection {
 	bool tls_wants_write; /* TLS must write before it can go on reading */
 	bool tls_wants_read;  /* and the other way round */
 	uint64_t tls_useful;  /* session_taken() when TLS last had something to hand over */
-	unsigned tls_updates; /* what session_open() counts, since a message or the handshake */
+	struct session_bounds tls_bounds;
 };
 
 /* Takes over fd; NULL, with fd closed, when memory is out or the user declines. */

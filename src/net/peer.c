@@ -67,7 +67,7 @@ peer_saw_message(struct net *net, const struct peer *peer)
 	if (connection == NULL || connection->phase != PHASE_OPEN)
 		return;
 	connection->seen_message = true;
-	connection->tls_updates = 0;
+	connection->tls_bounds.messages = 0;
 	fifo_start(&net->idles, &connection->deadline);
 }
 

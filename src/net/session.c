@@ -9,9 +9,6 @@
 /* A read of the socket costs as much as handling so many octets. */
 #define READ_COST 128u
 
-/* What OpenSSL may still take off the socket that it is called for. */
-static size_t allowance;
-
 /* OpenSSL reads until it has plaintext, or a message of the handshake, to show for it. A peer
  * decides how much comes before that, key updates or renegotiations without end, or a message in
  * records of one octet; so the socket is said to be empty when one turn's share is used up. What is
@@ -20,18 +17,19 @@ static long
 bound_reads(BIO *bio, int operation, const char *octets, size_t len, int i, long l, int result,
 	    size_t *got)
 {
+	struct session_bounds *bounds = (void *)BIO_get_callback_arg(bio);
 	(void)octets;
 	(void)len;
 	(void)i;
 	(void)l;
-	if (operation == BIO_CB_READ && allowance == 0) {
+	if (operation == BIO_CB_READ && bounds->allowance == 0) {
 		BIO_clear_retry_flags(bio);
 		BIO_set_retry_read(bio);
 		return -1;
 	}
 	if (operation == (BIO_CB_READ | BIO_CB_RETURN)) {
 		size_t cost = result > 0 && *got > READ_COST ? *got : READ_COST;
-		allowance -= cost < allowance ? cost : allowance;
+		bounds->allowance -= cost < bounds->allowance ? cost : bounds->allowance;
 	}
 	return result;
 }
@@ -42,16 +40,16 @@ bound_reads(BIO *bio, int operation, const char *octets, size_t len, int i, long
 static void
 count_message(int sent, int version, int type, const void *octets, size_t len, SSL *ssl, void *arg)
 {
-	unsigned *messages = arg;
+	struct session_bounds *bounds = arg;
 	(void)version;
 	(void)octets;
 	(void)len;
-	if (!sent && type == SSL3_RT_HANDSHAKE && ++*messages > SESSION_UPDATES_MAX)
+	if (!sent && type == SSL3_RT_HANDSHAKE && ++bounds->messages > SESSION_UPDATES_MAX)
 		SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
 }
 
 SSL *
-session_open(struct tls_server *server, int fd, unsigned *messages)
+session_open(struct tls_server *server, int fd, struct session_bounds *bounds)
 {
 	ERR_clear_error();
 	SSL *ssl = SSL_new(server_context(server));
@@ -62,11 +60,18 @@ session_open(struct tls_server *server, int fd, unsigned *messages)
 		return NULL;
 	}
 	BIO_set_callback_ex(SSL_get_rbio(ssl), bound_reads);
+	BIO_set_callback_arg(SSL_get_rbio(ssl), (char *)bounds);
 	SSL_set_msg_callback(ssl, count_message);
-	SSL_set_msg_callback_arg(ssl, messages);
+	SSL_set_msg_callback_arg(ssl, bounds);
 	SSL_set_accept_state(ssl);
 	server_allow_tickets(server, ssl);
 	return ssl;
+}
+
+static struct session_bounds *
+bounds_of(SSL *ssl)
+{
+	return (void *)BIO_get_callback_arg(SSL_get_rbio(ssl));
 }
 
 /* result is what the call returned, when that was not success; other is SSL_ERROR_WANT_WRITE for a
@@ -93,7 +98,7 @@ session_handshake(SSL *ssl, int64_t real_s, bool *wants_write)
 {
 	ERR_clear_error();
 	server_set_time(ssl, real_s);
-	session_allow();
+	bounds_of(ssl)->allowance = SCRATCH_BYTES;
 	int result = SSL_do_handshake(ssl);
 	if (result == 1)
 		return IO_DONE;
@@ -114,9 +119,9 @@ session_holds(SSL *ssl)
 }
 
 void
-session_allow(void)
+session_allow(SSL *ssl)
 {
-	allowance = SCRATCH_BYTES;
+	bounds_of(ssl)->allowance = SCRATCH_BYTES;
 }
 
 uint64_t
@@ -137,8 +142,11 @@ enum io_result
 session_write(SSL *ssl, const char *octets, size_t len, size_t *sent, bool *wants_read)
 {
 	ERR_clear_error();
-	allowance = 0; /* in the middle of a key update it reads, too */
+	struct session_bounds *bounds = bounds_of(ssl);
+	size_t allowed = bounds->allowance;
+	bounds->allowance = 0; /* in the middle of a key update it reads, too */
 	int result = SSL_write_ex(ssl, octets, len, sent);
+	bounds->allowance = allowed;
 	return result == 1 ? IO_DONE : outcome(ssl, result, SSL_ERROR_WANT_READ, wants_read);
 }
 

@@ -19,10 +19,10 @@
  * of records (RFC 8446 §5.5), or never. */
 #define SESSION_UPDATES_MAX 32u
 
-/* NULL when memory is out. The server must outlive it; free with SSL_free(). Adds to *messages,
- * which must outlive it too, those of the handshake that the client sends, then its key updates and
- * its renegotiations, which are refused. Above SESSION_UPDATES_MAX it reads nothing more. */
-SSL *session_open(struct tls_server *server, int fd, unsigned *messages);
+/* NULL when memory is out. The server and *bounds must outlive it; free with SSL_free(). Adds to
+ * the messages those of the handshake that the client sends, then its key updates and its
+ * renegotiations, which are refused. Above SESSION_UPDATES_MAX it reads nothing more. */
+SSL *session_open(struct tls_server *server, int fd, struct session_bounds *bounds);
 /* real_s is the time by which tickets are judged. IO_DONE: the handshake is complete. Takes off the
  * socket what session_allow() says, as if that had been called. */
 enum io_result session_handshake(SSL *ssl, int64_t real_s, bool *wants_write);
@@ -32,11 +32,11 @@ void session_read_ahead(SSL *ssl);
 bool session_holds(SSL *ssl);
 /* The calls of session_read() that follow take one buffer off the socket between them, and less
  * when it comes in crumbs; then they are IO_AGAIN, though epoll knows of more. */
-void session_allow(void);
+void session_allow(SSL *ssl);
 /* Octets that were taken off the socket so far, whatever became of them. */
 uint64_t session_taken(SSL *ssl);
 enum io_result session_read(SSL *ssl, char *octets, size_t cap, size_t *got, bool *wants_write);
-/* Takes nothing off the socket. */
+/* Takes nothing off the socket, and nothing of what may be taken. */
 enum io_result session_write(SSL *ssl, const char *octets, size_t len, size_t *sent,
 			     bool *wants_read);
 /* Says close_notify, once, if the handshake ever ended. */

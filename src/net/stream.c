@@ -199,15 +199,16 @@ read_some(struct connection *c)
 	size_t got, left = SCRATCH_BYTES;
 	unsigned reads = READS_PER_TURN, updates;
 	bool more = true;
-	session_allow();
+	if (c->ssl != NULL)
+		session_allow(c->ssl);
 	while (more && left > 0 && reads-- > 0 && c->phase == PHASE_OPEN && !c->paused &&
 	       !c->ended) {
 		more = false;
-		updates = c->tls_updates;
+		updates = c->tls_bounds.messages;
 		switch (receive(c, &got)) {
 		case IO_DONE:
 			heard(c, got);
-			left = less(left, got + UPDATE_COST * (c->tls_updates - updates));
+			left = less(left, got + UPDATE_COST * (c->tls_bounds.messages - updates));
 			take(c, c->net->scratch, got);
 			more = c->ssl != NULL && session_holds(c->ssl);
 			break;
@@ -218,7 +219,9 @@ read_some(struct connection *c)
 			heard_end(c);
 			break;
 		case IO_BROKEN:
-			connection_kill(c, CLOSE_PEER);
+			heard_nothing(c); /* it may be we who have broken it off */
+			if (c->phase == PHASE_OPEN)
+				connection_kill(c, CLOSE_PEER);
 			break;
 		}
 	}

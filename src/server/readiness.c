@@ -39,7 +39,6 @@ queueing_delay_ms(struct requests *all)
 		if (!store_op_repeated(&rq->op))
 			return loop_now_ms(all->loop) - rq->asked_ms;
 		list_remove(node);
-		all->in_store_count--;
 	}
 	return 0;
 }

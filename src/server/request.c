@@ -177,9 +177,8 @@ static void
 leave_store(struct request *rq, bool served)
 {
 	struct requests *all = rq->all;
-	if (!list_empty(&rq->link)) /* or it was set aside because it is sent again */
-		all->in_store_count--;
 	list_remove(&rq->link);
+	all->in_store_count--;
 	if (served && !store_op_repeated(&rq->op))
 		admission_learn(&all->admission, rq->before, loop_now_ms(all->loop) - rq->asked_ms);
 }

@@ -126,7 +126,7 @@ complete_lookups(struct lane *lane, struct batch *batch)
 static void
 wait_for_lock(struct store *store, struct store_op *op)
 {
-	if (store_op_locked(store, op))
+	if (store_op_when_free(store, op))
 		return;
 	if (op->kind == OP_LOOKUP)
 		store_lookup_fail(store, op, LOOKUP_TIMEOUT);
@@ -143,18 +143,9 @@ is_locked(const struct batch *batch, int row)
 }
 
 static void
-more_together(struct store *store)
-{
-	uint32_t rows = store->careful_rows * 2;
-	store->careful_rows = rows < store->settings.batch_rows ? rows : store->settings.batch_rows;
-}
-
-static void
 complete_commits(struct lane *lane, struct batch *batch)
 {
 	struct store *store = lane->store;
-	if (batch->statement == STATEMENT_COMMIT_FREE)
-		more_together(store);
 	for (int row = 0; row < PQntuples(batch->rows); row++) {
 		int64_t place = record_place(batch->rows, row, batch->count);
 		struct store_op *op = place < 0 ? NULL : batch->ops[place];
@@ -173,21 +164,20 @@ complete_commits(struct lane *lane, struct batch *batch)
 
 /* Nothing was done, because somebody has locked a row or a table for longer than may be waited.
  * Where a statement fails that waits for no row, something else of it is locked: all of them, or
- * what belongs to one of them, which is found by sending half as many the next time. */
+ * what belongs to one of them, which is found when each is sent alone. */
 static void
 meet_lock(struct store *store, struct batch *batch)
 {
 	bool was_careful = batch->statement == STATEMENT_COMMIT_FREE;
 	store_be_careful(store);
 	if (batch->kind == BATCH_COMMIT && !was_careful && store_is_careful(store)) {
-		store->careful_rows = store->settings.batch_rows;
 		batch_return(store, batch);
 		return;
 	}
-	if (was_careful)
-		store->careful_rows = (batch->count + 1) / 2;
-	for (uint32_t i = 0; i < batch->count; i++)
+	for (uint32_t i = 0; i < batch->count; i++) {
+		batch->ops[i]->alone |= was_careful;
 		wait_for_lock(store, batch->ops[i]);
+	}
 }
 
 /* The statement failed as a whole, so nothing of it was done. */

@@ -168,13 +168,6 @@ take_ops(struct batch *batch, struct list *queue, uint32_t most)
 	}
 }
 
-static uint32_t
-rows_together(const struct store *store, enum batch_kind kind)
-{
-	bool fewer = kind == BATCH_COMMIT && store_is_careful(store) && store->careful_rows > 0;
-	return fewer ? store->careful_rows : store->settings.batch_rows;
-}
-
 static int
 by_key(const void *a, const void *b)
 {
@@ -226,7 +219,7 @@ batch_send_ops(struct lane *lane, struct list *queue, enum batch_kind kind, bool
 {
 	struct store *store = lane->store;
 	struct batch *batch = batch_new(lane, kind, STATEMENT_COUNT);
-	take_ops(batch, queue, alone ? 1 : rows_together(store, kind));
+	take_ops(batch, queue, alone ? 1 : store->settings.batch_rows);
 	batch->statement = statement_for(store, batch, alone);
 	if (kind == BATCH_COMMIT)
 		sort_ops(batch);

@@ -126,10 +126,9 @@ struct store {
 	struct list commits;
 	struct list alone; /* either, each in a statement of its own */
 	struct list queries;
-	struct list waiting;   /* to be sent again in a moment */
-	uint64_t careful_ms;   /* until when commits wait for no lock */
-	uint32_t careful_rows; /* so many of them travel together then */
-	struct list refused;   /* complete at the end of the turn */
+	struct list waiting; /* to be sent again in a moment */
+	uint64_t careful_ms; /* until when commits wait for no lock */
+	struct list refused; /* complete at the end of the turn */
 	struct list refused_queries;
 	uint32_t queued; /* accepted and not completed */
 	struct timer held;
@@ -172,7 +171,7 @@ bool store_is_careful(const struct store *store);
 /* Where it waits to be sent. */
 struct list *store_queue_of(struct store *store, const struct store_op *op);
 /* Once more when it may be free. False when it has had its time. */
-bool store_op_locked(struct store *store, struct store_op *op);
+bool store_op_when_free(struct store *store, struct store_op *op);
 /* Lanes with room get what waits, the oldest first. */
 void store_dispatch(struct store *store);
 /* Completes what has waited for longer than it may; store_dispatch() does it too. */

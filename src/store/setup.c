@@ -169,7 +169,9 @@ judge_error(struct lane *lane, const struct batch *batch)
 static void
 note_session(struct lane *lane, const char *session)
 {
-	bool ours = strtol(session, NULL, 10) == PQbackendPID(lane->conn);
+	char ours_begins[16];
+	snprintf(ours_begins, sizeof(ours_begins), "%d/", PQbackendPID(lane->conn));
+	bool ours = str_starts(str_of(session), str_of(ours_begins));
 	str_copy(lane->session, sizeof(lane->session), str_of(ours ? session : ""));
 }
 

@@ -320,7 +320,7 @@ store_is_careful(const struct store *store)
 }
 
 bool
-store_op_locked(struct store *store, struct store_op *op)
+store_op_when_free(struct store *store, struct store_op *op)
 {
 	uint64_t age_ms = loop_now_ms(store->loop) - op->started_ms;
 	uint64_t pause_ms = RETRY_MS + age_ms / 2;

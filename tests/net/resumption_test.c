@@ -36,7 +36,7 @@ resumes(struct tls_client *client, struct tls_server *server, int64_t real_s,
 	char octet;
 	size_t got;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	SSL *ssl = session_open(server, pair[0], &(unsigned){ 0 });
+	SSL *ssl = session_open(server, pair[0], &(struct session_bounds){ 0 });
 	client->ssl = SSL_new(client->context);
 	SSL_set_connect_state(client->ssl);
 	SSL_set_app_data(client->ssl, client);

@@ -4,7 +4,7 @@
  *
  *   updates OCTETS  key updates of TLS 1.3, so many octets of them at once, keep-alives between
  *   hellos OCTETS   ClientHellos of TLS 1.2, as if to renegotiate, keep-alives between
- *   crammed OCTETS  the same, hundreds in a record
+ *   crammed OCTETS  the same, hundreds in a record, behind a warning
  *   mute            reads no more and sends ACKs and key updates that want an answer, until nobody
  *                   takes any
  *
@@ -30,6 +30,7 @@
 enum { END_MS = 10000, FULL_MS = 1000, PING_EVERY = 20, HELLO = 4 };
 
 static const char ping[4] = "\r\n\r\n";
+static const unsigned char warning[2] = { SSL3_AL_WARNING, TLS1_AD_USER_CANCELLED };
 
 static void
 die(const char *what)
@@ -171,7 +172,10 @@ make_hellos(SSL *ssl, BIO *wire, size_t octets, int in_record)
 	our_keys(ssl, key, salt);
 	must(EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, NULL) == 1, "AES");
 	for (uint64_t number = 2; BIO_ctrl_pending(wire) < octets; number++) {
-		if (number % PING_EVERY == 0)
+		if (number == 2 && in_record > 1)
+			write_record(cipher, salt, number, SSL3_RT_ALERT, warning, sizeof(warning),
+				     wire);
+		else if (number % PING_EVERY == 0)
 			write_record(cipher, salt, number, SSL3_RT_APPLICATION_DATA, ping,
 				     sizeof(ping), wire);
 		else

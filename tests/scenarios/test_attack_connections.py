@@ -412,11 +412,12 @@ def test_renegotiation_without_end(env):
 
 @covers("TLS-OPS-1")
 def test_hellos_in_crumbs(env):
-    """A ClientHello as long as OpenSSL takes any, in records of one octet, from ten connections at once: refused before it is whole."""
+    """A ClientHello as long as OpenSSL takes any, in records of one octet, from ten connections at once: refused before it is whole. From
+    an address of their own, because a source has one line a second in the log."""
     server, hello = env.server, b"\x01\x01\xff\xb8\x03\x03" + bytes(131000 - 2)
     records = b"".join(b"\x16\x03\x01\x00\x01" + hello[i:i + 1] for i in range(len(hello)))
     failed = closed_for(server, "handshake_failed")
-    wires = [socket.create_connection(("127.0.0.1", server.tls_port), timeout=20 * PATIENT) for _ in range(10)]
+    wires = [socket.create_connection(("127.0.0.1", server.tls_port), 20 * PATIENT, ("127.64.9.9", 0)) for _ in range(10)]
 
     def send(wire):
         try:

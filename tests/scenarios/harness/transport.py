@@ -30,9 +30,10 @@ class Transcript:
 
 
 def own_address(n=0):
-    """A loopback address that no other test process of this machine uses, so that any port of it is free; n < 3."""
+    """A loopback address that no other test process of this machine uses, so that any port of it is free; n < 3.
+    Odd, so that it is never what it is masked as."""
     pid = os.getpid()
-    return "127.%d.%d.%d" % (64 * (n + 1) + (pid >> 16 & 63), pid >> 8 & 255, pid & 255)
+    return "127.%d.%d.%d" % (64 * (n + 1) + (pid >> 15 & 63), pid >> 7 & 255, 2 * (pid & 127) + 1)
 
 
 def family(host):

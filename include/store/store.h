@@ -78,7 +78,7 @@ struct store_op {
 	/* The store's own */
 	struct list link;
 	uint64_t started_ms;
-	uint64_t again_ms; /* what it needs was locked: when it is sent again */
+	uint64_t again_ms; /* when it is, or was, sent again; 0: never */
 	uint8_t kind;
 	uint8_t tries;
 	bool alone;

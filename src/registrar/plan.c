@@ -405,21 +405,27 @@ list_can_be_answered(const struct plan *plan)
 	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
 }
 
+static size_t
+stored_before(const struct plan *plan)
+{
+	size_t octets = 0;
+	for (uint32_t i = 0; i < plan->count; i++)
+		if (plan->entries[i].stored != NULL)
+			octets += binding_stored_octets(plan->entries[i].stored);
+	return octets;
+}
+
 /* Path, Call-ID and the like are stored with each binding, and many an octet as five. Only what
  * makes the row longer is refused, so that a refresh goes on in one that is too long. */
 static bool
 list_can_be_stored(const struct plan *plan)
 {
-	size_t before = 0, after = 0;
-	for (uint32_t i = 0; i < plan->count; i++) {
-		const struct entry *entry = &plan->entries[i];
-		if (entry->stored != NULL)
-			before += binding_stored_octets(entry->stored);
-		if (entry->state != ENTRY_GONE)
-			after += binding_stored_octets(&entry->binding);
-	}
+	size_t after = 0;
+	for (uint32_t i = 0; i < plan->count; i++)
+		if (plan->entries[i].state != ENTRY_GONE)
+			after += binding_stored_octets(&plan->entries[i].binding);
 	if (after < STORED_MAX_BYTES + (size_t)remaining(plan) * STORED_ROW_BYTES ||
-	    after <= before)
+	    after <= stored_before(plan))
 		return true;
 	return refuse(plan, 403, "Contact List Too Long", REASON_TOO_MANY_CONTACTS);
 }

@@ -70,8 +70,8 @@ struct requests {
 	struct fifo trying;   /* 3.5 s after arrival */
 	struct fifo failures; /* auth.failure_delay after arrival */
 	struct fifo rechecks; /* the database is away and must be asked once more */
-	struct list in_store; /* waiting for the store, longest first */
-	uint32_t in_store_count;
+	struct list in_store; /* waiting for the store, longest first, but for who is sent again */
+	uint32_t in_store_count;    /* with those */
 	struct admission admission; /* to them */
 	uint32_t shed;		    /* datagrams that got silence instead */
 	struct storm storm;

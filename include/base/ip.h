@@ -43,6 +43,7 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 /* "192.0.2.0/24", "2001:db8::/32"; a bare address is a full-length prefix. Host bits must be zero
  * or are cleared. */
 bool ip_prefix_parse(struct str text, struct ip_prefix *prefix);
+void ip_prefix_write(struct writer *w, const struct ip_prefix *prefix);
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip *ip);
 /* The address with everything after its first bits cleared. */
 struct ip ip_masked(struct ip ip, uint8_t bits);

@@ -12,7 +12,8 @@
  *   }
  *
  * log.personal_data = masked is obeyed here and nowhere else: whoever a line is about goes through
- * log_endpoint, log_user, log_opaque or log_text, never through log_word or log_message.
+ * log_endpoint, log_prefix, log_user, log_opaque or log_text, never through log_word or
+ * log_message.
  */
 #pragma once
 
@@ -75,6 +76,8 @@ void log_word(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, int64_t value);
 /* Masked: the network without the port. */
 void log_endpoint(struct log_line *line, const char *key, const struct endpoint *endpoint);
+/* Masked: the network, or the prefix where that is wider. */
+void log_prefix(struct log_line *line, const char *key, const struct ip_prefix *prefix);
 /* How many events the line stands for (base/quiet.h). */
 void log_count(struct log_line *line, uint32_t count);
 

@@ -10,6 +10,8 @@
 #include "base/writer.h"
 
 void mask_ip(struct writer *w, const struct ip *ip);
+/* A prefix that is as wide as such a network stays. */
+void mask_prefix(struct writer *w, const struct ip_prefix *prefix);
 /* Every address that stands in the text. */
 void mask_addresses(struct writer *w, struct str text);
 /* And every user part, which is what stands before "@" or "%40". */

@@ -129,8 +129,7 @@ argument_prefix(struct exchange *x, const char *name, const char **param)
 		return argument_problem(x, name,
 					"It must be an address or a prefix of addresses, "
 					"192.0.2.0/24 or 2001:db8::/32.");
-	ip_write(&w, &prefix.ip);
-	writer_printf(&w, "/%u", prefix.bits);
+	ip_prefix_write(&w, &prefix);
 	*param = arena_text(&x->arena, writer_text(&w));
 	return true;
 }

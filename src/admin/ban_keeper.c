@@ -54,22 +54,11 @@ struct ban_keeper {
 /* --- the log ----------------------------------------------------------------------------- */
 
 static void
-cidr_write(struct writer *w, const struct ip_prefix *prefix)
-{
-	ip_write(w, &prefix->ip);
-	writer_char(w, '/');
-	writer_u64(w, prefix->bits);
-}
-
-static void
 tell(const struct ban_keeper *keeper, const struct ban *ban, const char *what)
 {
 	struct log_line line;
-	char text[CIDR_BYTES];
-	struct writer w = writer_on(text, sizeof(text));
 	if (!log_begin(&line, LOG_LEVEL_NOTICE, "ban"))
 		return;
-	cidr_write(&w, &ban->prefix);
 	log_word(&line, "state", what);
 	log_word(&line, "origin", ban->manual ? "manual" : "automatic");
 	if (ban->reason != REASON_NONE)
@@ -77,7 +66,7 @@ tell(const struct ban_keeper *keeper, const struct ban *ban, const char *what)
 	if (ban->until_ms > loop_now_ms(keeper->loop))
 		log_number(&line, "left",
 			   (int64_t)(ban->until_ms - loop_now_ms(keeper->loop)) / 1000);
-	log_text(&line, "cidr", writer_text(&w)); /* may be shortened */
+	log_prefix(&line, "cidr", &ban->prefix);
 	log_end(&line);
 }
 
@@ -216,7 +205,7 @@ json_unsaved(const struct ban *ban, uint64_t now_ms)
 {
 	char text[CIDR_BYTES];
 	struct writer w = writer_on(text, sizeof(text));
-	cidr_write(&w, &ban->prefix);
+	ip_prefix_write(&w, &ban->prefix);
 	return json_pack("{s:s%,s:s,s:s,s:I}", "cidr", text, w.len, "reason",
 			 reason_word(ban->reason), "origin", "automatic", "left_ms",
 			 (json_int_t)(ban->until_ms - now_ms));
@@ -311,7 +300,7 @@ note_saved(struct ban_keeper *keeper, const struct store_rows *rows)
 			continue;
 		}
 		writer_char(&removed, removed.len == 0 ? '{' : ',');
-		cidr_write(&removed, &prefix);
+		ip_prefix_write(&removed, &prefix);
 	}
 	if (removed.len == 0)
 		return NULL;

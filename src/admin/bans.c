@@ -107,8 +107,7 @@ cidr_text(struct exchange *x, const struct ip_prefix *prefix)
 {
 	char text[64];
 	struct writer w = writer_on(text, sizeof(text));
-	ip_write(&w, &prefix->ip);
-	writer_printf(&w, "/%u", (unsigned)prefix->bits);
+	ip_prefix_write(&w, prefix);
 	return arena_text(&x->arena, writer_text(&w));
 }
 

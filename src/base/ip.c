@@ -211,6 +211,14 @@ ip_prefix_parse(struct str text, struct ip_prefix *prefix)
 	return true;
 }
 
+void
+ip_prefix_write(struct writer *w, const struct ip_prefix *prefix)
+{
+	ip_write(w, &prefix->ip);
+	writer_char(w, '/');
+	writer_u64(w, prefix->bits);
+}
+
 bool
 ip_prefix_contains(const struct ip_prefix *prefix, const struct ip *ip)
 {

@@ -264,6 +264,20 @@ log_opaque(struct log_line *line, const char *name, struct str value)
 	from_outside(line, name, value, mask_addresses);
 }
 
+/* A ban of one address names who it is about; one of a network that is as wide as what is shown of
+ * an address stands as it is. */
+void
+log_prefix(struct log_line *line, const char *name, const struct ip_prefix *prefix)
+{
+	char text[64];
+	struct writer w = writer_on(text, sizeof(text));
+	if (masked)
+		mask_prefix(&w, prefix);
+	else
+		ip_prefix_write(&w, prefix);
+	quoted(&line->text, name, writer_text(&w), TEXT_SHOWN);
+}
+
 /* --- writing ----------------------------------------------------------------------------- */
 
 /* A pipe or socket that has room has room for a whole line; files always have. */

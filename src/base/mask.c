@@ -15,12 +15,18 @@
 #define IP6_TEXT_MAX 45u
 
 void
+mask_prefix(struct writer *w, const struct ip_prefix *prefix)
+{
+	uint8_t most = prefix->ip.family == 6 ? NETWORK_BITS_6 : NETWORK_BITS_4;
+	struct ip_prefix network = { .bits = prefix->bits < most ? prefix->bits : most };
+	network.ip = ip_masked(prefix->ip, network.bits);
+	ip_prefix_write(w, &network);
+}
+
+void
 mask_ip(struct writer *w, const struct ip *ip)
 {
-	uint8_t bits = ip->family == 6 ? NETWORK_BITS_6 : NETWORK_BITS_4;
-	struct ip network = ip_masked(*ip, bits);
-	ip_write(w, &network);
-	writer_printf(w, "/%u", bits);
+	mask_prefix(w, &(struct ip_prefix){ .ip = *ip, .bits = UINT8_MAX });
 }
 
 static bool

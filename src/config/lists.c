@@ -185,12 +185,12 @@ parse_endpoints(struct loader *loader, const struct setting *setting, struct end
 }
 
 static const char *
-prefix_text(struct loader *loader, struct ip ip, unsigned bits)
+prefix_text(struct loader *loader, const struct ip_prefix *prefix)
 {
 	char text[64];
 	struct writer w = writer_on(text, sizeof(text));
-	ip_write(&w, &ip);
-	return loader_printf(loader, "%.*s/%u", STR_ARG(writer_text(&w)), bits);
+	ip_prefix_write(&w, prefix);
+	return loader_printf(loader, "%.*s", STR_ARG(writer_text(&w)));
 }
 
 /* What is cleared by reading it as a prefix was meant otherwise; and sources that are IPv4 in the
@@ -200,26 +200,26 @@ prefix_means_it(struct loader *loader, const struct setting *setting, struct str
 		const struct ip_prefix *prefix)
 {
 	struct str address, length;
-	struct ip ip, bare;
+	struct ip_prefix bare;
+	struct ip ip;
 	str_cut(text, '/', &address, &length);
 	if (!ip_parse(address, &ip))
 		return false;
-	bare = ip_unmapped(ip);
-	if (bare.family != ip.family && prefix->bits >= 96) {
-		unsigned bits = prefix->bits - 96u;
+	bare.ip = ip_unmapped(ip);
+	if (bare.ip.family != ip.family && prefix->bits >= 96) {
+		bare.bits = (uint8_t)(prefix->bits - 96);
+		bare.ip = ip_masked(bare.ip, bare.bits);
 		complain(loader, setting->place,
 			 "%s: \"%.*s\" is IPv4 in the clothes of IPv6, which matches nobody; write "
 			 "%s",
-			 setting->key->name, STR_ARG(text),
-			 prefix_text(loader, ip_masked(bare, (uint8_t)bits), bits));
+			 setting->key->name, STR_ARG(text), prefix_text(loader, &bare));
 		return false;
 	}
 	if (ip_equal(&ip, &prefix->ip))
 		return true;
 	complain(loader, setting->place,
 		 "%s: \"%.*s\" has bits set behind its length; write %s for all of them, or %.*s",
-		 setting->key->name, STR_ARG(text), prefix_text(loader, prefix->ip, prefix->bits),
-		 STR_ARG(address));
+		 setting->key->name, STR_ARG(text), prefix_text(loader, prefix), STR_ARG(address));
 	return false;
 }
 

@@ -85,9 +85,8 @@ print_prefixes(const struct prefix_array *array, FILE *out)
 	for (size_t i = 0; i < array->count; i++) {
 		char text[64];
 		struct writer w = writer_on(text, sizeof(text));
-		ip_write(&w, &array->items[i].ip);
-		fprintf(out, "%s\"%.*s/%u\"", i == 0 ? "" : ", ", STR_ARG(writer_text(&w)),
-			array->items[i].bits);
+		ip_prefix_write(&w, &array->items[i]);
+		fprintf(out, "%s\"%.*s\"", i == 0 ? "" : ", ", STR_ARG(writer_text(&w)));
 	}
 	fputc('}', out);
 }

@@ -96,20 +96,32 @@ broken(struct connection *c)
 }
 
 /* Each is fair work by itself, but for ever, and for nothing, is too long. */
-void
-handshake_bound(struct connection *c)
+static uint64_t
+octets_for_nothing(const struct connection *c)
 {
-	uint64_t taken = session_taken(c->ssl) - c->tls_useful;
-	if (c->phase == PHASE_HANDSHAKE && taken > HANDSHAKE_OCTETS_MAX) {
-		failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("too many octets"));
-		connection_end(c, CLOSE_HANDSHAKE);
-	} else if (c->phase == PHASE_OPEN &&
-		   (taken > BARREN_OCTETS_MAX || c->tls_bounds.messages > SESSION_UPDATES_MAX)) {
-		stats_outcome(REASON_TLS_HANDSHAKE_FAILED, TRANSPORT_TLS, DOMAIN_OTHER);
-		log_failure(c, REASON_TLS_HANDSHAKE_FAILED,
-			    STR("key updates or renegotiation without end"));
-		connection_end(c, CLOSE_PROTOCOL);
-	}
+	return session_taken(c->ssl) - c->tls_useful;
+}
+
+static void
+bound(struct connection *c)
+{
+	if (c->phase != PHASE_HANDSHAKE || octets_for_nothing(c) <= HANDSHAKE_OCTETS_MAX)
+		return;
+	failed(c, REASON_TLS_HANDSHAKE_FAILED, STR("too many octets"));
+	connection_end(c, CLOSE_HANDSHAKE);
+}
+
+void
+handshake_bound_open(struct connection *c)
+{
+	bool updates = c->tls_bounds.messages > SESSION_UPDATES_MAX;
+	if (c->phase != PHASE_OPEN || (!updates && octets_for_nothing(c) <= BARREN_OCTETS_MAX))
+		return;
+	stats_outcome(REASON_TLS_HANDSHAKE_FAILED, TRANSPORT_TLS, DOMAIN_OTHER);
+	log_failure(c, REASON_TLS_HANDSHAKE_FAILED,
+		    updates ? STR("key updates or renegotiation without end")
+			    : STR("records without content"));
+	connection_end(c, CLOSE_PROTOCOL);
 }
 
 static void
@@ -155,7 +167,7 @@ step(struct connection *c)
 	case IO_AGAIN:
 		if (session_answered(c->ssl))
 			session_read_ahead(c->ssl); /* not before: see speaks_otherwise() */
-		handshake_bound(c);
+		bound(c);
 		if (c->phase == PHASE_HANDSHAKE && time_is_up(c))
 			judge_last_step(c, answered);
 		break;

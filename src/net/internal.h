@@ -201,9 +201,9 @@ void handshakes_continue(struct net *net);
 void handshake_forget(struct connection *connection);
 /* The time for the handshake is over: ends it, unless it was we who were late. */
 void handshake_overdue(struct connection *connection);
-/* Ends a connection whose TLS takes octets, and takes them, and has nothing to hand over, or no
- * message among it. */
-void handshake_bound(struct connection *connection);
+/* Ends an open connection whose TLS takes octets, and takes them, and has nothing to hand over, or
+ * no message among it. */
+void handshake_bound_open(struct connection *connection);
 
 /* --- front.c --- */
 

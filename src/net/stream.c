@@ -161,7 +161,7 @@ static void
 heard_nothing(struct connection *c)
 {
 	if (c->ssl != NULL)
-		handshake_bound(c);
+		handshake_bound_open(c);
 }
 
 /* The peer said so, or TLS will hear no more of it. */
@@ -169,7 +169,7 @@ static void
 heard_end(struct connection *c)
 {
 	if (c->ssl != NULL)
-		handshake_bound(c);
+		handshake_bound_open(c);
 	c->ended = c->phase == PHASE_OPEN;
 }
 

@@ -237,5 +237,24 @@ START_TEST(prefix_lengths)
 }
 END_TEST
 
+START_TEST(prefix_text)
+{
+	static const char *const cases[][2] = {
+		{ "10.0.0.7/8", "10.0.0.0/8" },
+		{ "192.0.2.1", "192.0.2.1/32" },
+		{ "0.0.0.0/0", "0.0.0.0/0" },
+		{ "2001:db8::1", "2001:db8::1/128" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ip_prefix prefix;
+		char out[64] = "";
+		struct writer w = writer_on(out, sizeof(out) - 1);
+		ck_assert(ip_prefix_parse(str_of(cases[i][0]), &prefix));
+		ip_prefix_write(&w, &prefix);
+		ck_assert_str_eq(out, cases[i][1]);
+	}
+}
+END_TEST
+
 SUITE(ip, ip4_text, ip6_text, either_family, equality_loopback_and_mapping, endpoint_text,
-      prefixes_contain, prefix_lengths)
+      prefixes_contain, prefix_lengths, prefix_text)

@@ -270,8 +270,11 @@ START_TEST(masked_lines_name_nobody)
 {
 	struct log_line line;
 	struct endpoint source;
+	struct ip_prefix one, wide;
 	char out[16384];
 	ck_assert(endpoint_parse(STR("198.51.100.40:51234"), &source));
+	ck_assert(ip_prefix_parse(STR("198.51.100.40/32"), &one));
+	ck_assert(ip_prefix_parse(STR("2001:db8::/32"), &wide));
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "reg-1");
 	log_mask(true);
 	capture();
@@ -281,13 +284,16 @@ START_TEST(masked_lines_name_nobody)
 	log_user(&line, "aor", STR("bob@example.com"));
 	log_opaque(&line, "call_id", STR("a84b4c76e66710@198.51.100.40"));
 	log_text(&line, "agent", STR("Phone of bob@example.com [2001:db8::7]:5061"));
+	log_prefix(&line, "cidr", &one);
+	log_prefix(&line, "wide", &wide);
 	log_end(&line);
 	captured(out);
 	log_mask(false);
 	ck_assert_ptr_nonnull(
 		strstr(out, " warning auth.failed src=198.51.100.0/24 node=reg-1 user=\"b***\" "
 			    "aor=\"b***@example.com\" call_id=\"a84b4c76e66710@198.51.100.0/24\" "
-			    "agent=\"Phone of b***@example.com 2001:db8::/48\"\n"));
+			    "agent=\"Phone of b***@example.com 2001:db8::/48\" "
+			    "cidr=\"198.51.100.0/24\" wide=\"2001:db8::/32\"\n"));
 }
 END_TEST
 

@@ -66,5 +66,7 @@ unsigned node_domain_find(const struct node_domains *domains, const char *name);
 /* The first worker whose loop stands still, or worker_count; a worker that is not there just now is
  * not stuck. */
 uint32_t node_stuck_worker(const struct node_memory *memory, uint64_t now_ms);
+/* Of all workers, from phones and relays. */
+uint64_t node_connections(const struct node_memory *memory);
 uint32_t node_serving_workers(const struct node_memory *memory);
 bool node_ready(const struct node_memory *memory, uint64_t now_ms);

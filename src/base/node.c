@@ -73,6 +73,15 @@ node_stuck_worker(const struct node_memory *memory, uint64_t now_ms)
 	return i;
 }
 
+uint64_t
+node_connections(const struct node_memory *memory)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < memory->node->worker_count; i++)
+		count += STATS_SUM(memory->pages[i].connections_live);
+	return count;
+}
+
 uint32_t
 node_serving_workers(const struct node_memory *memory)
 {

@@ -66,6 +66,7 @@ struct worker {
 	uint64_t shutdown_ms;
 	uint32_t connections_at_drain;
 	uint32_t connections_shed;
+	bool deaf;    /* to datagrams */
 	bool hurried; /* another one shall take its place at once */
 	bool started; /* was ready once */
 	uint64_t certificates_read_ms;
@@ -226,19 +227,37 @@ unserve(struct worker *worker, enum transport transport, const struct endpoint *
 
 /* --- stopping ---------------------------------------------------------------------------- */
 
-/* Streams are accepted no more; datagrams are read no more, but their sockets still carry answers.
- */
+/* Streams are accepted no more. */
 static void
 close_listeners(struct worker *worker)
 {
 	for (size_t i = worker->served_count; i-- > 0;) {
 		struct served *served = &worker->served[i];
-		if (served->transport == TRANSPORT_UDP)
-			net_deafen(worker->net, served->slot);
-		else
+		if (served->transport != TRANSPORT_UDP)
 			unserve(worker, served->transport, &served->bound);
 	}
 	worker->connections_at_drain = net_connections(worker->net);
+}
+
+/* Datagrams are read no more, but their sockets still carry answers. */
+static void
+go_deaf(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->served_count; i++)
+		if (worker->served[i].transport == TRANSPORT_UDP)
+			net_deafen(worker->net, worker->served[i].slot);
+	worker->deaf = true;
+}
+
+/* Datagrams are served for as long as the node lives on for somebody's connection: a socket that is
+ * bound and not read would keep from a phone that it should ask elsewhere. The kernel gives each
+ * worker its share of them, so they all go on, or none. But when another one is to read these
+ * sockets, at once. */
+static bool
+may_go_deaf(const struct worker *worker)
+{
+	return worker->hurried || worker->shutdown_ms != 0 ||
+	       node_connections(worker->birth->memory) == 0;
 }
 
 /* Asks as many connections to go as time has passed of drain_spread: clients do not come back to
@@ -268,7 +287,8 @@ drained(struct worker *worker)
 		most = most < HURRIED_MS ? most : HURRIED_MS;
 		since = worker->closed_ms;
 	}
-	if (requests_live(worker->requests) == 0 && net_connections(worker->net) == 0)
+	if (worker->deaf && requests_live(worker->requests) == 0 &&
+	    net_connections(worker->net) == 0)
 		return true;
 	if (now_ms - since < most)
 		return false;
@@ -280,12 +300,14 @@ drained(struct worker *worker)
 }
 
 /* The listeners are closed; the connections follow, each with what it is owed and a goodbye (RFC
- * 5923 §8.3); docs/operations.md. */
+ * 5923 §8.3), and then the datagrams; docs/operations.md. */
 static void
 wind_down(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, stop);
 	shed(worker, loop_now_ms(worker->loop) - worker->closed_ms);
+	if (!worker->deaf && may_go_deaf(worker))
+		go_deaf(worker);
 	if (drained(worker))
 		loop_stop(worker->loop);
 	else

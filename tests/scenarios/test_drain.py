@@ -100,6 +100,22 @@ class Recorder:
         return next((when for w, v, when in self.events if (w, v) == (what, value)), None)
 
 
+def test_datagrams_are_served_to_the_end(env):
+    """As long as one connection keeps the node alive, each worker answers over UDP; behind it, the port is closed and says so."""
+    server = env.start({"server": {"workers": "2"}, "health": {"drain_delay": "0s", "drain_spread": "6s", "drain_timeout": "60s"}})
+    idle = server.phone("tcp")
+    idle.opt().expect(200)
+    os.kill(server.process.pid, signal.SIGTERM)
+    server.wait(lambda: closed(server.tls_port), "the listeners are closed")
+    for _ in range(12):  # of ports of their own: some come to each worker
+        phone = server.phone("udp")
+        phone.reg(C1).expect(200)
+        phone.close()
+    true(not idle.wire.closed(0.01), "the connection was closed before the datagrams")
+    server.wait(lambda: idle.wire.closed(0.01), "the connection is closed", 30)
+    equal(server.process.wait(5), 0, "exit status")
+
+
 @covers("TLS-5923-8.3-1")
 def test_stages_in_order_with_a_register_in_each(env):
     """Recorded: 503, then the listeners, then one connection after the other, over TCP and TLS; nobody loses a REGISTER."""

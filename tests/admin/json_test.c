@@ -16,7 +16,7 @@ assert_json(json_t *value, const char *wanted)
 	json_decref(value);
 }
 
-/* SEC-26.1-1: control characters are escaped, and what is not UTF-8 is replaced */
+/* SEC-26.1-1: control characters are escaped, and a NUL and what is not UTF-8 is replaced */
 START_TEST(odd_octets_become_valid_text)
 {
 	const struct {
@@ -26,7 +26,8 @@ START_TEST(odd_octets_become_valid_text)
 		{ STR(""), "\"\"" },
 		{ STR("plain"), "\"plain\"" },
 		{ STR("a\r\nb\x1b[0m"), "\"a\\r\\nb\\u001B[0m\"" },
-		{ STR("a\0b"), "\"a\\u0000b\"" },
+		/* \u0000 is JSON, which PostgreSQL and jansson refuse, and C cuts off there */
+		{ STR("x\0y"), "\"x\xef\xbf\xbdy\"" },
 		{ STR("\"\\"), "\"\\\"\\\\\"" },
 		{ STR("\xc3\xa9"), "\"\xc3\xa9\"" },
 		{ STR("\xf0\x9f\x93\x9e"), "\"\xf0\x9f\x93\x9e\"" },
@@ -54,7 +55,7 @@ START_TEST(wire_text_is_decoded)
 	arena_pool_init(&pool, 65536);
 	arena_init(&arena, &pool, 65536);
 	assert_json(json_wire(&arena, STR("caf\\xC3\\xA9")), "\"caf\xc3\xa9\"");
-	assert_json(json_wire(&arena, STR("a\\x00b\\x1B")), "\"a\\u0000b\\u001B\"");
+	assert_json(json_wire(&arena, STR("x\\x00y\\x1B")), "\"x\xef\xbf\xbdy\\u001B\"");
 	assert_json(json_wire(&arena, STR("\\xFF")), "\"\xef\xbf\xbd\"");
 	assert_json(json_wire(&arena, STR("broken\\x")), "\"broken\\\\x\"");
 	arena_reset(&arena);

@@ -3,6 +3,7 @@
 
 #include "admin_internal.h"
 #include "auth/digest.h"
+#include "domain.h"
 #include "json.h"
 #include "list.h"
 #include "store/rows.h"
@@ -127,14 +128,27 @@ user_answer(struct exchange *x, const struct store_rows *rows)
 		exchange_answer(x, 200, user_json(&x->arena, rows, 0));
 }
 
+static void
+show_found(struct exchange *x, const struct store_rows *rows)
+{
+	struct address *address = x->work;
+	if (store_rows_count(rows) > 0 || !address_by_alias(x, address)) {
+		user_answer(x, rows);
+		return;
+	}
+	x->query.params[0] = arena_text(&x->arena, address->key);
+	exchange_query(x, "admin_user", 1, show_found);
+}
+
 void
 user_show(struct exchange *x)
 {
-	struct address address;
-	if (!address_of_path(x, &address))
+	struct address *address = arena_alloc(&x->arena, sizeof(*address));
+	if (address == NULL || !address_of_path(x, address))
 		return;
-	x->query.params[0] = arena_text(&x->arena, address.key);
-	exchange_query(x, "admin_user", 1, user_answer);
+	x->work = address;
+	x->query.params[0] = arena_text(&x->arena, address->key);
+	exchange_query(x, "admin_user", 1, show_found);
 }
 
 /* --- the list ------------------------------------------------------------------------- */

@@ -187,6 +187,16 @@ next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 
 /* --- sending -------------------------------------------------------------------------- */
 
+/* The file may have an alias of it, which no list knows. */
+static void
+note_domain(struct import *import, const json_t *result)
+{
+	const char *aor = json_string_value(json_object_get(result, "aor"));
+	const char *at = aor == NULL ? NULL : strrchr(aor, '@');
+	if (import->domain == NULL && at != NULL)
+		import->domain = strdup(at + 1);
+}
+
 static void
 count_results(struct import *import, json_t *results)
 {
@@ -201,6 +211,7 @@ count_results(struct import *import, json_t *results)
 		import->added += strcmp(word, "added") == 0;
 		import->updated += strcmp(word, "updated") == 0;
 		import->skipped += strcmp(word, "skipped") == 0;
+		note_domain(import, result);
 		if (strcmp(word, "rejected") == 0)
 			reject(import, import->lines[index], json_array_get(import->batch, index),
 			       detail == NULL ? "refused" : detail);
@@ -295,8 +306,6 @@ send_all(struct import *import)
 			json_decref(row);
 			continue;
 		}
-		if (import->domain == NULL)
-			import->domain = strdup(json_string_value(json_object_get(row, "domain")));
 		import->lines[json_array_size(import->batch)] = line;
 		json_array_append_new(import->batch, row);
 		import->batch_bytes += bytes;

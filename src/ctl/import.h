@@ -41,7 +41,7 @@ struct import {
 	size_t rejected;   /* those, and what the daemon refused; in an earlier run too */
 	char problems[88]; /* the first ones, for people */
 	bool problems_full;
-	char *domain; /* of the first row */
+	char *domain; /* of the first row that the daemon took for an account */
 	json_t *batch;
 	size_t batch_bytes;
 	size_t lines[IMPORT_BATCH]; /* of the rows of batch */

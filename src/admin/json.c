@@ -101,6 +101,18 @@ json_octets(struct str octets)
 	return value;
 }
 
+bool
+json_says(struct str octets)
+{
+	const unsigned char *p = (const unsigned char *)octets.p;
+	for (size_t i = 0, len; i < octets.len; i += len) {
+		len = utf8_length(p + i, octets.len - i);
+		if (len == 0)
+			return false;
+	}
+	return true;
+}
+
 json_t *
 json_wire(struct arena *arena, struct str wire)
 {

@@ -48,6 +48,25 @@ START_TEST(odd_octets_become_valid_text)
 }
 END_TEST
 
+START_TEST(what_is_not_said_as_it_is)
+{
+	const struct {
+		struct str octets;
+		bool said;
+	} cases[] = {
+		{ STR(""), true },	   { STR("a\r\x1b"), true },
+		{ STR("\xc3\xa9"), true }, { STR("\xef\xbf\xbd"), true },
+		{ STR("a\0"), false },	   { STR("\xff"), false },
+		{ STR("ab\xc3"), false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct str octets = guard_copy(cases[i].octets);
+		ck_assert_msg(json_says(octets) == cases[i].said, "case %zu", i);
+		guard_free(octets);
+	}
+}
+END_TEST
+
 START_TEST(wire_text_is_decoded)
 {
 	struct arena_pool pool;
@@ -81,5 +100,5 @@ START_TEST(a_q_value_is_written_as_it_was_given)
 }
 END_TEST
 
-SUITE(json, odd_octets_become_valid_text, wire_text_is_decoded, times_are_whole_seconds,
-      a_q_value_is_written_as_it_was_given)
+SUITE(json, odd_octets_become_valid_text, what_is_not_said_as_it_is, wire_text_is_decoded,
+      times_are_whole_seconds, a_q_value_is_written_as_it_was_given)

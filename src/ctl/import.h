@@ -3,6 +3,7 @@
 
 #include "csv.h"
 #include "ctl.h"
+#include "fingerprint.h"
 #include "import_row.h"
 
 #define IMPORT_BATCH 1000u
@@ -29,8 +30,9 @@ struct import {
 	bool rejects_failed;
 	char *resume_path; /* says how far the file was sent, until all of it was */
 	uint64_t size;	   /* of the file */
-	size_t done_line;  /* rows up to here were sent, by this run or an earlier one */
-	bool uncertain;	   /* the next batch may have been stored already, its answer lost */
+	char fingerprint[FINGERPRINT_LEN + 1]; /* of what it held when it was opened */
+	size_t done_line; /* rows up to here were sent, by this run or an earlier one */
+	bool uncertain;	  /* the next batch may have been stored already, its answer lost */
 	struct csv_reader reader;
 	struct import_columns columns;
 	size_t sent;

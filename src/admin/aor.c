@@ -1,6 +1,7 @@
 /* One address-of-record: what it has, and the removal of one or all of its bindings, which takes
  * the same guarded commit as a REGISTER. */
 #include "binding.h"
+#include "domain.h"
 
 /* A phone in a loop is hard to catch; the deadline is the real limit. */
 #define CONFLICTS_MAX 1000u
@@ -13,15 +14,28 @@ struct aor_work {
 	unsigned removed;
 };
 
-static bool
-record_found(struct exchange *x)
+static void
+ask(struct exchange *x, void (*then)(struct exchange *))
 {
-	if (x->op.looked_up == LOOKUP_FOUND && x->op.record->exists)
-		return true;
-	if (x->op.looked_up == LOOKUP_FOUND)
-		exchange_unknown_user(x);
-	else
+	struct aor_work *work = x->work;
+	x->op.aor = work->address.key;
+	x->op.domain = work->address.domain;
+	exchange_lookup(x, then);
+}
+
+/* Is there a record to go on with? If not, it is answered, or then comes again. */
+static bool
+record_found(struct exchange *x, void (*then)(struct exchange *))
+{
+	struct aor_work *work = x->work;
+	if (x->op.looked_up != LOOKUP_FOUND)
 		exchange_unavailable(x);
+	else if (x->op.record->exists)
+		return true;
+	else if (address_by_alias(x, &work->address))
+		ask(x, then);
+	else
+		exchange_unknown_user(x);
 	return false;
 }
 
@@ -29,7 +43,7 @@ static void
 show_found(struct exchange *x)
 {
 	const struct aor_work *work = x->work;
-	if (!record_found(x))
+	if (!record_found(x, show_found))
 		return;
 	const struct record *record = x->op.record;
 	int64_t at_ms = binding_now_ms(x);
@@ -51,10 +65,8 @@ look_up(struct exchange *x, void (*then)(struct exchange *))
 		return;
 	work->id = x->segment_count > 1 ? x->segments[1] : STR("");
 	x->work = work;
-	x->op.aor = work->address.key;
-	x->op.domain = work->address.domain;
 	x->op.login = STR("");
-	exchange_lookup(x, then);
+	ask(x, then);
 }
 
 void
@@ -123,7 +135,7 @@ static void
 remove_found(struct exchange *x)
 {
 	struct aor_work *work = x->work;
-	if (!record_found(x))
+	if (!record_found(x, remove_found))
 		return;
 	if (!plan_removal(x, x->op.record)) {
 		exchange_out_of_memory(x);

@@ -53,6 +53,19 @@ argument_encoded(struct arena *arena, const char *text)
 	return coded;
 }
 
+struct str
+argument_user_part(struct arena *arena, struct str octets)
+{
+	size_t cap = 3 * octets.len;
+	char *text = arena_alloc(arena, cap + 1);
+	struct writer w = writer_on(text, text == NULL ? 0 : cap);
+	for (size_t i = 0; i < octets.len; i++) {
+		struct str octet = str_slice(octets, i, 1);
+		(void)sip_canonical_escape(&w, str_eq(octet, STR("%")) ? STR("%25") : octet);
+	}
+	return writer_text(&w);
+}
+
 const char *
 arena_text(struct arena *arena, struct str s)
 {

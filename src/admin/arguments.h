@@ -8,6 +8,8 @@ struct str argument_decoded(struct arena *arena, struct str raw);
 /* A text as a segment of a path, in the arena: argument_decoded() gives the text again. "" without
  * memory. */
 const char *argument_encoded(struct arena *arena, const char *text);
+/* Any octets as a user part has them, %HH outside the unreserved characters. */
+struct str argument_user_part(struct arena *arena, struct str octets);
 /* The value of a query argument; empty when absent. */
 struct str argument(struct exchange *x, const char *name);
 /* The same as a parameter of a statement: NULL when absent. False, and answered 400, when it holds

@@ -57,10 +57,16 @@ json_read(const char *text, size_t len, json_error_t *error, bool *no_room)
 /* U+FFFD */
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Length of the UTF-8 sequence at p, or 0 when it is not one (Unicode 15, table 3-7). */
+/*
+ * Length of the UTF-8 sequence at p, or 0 when it is not one (Unicode 15, table 3-7) or a NUL: a
+ * phone may send one, but whoever reads \u0000 cuts his text off there or refuses all of it, as
+ * jansson and PostgreSQL do.
+ */
 static size_t
 utf8_length(const unsigned char *p, size_t left)
 {
+	if (p[0] == '\0')
+		return 0;
 	if (p[0] < 0x80)
 		return 1;
 	size_t len = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
@@ -93,6 +99,18 @@ json_octets(struct str octets)
 	json_t *value = text == NULL ? NULL : json_stringn(text, w.len);
 	wipe_free(text);
 	return value;
+}
+
+bool
+json_says(struct str octets)
+{
+	const unsigned char *p = (const unsigned char *)octets.p;
+	for (size_t i = 0, len; i < octets.len; i += len) {
+		len = utf8_length(p + i, octets.len - i);
+		if (len == 0)
+			return false;
+	}
+	return true;
 }
 
 json_t *

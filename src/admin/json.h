@@ -20,8 +20,10 @@ bool json_whole(void);
 /* A document without duplicate keys, or NULL; no_room tells one that found no memory from one that
  * is none, which to jansson is the same. */
 json_t *json_read(const char *text, size_t len, json_error_t *error, bool *no_room);
-/* Octets that are not UTF-8 become U+FFFD. */
+/* A NUL and octets that are not UTF-8 become U+FFFD. */
 json_t *json_octets(struct str octets);
+/* Does that say them as they are? */
+bool json_says(struct str octets);
 /* The same for wire text of the database (D-12), decoded in the arena. */
 json_t *json_wire(struct arena *arena, struct str wire);
 /* "sip:" and the canonical key. */

@@ -8,7 +8,8 @@
 struct flaw {
 	const char *field;
 	const char *sentence;
-	bool not_served; /* it is a domain, but none of ours */
+	const char *hint; /* what to do about it, or NULL */
+	bool not_served;  /* it is a domain, but none of ours */
 };
 /* Answers 400, or 422 for a domain that is not served. */
 void flaw_problem(struct exchange *x, const struct flaw *flaw);

@@ -7,6 +7,7 @@
 
 #include "admin_internal.h"
 #include "auth/digest.h"
+#include "domain.h"
 #include "json.h"
 #include "store/rows.h"
 #include "user.h"
@@ -50,7 +51,7 @@ flaw_problem(struct exchange *x, const struct flaw *flaw)
 	exchange_problem(x, flaw->not_served ? 422 : 400, flaw_reason(flaw), "A field is no good",
 			 flaw->sentence, flaw->field,
 			 flaw->not_served ? "Add a domain section to the configuration and reload."
-					  : NULL);
+					  : flaw->hint);
 }
 
 static bool
@@ -159,8 +160,29 @@ add_hashes(json_t *row, json_t *given, struct str login, struct str domain, stru
 
 /* --- what creating and changing have in common ---------------------------------------- */
 
+/* Whoever logs in is looked for in the domain of the address that he registers, so no address of
+ * another one is ever his; nor is one that no To can name, as "bob@example.com;transport=tls". */
 static bool
-add_allowed(struct exchange *x, json_t *row, json_t *value)
+could_register(struct exchange *x, struct str domain, struct address *address, struct flaw *flaw)
+{
+	if (str_eq(address->domain, domain) ||
+	    (address_serve(x, address) && str_eq(address->domain, domain)))
+		return true;
+	flawed(flaw, "may_register", "An address in it is of another domain than the account.");
+	flaw->hint = "Write user@domain, without port and parameters; who logs in to another "
+		     "domain needs an account there.";
+	return false;
+}
+
+static bool
+no_list(struct flaw *flaw)
+{
+	return flawed(flaw, "may_register",
+		      "may_register is \"own\", \"domain\" or a list of addresses.");
+}
+
+static bool
+add_allowed(struct exchange *x, json_t *row, json_t *value, struct str domain, struct flaw *flaw)
 {
 	json_t *list = json_array();
 	size_t index;
@@ -171,29 +193,31 @@ add_allowed(struct exchange *x, json_t *row, json_t *value)
 		struct str text = { json_string_value(item), json_string_length(item) };
 		struct address address;
 		if (text.p == NULL || !address_parse(&x->arena, text, &address))
+			return no_list(flaw);
+		if (!could_register(x, domain, &address, flaw))
 			return false;
 		json_array_append_new(list, json_octets(address.key));
 	}
-	return json_array_size(list) > 0;
+	return json_array_size(list) > 0 || no_list(flaw);
 }
 
 /* "own", "domain" or a list of addresses, as the column has it. */
 static bool
-add_may_register(struct exchange *x, json_t *row, json_t *value, struct flaw *flaw)
+add_may_register(struct exchange *x, json_t *row, json_t *value, struct str domain,
+		 struct flaw *flaw)
 {
 	const char *word = json_string_value(value);
 	if (word != NULL && strcmp(word, "own") == 0)
 		json_object_set_new(row, "may_register", json_null());
 	else if (word != NULL && strcmp(word, "domain") == 0)
 		json_object_set_new(row, "may_register", json_pack("[s]", "*"));
-	else if (!add_allowed(x, row, value))
-		return flawed(flaw, "may_register",
-			      "may_register is \"own\", \"domain\" or a list of addresses.");
+	else
+		return add_allowed(x, row, value, domain, flaw);
 	return true;
 }
 
 static bool
-add_options(struct exchange *x, json_t *row, json_t *given, struct flaw *flaw)
+add_options(struct exchange *x, json_t *row, json_t *given, struct str domain, struct flaw *flaw)
 {
 	json_t *enabled = json_object_get(given, "enabled");
 	json_t *name = json_object_get(given, "display_name");
@@ -212,19 +236,10 @@ add_options(struct exchange *x, json_t *row, json_t *given, struct flaw *flaw)
 		json_object_set(row, "display_name", name);
 	if (contacts != NULL)
 		json_object_set(row, "max_contacts", contacts);
-	return may_register == NULL || add_may_register(x, row, may_register, flaw);
+	return may_register == NULL || add_may_register(x, row, may_register, domain, flaw);
 }
 
 /* --- a new account -------------------------------------------------------------------- */
-
-static bool
-domain_served(const struct admin *admin, struct str domain)
-{
-	for (size_t i = 0; i < admin->config->domain_count; i++)
-		if (str_eq(domain, str_of(admin->config->domains[i].name)))
-			return true;
-	return false;
-}
 
 static bool
 address_of(struct exchange *x, json_t *given, struct address *address, struct flaw *flaw)
@@ -237,13 +252,16 @@ address_of(struct exchange *x, json_t *given, struct address *address, struct fl
 			      "username is the part before the @, 1 to 256 octets.");
 	if (!address_join(&x->arena, user, STR("x"), address))
 		return flawed(flaw, "username", "A % in it needs two hex digits behind it.");
-	if (!address_join(&x->arena, user, domain, address) ||
-	    !domain_served(x->admin, address->domain)) {
+	bool joined = address_join(&x->arena, user, domain, address);
+	struct str named = joined ? address->domain : STR("");
+	if (!joined || !address_serve(x, address)) {
 		flawed(flaw, "domain", "The domain is not served here.");
 		flaw->not_served = true;
 		return false;
 	}
-	return true;
+	/* The realm of a challenge is the domain's name: other hashes fit no password. */
+	return !has_hashes(given) || str_eq(named, address->domain) ||
+	       flawed(flaw, "domain", "Hashes need the name of the domain, not an alias of it.");
 }
 
 /* The digest user name: given, or the user part with its escapes undone. */
@@ -286,7 +304,7 @@ user_row(struct exchange *x, json_t *given, struct flaw *flaw)
 	    !login_of(x, given, address.user, &login, flaw))
 		return NULL;
 	json_t *row = identity_row(&address, login);
-	if (row != NULL && add_options(x, row, given, flaw) &&
+	if (row != NULL && add_options(x, row, given, address.domain, flaw) &&
 	    add_hashes(row, given, login, address.domain, flaw))
 		return row;
 	json_decref(row);
@@ -310,7 +328,7 @@ user_change_row(struct exchange *x, json_t *given, struct str login, struct str 
 {
 	bool new_password = json_object_get(given, "password") != NULL || has_hashes(given);
 	json_t *row = json_object();
-	if (add_options(x, row, given, flaw) &&
+	if (add_options(x, row, given, domain, flaw) &&
 	    (!new_password || add_hashes(row, given, login, domain, flaw)))
 		return row;
 	json_decref(row);

@@ -3,6 +3,7 @@
 
 #include "admin_internal.h"
 #include "auth/digest.h"
+#include "domain.h"
 #include "json.h"
 #include "list.h"
 #include "store/rows.h"
@@ -80,19 +81,36 @@ json_max_contacts(const struct store_rows *rows, int row)
 	return limited ? json_integer((json_int_t)value) : json_null();
 }
 
+/* False, and as it is stored, when it cannot be read. */
+static bool
+login_octets(struct arena *arena, struct str wire, struct str *login)
+{
+	char *text = arena_alloc(arena, wire.len + 1);
+	struct writer w = writer_on(text, text == NULL ? 0 : wire.len);
+	bool good = wire_decode(&w, wire) && writer_ok(&w);
+	*login = good ? writer_text(&w) : wire;
+	return good;
+}
+
 json_t *
 user_json(struct arena *arena, const struct store_rows *rows, int row)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "aor",
-			 json_aor(store_rows_value(rows, row, AOR)), "username",
-			 json_octets(store_rows_value(rows, row, USERNAME)), "domain",
-			 json_octets(store_rows_value(rows, row, DOMAIN)), "login",
-			 json_wire(arena, store_rows_value(rows, row, LOGIN)), "enabled",
-			 is_true(rows, row, ENABLED), "display_name", json_display_name(rows, row),
-			 "max_contacts", json_max_contacts(rows, row), "may_register",
-			 json_may_register(rows, row), "algorithms", json_algorithms(rows, row),
-			 "created_at", json_moment(rows, row, CREATED), "changed_at",
-			 json_moment(rows, row, CHANGED));
+	struct str login;
+	login_octets(arena, store_rows_value(rows, row, LOGIN), &login);
+	json_t *user = json_pack(
+		"{s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "aor",
+		json_aor(store_rows_value(rows, row, AOR)), "username",
+		json_octets(store_rows_value(rows, row, USERNAME)), "domain",
+		json_octets(store_rows_value(rows, row, DOMAIN)), "login", json_octets(login),
+		"enabled", is_true(rows, row, ENABLED), "display_name",
+		json_display_name(rows, row), "max_contacts", json_max_contacts(rows, row),
+		"may_register", json_may_register(rows, row), "algorithms",
+		json_algorithms(rows, row), "created_at", json_moment(rows, row, CREATED),
+		"changed_at", json_moment(rows, row, CHANGED));
+	if (!json_says(login))
+		json_object_set_new(user, "login_octets",
+				    json_octets(argument_user_part(arena, login)));
+	return user;
 }
 
 struct str
@@ -110,12 +128,8 @@ user_login(struct exchange *x, const struct store_rows *rows, struct str *login,
 	   const char **stored)
 {
 	struct str wire = store_rows_value(rows, 0, LOGIN);
-	char *text = arena_alloc(&x->arena, wire.len + 1);
-	struct writer w = writer_on(text, text == NULL ? 0 : wire.len);
-	bool good = wire_decode(&w, wire) && writer_ok(&w);
-	*login = writer_text(&w);
 	*stored = arena_text(&x->arena, wire);
-	return good;
+	return login_octets(&x->arena, wire, login);
 }
 
 void
@@ -127,32 +141,67 @@ user_answer(struct exchange *x, const struct store_rows *rows)
 		exchange_answer(x, 200, user_json(&x->arena, rows, 0));
 }
 
+static void
+show_found(struct exchange *x, const struct store_rows *rows)
+{
+	struct address *address = x->work;
+	if (store_rows_count(rows) > 0 || !address_by_alias(x, address)) {
+		user_answer(x, rows);
+		return;
+	}
+	x->query.params[0] = arena_text(&x->arena, address->key);
+	exchange_query(x, "admin_user", 1, show_found);
+}
+
 void
 user_show(struct exchange *x)
 {
-	struct address address;
-	if (!address_of_path(x, &address))
+	struct address *address = arena_alloc(&x->arena, sizeof(*address));
+	if (address == NULL || !address_of_path(x, address))
 		return;
-	x->query.params[0] = arena_text(&x->arena, address.key);
-	exchange_query(x, "admin_user", 1, user_answer);
+	x->work = address;
+	x->query.params[0] = arena_text(&x->arena, address->key);
+	exchange_query(x, "admin_user", 1, show_found);
 }
 
 /* --- the list ------------------------------------------------------------------------- */
 
+/* Where the user part gives the login, an import does without it. */
+static bool
+login_is_implied(const json_t *item)
+{
+	const char *octets = json_string_value(json_object_get(item, "login_octets"));
+	return octets != NULL &&
+	       strcmp(octets, json_string_value(json_object_get(item, "username"))) == 0;
+}
+
 static json_t *
 user_item(struct exchange *x, const struct store_rows *rows, int row)
 {
-	return user_json(&x->page_arena, rows, row);
+	json_t *item = user_json(&x->page_arena, rows, row);
+	if (x->media == MEDIA_CSV && login_is_implied(item))
+		json_object_set_new(item, "login", json_null());
+	return item;
+}
+
+/* A login that a CSV does not say would be another one after an import, of which these are no
+ * hashes: without them the import refuses the row. */
+static bool
+hashes_mislead(const struct exchange *x, const json_t *item)
+{
+	return x->media == MEDIA_CSV && json_object_get(item, "login_octets") != NULL &&
+	       !login_is_implied(item);
 }
 
 static json_t *
 user_item_with_hashes(struct exchange *x, const struct store_rows *rows, int row)
 {
 	json_t *item = user_item(x, rows, row);
+	bool hidden = hashes_mislead(x, item);
 	for (int a = 0; a < DIGEST_ALGORITHM_COUNT; a++) {
 		struct str hash = store_rows_value(rows, row, HA1 + a);
 		json_object_set_new(item, user_ha1_columns[a],
-				    str_empty(hash) ? json_null() : json_octets(hash));
+				    hidden || str_empty(hash) ? json_null() : json_octets(hash));
 	}
 	return item;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "admin_internal.h"
+#include "domain.h"
 #include "user.h"
 
 /* --- creating ------------------------------------------------------------------------- */
@@ -100,6 +101,18 @@ change_written(struct exchange *x, const struct store_rows *rows)
 				 "Try again.");
 }
 
+static void
+change_elsewhere(struct exchange *x)
+{
+	struct change *change = x->work;
+	if (!address_by_alias(x, &change->address)) {
+		exchange_unknown_user(x);
+		return;
+	}
+	x->query.params[0] = arena_text(&x->arena, change->address.key);
+	exchange_query(x, "admin_user", 1, change_found);
+}
+
 /* A new password is hashed with the login that the account has, and written where it still has it.
  */
 static void
@@ -109,7 +122,7 @@ change_found(struct exchange *x, const struct store_rows *rows)
 	struct flaw flaw = { .field = NULL };
 	struct str login;
 	if (store_rows_count(rows) == 0) {
-		exchange_unknown_user(x);
+		change_elsewhere(x);
 		return;
 	}
 	if (!user_login(x, rows, &login, &x->query.params[2])) {
@@ -150,18 +163,24 @@ user_change(struct exchange *x)
 static void
 deleted(struct exchange *x, const struct store_rows *rows)
 {
-	if (store_rows_count(rows) == 0)
-		exchange_unknown_user(x);
-	else
+	struct address *address = x->work;
+	if (store_rows_count(rows) > 0) {
 		exchange_answer_empty(x, 204);
+	} else if (address_by_alias(x, address)) {
+		x->query.params[0] = arena_text(&x->arena, address->key);
+		exchange_query(x, "admin_user_delete", 1, deleted);
+	} else {
+		exchange_unknown_user(x);
+	}
 }
 
 void
 user_delete(struct exchange *x)
 {
-	struct address address;
-	if (!address_of_path(x, &address))
+	struct address *address = arena_alloc(&x->arena, sizeof(*address));
+	if (address == NULL || !address_of_path(x, address))
 		return;
-	x->query.params[0] = arena_text(&x->arena, address.key);
+	x->work = address;
+	x->query.params[0] = arena_text(&x->arena, address->key);
 	exchange_query(x, "admin_user_delete", 1, deleted);
 }

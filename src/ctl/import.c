@@ -37,18 +37,21 @@ open_file(struct import *import)
 		return false;
 	}
 	import->size = (uint64_t)entry.st_size;
-	return true;
+	if (fingerprint_of(fd, import->fingerprint))
+		return true;
+	ctl_error("%s: %s", import->path, strerror(errno));
+	return false;
 }
 
 /* --- where to go on --------------------------------------------------------------------- */
 
-/* "SIZE LINE REJECTED": the octets of the file, the last line whose row was stored, and how many
- * rows were rejected so far. */
+/* "FINGERPRINT LINE REJECTED": of the file, the last line whose row was stored, and how many rows
+ * were rejected so far. */
 static bool
 read_resume(struct import *import)
 {
-	char text[64] = "";
-	uint64_t size = 0, line = 0, rejected = 0;
+	char text[FINGERPRINT_LEN + 64] = "";
+	uint64_t line = 0, rejected = 0;
 	struct str first, rest, second, third;
 	FILE *file = fopen(import->resume_path, "re");
 	if (file == NULL) {
@@ -60,13 +63,13 @@ read_resume(struct import *import)
 	fclose(file);
 	text[strcspn(text, "\n")] = '\0';
 	if (!read || !str_cut(str_of(text), ' ', &first, &rest) ||
-	    !str_cut(rest, ' ', &second, &third) || !str_to_u64(first, UINT64_MAX, &size) ||
+	    !str_cut(rest, ' ', &second, &third) || first.len != FINGERPRINT_LEN ||
 	    !str_to_u64(second, SIZE_MAX, &line) || !str_to_u64(third, SIZE_MAX, &rejected)) {
 		ctl_error("%s is no good; import from the start with --on-duplicate skip",
 			  import->resume_path);
 		return false;
 	}
-	if (size != import->size) {
+	if (!str_eq(first, str_of(import->fingerprint))) {
 		ctl_error("%s has changed since; import from the start with --on-duplicate skip",
 			  import->path);
 		return false;
@@ -77,6 +80,19 @@ read_resume(struct import *import)
 	return true;
 }
 
+/* For nobody else, as the file itself should be: whoever guesses its one unknown password could
+ * tell by the fingerprint that he is right. */
+static FILE *
+create_private(const char *path)
+{
+	unlink(path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (fd >= 0 && file == NULL)
+		close(fd);
+	return file;
+}
+
 /* The old one or the new one, whenever somebody stops us. Without it an interrupted import can
  * still be repeated from the start. */
 static void
@@ -85,10 +101,9 @@ note_progress(struct import *import, size_t line)
 	char *fresh;
 	if (asprintf(&fresh, "%s.new", import->resume_path) < 0)
 		return;
-	FILE *file = fopen(fresh, "we");
+	FILE *file = create_private(fresh);
 	if (file != NULL) {
-		fprintf(file, "%llu %zu %zu\n", (unsigned long long)import->size, line,
-			import->rejected);
+		fprintf(file, "%s %zu %zu\n", import->fingerprint, line, import->rejected);
 		if (fclose(file) != 0 || rename(fresh, import->resume_path) != 0)
 			unlink(fresh);
 	}
@@ -187,6 +202,16 @@ next_row(struct import *import, size_t *line, size_t *bytes, bool note)
 
 /* --- sending -------------------------------------------------------------------------- */
 
+/* The file may have an alias of it, which no list knows. */
+static void
+note_domain(struct import *import, const json_t *result)
+{
+	const char *aor = json_string_value(json_object_get(result, "aor"));
+	const char *at = aor == NULL ? NULL : strrchr(aor, '@');
+	if (import->domain == NULL && at != NULL)
+		import->domain = strdup(at + 1);
+}
+
 static void
 count_results(struct import *import, json_t *results)
 {
@@ -201,6 +226,7 @@ count_results(struct import *import, json_t *results)
 		import->added += strcmp(word, "added") == 0;
 		import->updated += strcmp(word, "updated") == 0;
 		import->skipped += strcmp(word, "skipped") == 0;
+		note_domain(import, result);
 		if (strcmp(word, "rejected") == 0)
 			reject(import, import->lines[index], json_array_get(import->batch, index),
 			       detail == NULL ? "refused" : detail);
@@ -263,15 +289,19 @@ next_to_send(struct import *import, size_t *line, size_t *bytes)
 	return NULL;
 }
 
-/* Behind the last row: whether all that was checked was read again. False with an error, and with
- * what --resume needs. */
+/* Behind the last row: whether all that was checked was read again, and nothing else. False with an
+ * error, and with what --resume needs. */
 static bool
 read_whole(struct import *import)
 {
-	if (ferror(import->reader.file))
+	char now[FINGERPRINT_LEN + 1] = "";
+	bool whole = import->read_again == import->good && !size_changed(import);
+	bool failed = ferror(import->reader.file) ||
+		      (whole && !fingerprint_of(fileno(import->reader.file), now));
+	if (failed)
 		ctl_error("%s: %s; when that is mended say --resume to go on", import->path,
 			  strerror(errno));
-	else if (import->read_again != import->good || size_changed(import))
+	else if (!whole || strcmp(now, import->fingerprint) != 0)
 		ctl_error("%s has changed since it was checked; restore it and say --resume, or "
 			  "import it from the start with --on-duplicate skip",
 			  import->path);
@@ -295,8 +325,6 @@ send_all(struct import *import)
 			json_decref(row);
 			continue;
 		}
-		if (import->domain == NULL)
-			import->domain = strdup(json_string_value(json_object_get(row, "domain")));
 		import->lines[json_array_size(import->batch)] = line;
 		json_array_append_new(import->batch, row);
 		import->batch_bytes += bytes;

@@ -3,6 +3,7 @@
 
 #include "csv.h"
 #include "ctl.h"
+#include "fingerprint.h"
 #include "import_row.h"
 
 #define IMPORT_BATCH 1000u
@@ -29,8 +30,9 @@ struct import {
 	bool rejects_failed;
 	char *resume_path; /* says how far the file was sent, until all of it was */
 	uint64_t size;	   /* of the file */
-	size_t done_line;  /* rows up to here were sent, by this run or an earlier one */
-	bool uncertain;	   /* the next batch may have been stored already, its answer lost */
+	char fingerprint[FINGERPRINT_LEN + 1]; /* of what it held when it was opened */
+	size_t done_line; /* rows up to here were sent, by this run or an earlier one */
+	bool uncertain;	  /* the next batch may have been stored already, its answer lost */
 	struct csv_reader reader;
 	struct import_columns columns;
 	size_t sent;
@@ -41,7 +43,7 @@ struct import {
 	size_t rejected;   /* those, and what the daemon refused; in an earlier run too */
 	char problems[88]; /* the first ones, for people */
 	bool problems_full;
-	char *domain; /* of the first row */
+	char *domain; /* of the first row that the daemon took for an account */
 	json_t *batch;
 	size_t batch_bytes;
 	size_t lines[IMPORT_BATCH]; /* of the rows of batch */

@@ -18,6 +18,9 @@ struct listing {
 	size_t column_count;	      /* at most COLUMNS_MAX */
 	const char *const *fields;    /* keys of the CSV columns, ends with NULL */
 	bool exact; /* CSV that is read again: in a file or a pipe every octet stays */
+	/* A last touch to an item of a list of pages before it goes into a CSV, or NULL; false,
+	 * with an error, ends the list. */
+	bool (*ready)(json_t *item);
 };
 
 /* Items as a table, CSV (with its first line when first), NDJSON, or {"items": […]}. None of them

@@ -35,6 +35,21 @@ streams(const struct walk *walk)
 	return walk->options->format == CTL_CSV || walk->options->format == CTL_NDJSON;
 }
 
+static bool
+all_ready(const struct walk *walk, json_t *items)
+{
+	size_t index;
+	json_t *item;
+	if (walk->listing->ready == NULL || walk->options->format != CTL_CSV)
+		return true;
+	json_array_foreach(items, index, item)
+	{
+		if (!walk->listing->ready(item))
+			return false;
+	}
+	return true;
+}
+
 /* One page; false at the end or when *code is an error. */
 static bool
 next_page(struct walk *walk, enum ctl_exit *code)
@@ -54,6 +69,11 @@ next_page(struct walk *walk, enum ctl_exit *code)
 		return false;
 	json_t *items = json_object_get(page, "items");
 	size_t count = json_array_size(items);
+	if (!all_ready(walk, items)) {
+		*code = CTL_FAILED;
+		json_decref(page);
+		return false;
+	}
 	if (streams(walk))
 		output_rows(walk->options->format, items, walk->listing, !walk->begun);
 	else

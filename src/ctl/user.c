@@ -71,6 +71,14 @@ add_options(json_t *body, const struct ctl_options *options)
 				    may_register_json(options->may_register)) == 0);
 }
 
+/* The name as it was given; the domain may have been an alias. */
+static void
+tell_added(const struct ctl_options *options, const char *user, const char *domain)
+{
+	const char *at = strrchr(user, '@');
+	ctl_say(options, "added %.*s@%s", (int)(at - user), user, domain == NULL ? at + 1 : domain);
+}
+
 static enum ctl_exit
 add_user(const struct ctl_options *options, const char *user)
 {
@@ -95,7 +103,7 @@ add_user(const struct ctl_options *options, const char *user)
 	if (code == CTL_DONE && options->format != CTL_TABLE)
 		output_item(options->format, answer, &listing);
 	else if (code == CTL_DONE)
-		ctl_say(options, "added %s", user);
+		tell_added(options, user, json_string_value(json_object_get(answer, "domain")));
 	json_decref(answer);
 	return code;
 }

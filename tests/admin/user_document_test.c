@@ -11,8 +11,11 @@
 
 #define MD5_OF_PW "9fee4a3f0cbc9b7b9ec7f5bd8b0a0e53"
 
-static struct config_domain domains[] = { { .name = (char[]){ "example.com" } } };
-static struct config config = { .domains = domains, .domain_count = 1 };
+static char *aliases[] = { (char[]){ "registrar.example.com" }, (char[]){ "[2001:db8::10]" } };
+static struct config_domain domains[] = { { .name = (char[]){ "example.com" },
+					    .aliases = { .items = aliases, .count = 2 } },
+					  { .name = (char[]){ "other.example" } } };
+static struct config config = { .domains = domains, .domain_count = 2 };
 static struct admin admin = { .config = &config };
 static struct exchange x;
 
@@ -71,6 +74,53 @@ START_TEST(a_password_becomes_three_hashes_and_goes_no_further)
 	ck_assert_ptr_null(strstr(text, "secret"));
 	free(text);
 	json_decref(row);
+	json_decref(given);
+	end();
+}
+END_TEST
+
+/* URI-10.3.5-4: whoever writes an alias, in any of its spellings, means the domain */
+START_TEST(an_alias_is_its_domain)
+{
+	static const char *const given_domains[] = { "registrar.example.com",
+						     "Registrar.Example.COM.", "[2001:DB8:0::10]" };
+	for (size_t i = 0; i < sizeof(given_domains) / sizeof(*given_domains); i++) {
+		struct flaw flaw = { .field = NULL };
+		char text[256], ha1[DIGEST_HEX_MAX + 1];
+		begin();
+		snprintf(text, sizeof(text),
+			 "{\"username\":\"a;b\",\"domain\":\"%s\",\"password\":\"x\","
+			 "\"may_register\":[\"c;d@%s\"]}",
+			 given_domains[i], given_domains[i]);
+		json_t *given = parsed(text);
+		json_t *row = user_row(&x, given, &flaw);
+		ck_assert_msg(row != NULL, "%s", text);
+		ck_assert_str_eq(member(row, "aor"), "a%3Bb@example.com");
+		ck_assert_str_eq(member(row, "domain"), "example.com");
+		ck_assert_str_eq(
+			json_string_value(json_array_get(json_object_get(row, "may_register"), 0)),
+			"c%3Bd@example.com");
+		digest_ha1(DIGEST_MD5, STR("a;b"), STR("example.com"), STR("x"), ha1);
+		ck_assert_str_eq(member(row, "ha1_md5"), ha1);
+		json_decref(row);
+		json_decref(given);
+		end();
+	}
+}
+END_TEST
+
+/* The database may hold one of a domain that is served no more, or not yet. */
+START_TEST(an_account_of_another_domain_can_be_changed)
+{
+	struct flaw flaw = { .field = NULL };
+	begin();
+	json_t *given = parsed("{\"may_register\":[\"b@gone.example\"]}");
+	json_t *row = user_change_row(&x, given, STR("a"), STR("gone.example"), &flaw);
+	ck_assert_ptr_nonnull(row);
+	json_decref(row);
+	ck_assert_ptr_null(user_change_row(&x, given, STR("a"), STR("example.com"), &flaw));
+	ck_assert_str_eq(flaw.field, "may_register");
+	ck_assert_ptr_nonnull(flaw.hint);
 	json_decref(given);
 	end();
 }
@@ -173,7 +223,23 @@ START_TEST(every_flaw_names_its_field)
 		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[]}", "may_register" },
 		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"bob\"]}", "may_register" },
 		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[7]}", "may_register" },
-		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"sip:bob@x\"]}", NULL },
+		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"bob@x\"]}", "may_register" },
+		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"sip:bob@Example.com.\"]}",
+		  NULL },
+		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"bob@registrar.example.com\"]}",
+		  NULL },
+		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"bob@other.example\"]}",
+		  "may_register" },
+		{ "{" ALICE
+		  ",\"password\":\"x\",\"may_register\":[\"bob@example.com;transport=tls\"]}",
+		  "may_register" },
+		{ "{" ALICE ",\"password\":\"x\",\"may_register\":[\"bob@example.com:5060\"]}",
+		  "may_register" },
+		{ "{\"username\":\"a\",\"domain\":\"registrar.example.com\",\"password\":\"x\"}",
+		  NULL },
+		{ "{\"username\":\"a\",\"domain\":\"registrar.example.com\",\"ha1_md5\":"
+		  "\"" MD5_OF_PW "\"}",
+		  "domain" },
 		{ "{" ALICE ",\"password\":\"x\",\"pasword\":\"x\"}", "pasword" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -192,6 +258,7 @@ START_TEST(every_flaw_names_its_field)
 }
 END_TEST
 
-SUITE(user_document, a_password_becomes_three_hashes_and_goes_no_further, a_login_may_be_any_octets,
+SUITE(user_document, a_password_becomes_three_hashes_and_goes_no_further, an_alias_is_its_domain,
+      an_account_of_another_domain_can_be_changed, a_login_may_be_any_octets,
       one_new_hash_replaces_all, a_change_without_password_has_no_hashes,
       every_flaw_names_its_field)

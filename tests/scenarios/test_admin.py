@@ -240,7 +240,8 @@ ODD = {  # as typed: (username in the database, login)
     "e/f?g#h": ("e%2Ff%3Fg%23h", "e/f?g#h"),
     "+49.30(0)": ("%2B49.30(0)", "+49.30(0)"),
     "100%25": ("100%25", "100%"),
-    "n%00ul": ("n%00ul", "n\\x00ul"),
+    "n%00ul": ("n%00ul", "nobody"),
+    "m%00te": ("m%00te", "m\\x00te"),
     "quo\"te": ("quo%22te", "quo\"te"),
     "dr'op": ("dr'op", "dr'op"),
 }
@@ -248,20 +249,20 @@ ODD = {  # as typed: (username in the database, login)
 
 def odd_life(server, typed, username, login):
     user = typed + "@example.com"
-    options = ("--login", "nobody") if "%00" in typed else ()
+    options = ("--login", login) if login == "nobody" else ()
+    octets = login if options else urllib.parse.unquote(typed)
     server.ctl("user", "add", user, "--password-stdin", *options, input="secret\n")
     equal(server.database.query("select username, login from account where aor = '%s@example.com'"
                                 % username.replace("'", "''")),
-          [(username, "nobody" if options else login)], "the row of %r" % typed)
+          [(username, login)], "the row of %r" % typed)
     shown = server.ctl_json("user", "show", user)
     equal(shown["aor"], "sip:%s@example.com" % username, "aor")
-    equal(shown["login"], "nobody" if options else urllib.parse.unquote(typed), "login")
+    equal(shown["login"], octets.replace("\0", "\ufffd"), "login")
     found = [u["aor"] for u in server.ctl_json("user", "list", "--user", typed)["items"]]
     equal(found, ["sip:%s@example.com" % username], "the list by its prefix")
     equal(server.ctl("user", "add", user, "--password-stdin", input="x\n", check=False).returncode, 6, "status of twice")
-    phone = server.phone("tcp", user=username, password="secret",
-                         login="nobody" if options else urllib.parse.unquote(typed).replace('"', '\\"'))
-    if '"' not in typed:  # the phone of the tests hashes what it quotes
+    if not {'"', "\0"} & set(octets):  # the phone of the tests hashes what it quotes
+        phone = server.phone("tcp", user=username, password="secret", login=octets)
         phone.reg("<sip:odd@192.0.2.1>").expect(200)
         bindings = server.ctl_json("binding", "show", user)["bindings"]
         equal([b["aor"] for b in bindings], ["sip:%s@example.com" % username], "its bindings")
@@ -284,6 +285,67 @@ def test_one_address_has_many_spellings(env):
                  "sip%3Aalice%40example.com", "%2561lice@example.com"):
         found = api(server, "GET", "/aors/" + path).expect(200).json
         equal((found["aor"], len(found["bindings"])), ("sip:alice@example.com", 1), path)
+
+
+@covers("URI-10.3.5-4")
+def test_an_alias_is_its_domain(env):
+    """For people as for phones: created, shown, changed and removed under an alias of the domain."""
+    server = env.server
+    made = create(server, "erin", domain="Registrar.Example.com.", may_register=["erin@registrar.example.com"]).expect(201)
+    equal((made.json["aor"], made.json["domain"], made.json["may_register"], made.get("location")),
+          ("sip:erin@example.com", "example.com", ["erin@example.com"], API + "/users/erin@example.com"), "what was created")
+    create(server, "erin", domain="[2001:DB8::10]").expect(409, "user_exists")
+    phone = server.phone("tcp", user="erin", password="pass-erin")
+    phone.reg("<sip:erin@192.0.2.1>", "<sip:erin@192.0.2.2>").expect(200)
+    for alias in ("registrar.example.com", "REGISTRAR.example.com.", "[2001:db8:0::10]"):
+        equal(api(server, "GET", "/users/erin@" + alias).expect(200).json["aor"], "sip:erin@example.com", alias)
+        found = api(server, "GET", "/aors/erin@" + alias).expect(200).json
+        equal((found["aor"], len(found["bindings"])), ("sip:erin@example.com", 2), "bindings of " + alias)
+    user = "erin@registrar.example.com"
+    server.ctl("binding", "remove", user, "--id", found["bindings"][0]["id"], "--yes")
+    equal(len(phone.fetch()), 1, "contacts after the removal of one")
+    server.ctl("binding", "remove", user, "--all", "--yes")
+    equal(phone.fetch(), {}, "contacts after the removal of all")
+    server.ctl("user", "passwd", user, "--password-stdin", input="other\n")
+    phone.password = "other"
+    phone.reg("<sip:erin@192.0.2.1>").expect(200)
+    server.ctl("user", "delete", user, "--yes")
+    for path in ("/users/erin@example.com", "/users/" + user, "/aors/" + user):
+        api(server, "GET", path).expect(404, "aor_unknown")
+    api(server, "DELETE", "/users/" + user).expect(404, "aor_unknown")
+    added = server.ctl("user", "add", user, "--password-stdin", input="x\n")
+    true("added erin@example.com\n" in added.stderr, "what user add says: %r" % added.stderr)
+    api(server, "DELETE", "/users/erin@example.com").expect(204)
+
+
+def test_who_is_named_is_meant(env):
+    """An account from before its domain became an alias of another: nobody's but his who names it to the letter."""
+    server = env.server
+    create(server, "frank").expect(201)
+    server.database.query("insert into account (aor, domain, username, login, ha1_md5) values "
+                          "('frank@registrar.example.com', 'registrar.example.com', 'frank', 'frank', repeat('0', 32))")
+    path = "/users/frank@registrar.example.com"
+    equal(api(server, "PATCH", path, {"enabled": False}).expect(200).json["aor"], "sip:frank@registrar.example.com", "changed")
+    equal(api(server, "GET", path).expect(200).json["algorithms"], ["MD5"], "shown")
+    api(server, "DELETE", path).expect(204)
+    user = api(server, "GET", "/users/frank@example.com").expect(200).json
+    equal((user["enabled"], len(user["algorithms"])), (True, 3), "the other one")
+    api(server, "DELETE", "/users/frank@example.com").expect(204)
+
+
+def test_no_address_that_could_never_register(env):
+    server = env.server
+    for item in ("x@nowhere.test", "bob@other.example", "bob@example.com;transport=tls", "bob@example.com:5061", "<bob@example.com>"):
+        problem = create(server, "gina", may_register=["alice@example.com", item]).expect(400, "invalid_field").json
+        equal((problem["field"], "user@domain" in problem["hint"]), ("may_register", True), item)
+    create(server, "gina", may_register=["bob@registrar.example.com"]).expect(201)
+    gina = server.phone("tcp", user="gina", password="pass-gina")
+    gina.reg("<sip:gina@192.0.2.1>", to="sip:bob@registrar.example.com").expect(200)
+    gina.reg("*", expires=0, to="sip:bob@registrar.example.com").expect(200)
+    api(server, "PATCH", "/users/gina@example.com", {"may_register": ["bob@other.example"]}).expect(400, "invalid_field")
+    equal(api(server, "PATCH", "/users/gina@example.com", {"may_register": ["sip:al@registrar.example.com"]}).json["may_register"],
+          ["al@example.com"], "after the change")
+    api(server, "DELETE", "/users/gina@example.com").expect(204)
 
 
 # --- bindings ---

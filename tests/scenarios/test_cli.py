@@ -531,6 +531,19 @@ def test_a_file_that_grew_meanwhile_is_said_to_have_changed(env):
     equal(server.database.query("select 1 from account where username = 'late'"), [], "rows that nobody checked")
 
 
+def test_a_file_that_was_edited_meanwhile_is_said_to_have_changed(env):
+    """In its place and to the same length: some of the rows that were sent nobody has checked."""
+    server, rows = env.start(), rows_with_names(20000)
+    path = write_csv(env, "edited.csv", rows)
+
+    def edit():
+        with open(path, "r+") as file:
+            file.write(rows.replace("of many", "of more"))
+    status, said = import_and_meanwhile(server, path, edit)
+    equal(status, 1, "exit status: " + said)
+    true("error: %s has changed since it was checked" % path in said, said)
+
+
 def test_a_file_that_cannot_be_read_to_its_end_is_not_imported(env):
     """The disk fails in the middle of a row, in the first pass and in the second; --resume goes on."""
     failing, rows = Failing(env), rows_with_names(900)
@@ -563,6 +576,7 @@ def test_interrupted_import_forgets_no_rejected_row(env):
     server.wait(lambda: os.path.exists(path + ".resume"), "the first batch was sent")
     process.terminate()
     equal(process.wait(20), -signal.SIGTERM, "it was interrupted")
+    equal(os.stat(path + ".resume").st_mode & 0o777, 0o600, "mode of what could tell a password that somebody guesses")
 
     def rejected():
         with open(path + ".rejects") as file:
@@ -574,18 +588,24 @@ def test_interrupted_import_forgets_no_rejected_row(env):
     equal(server.database.value("select count(*) from account where username like 'cut%'"), "20000", "users")
 
 
+def resume_of(path, done):
+    """What an import that stopped would have left: lines that are done, and rows rejected."""
+    with open(path, "rb") as file:
+        return "%s %s\n" % (hashlib.sha256(file.read()).hexdigest(), done)
+
+
 def test_resume_adds_to_the_rejects_and_a_new_start_forgets_it(env):
     """What --resume refuses stands behind what stands there; a start from the beginning leaves nothing to resume."""
     server = env.server
     path = write_csv(env, "two.csv", many_rows(2) + "lost,nowhere.example,%s\n" % HASH)
     try:
-        for name, text in ((".resume", "%d 3 1\n" % os.path.getsize(path)), (".rejects", "line,user,problem\n2,imp0,before\n")):
+        for name, text in ((".resume", resume_of(path, "3 1")), (".rejects", "line,user,problem\n2,imp0,before\n")):
             with open(path + name, "w") as file:
                 file.write(text)
         expect(server.ctl("user", "import", path, "--resume", check=False), 1, "imported    0 users", "2 rejected: ")
         equal(read_rejects(path), [("2", "imp0", "before"), ("4", "lost", "The domain is not served here.")], "rejects")
         with open(path + ".resume", "w") as file:
-            file.write("%d 3 1\n" % os.path.getsize(path))
+            file.write(resume_of(path, "3 1"))
         expect(server.ctl("user", "import", path, check=False), 1, "imported    2 users", "1 rejected: ")
         equal(read_rejects(path), [("4", "lost", "The domain is not served here.")], "rejects, without those of the time before")
         expect(server.ctl("user", "import", path, "--resume", check=False), 1, "there is nothing to resume")
@@ -597,7 +617,7 @@ def test_a_dry_run_leaves_what_an_interrupted_import_left(env):
     """Whoever looks first can still go on, and what the daemon refused before is not forgotten; a bad row goes to the screen."""
     server = env.server
     path = write_csv(env, "look.csv", many_rows(2) + "lost,nowhere.example,%s\na b,example.com,%s\n" % (HASH, HASH))
-    left = {".resume": "%d 3 2\n" % os.path.getsize(path), ".rejects": "line,user,problem\n5,a b,early\n2,imp0,before\n"}
+    left = {".resume": resume_of(path, "3 2"), ".rejects": "line,user,problem\n5,a b,early\n2,imp0,before\n"}
     for name, text in left.items():
         with open(path + name, "w") as file:
             file.write(text)
@@ -659,7 +679,7 @@ def test_a_login_that_is_taken_is_no_user_that_exists(env):
 def test_rejects_that_cannot_be_written_are_shown(env):
     path = write_csv(env, "full.csv", many_rows(2) + "lost,nowhere.example,%s\n" % HASH)
     with open(path + ".resume", "w") as file:
-        file.write("%d 0 0\n" % os.path.getsize(path))
+        file.write(resume_of(path, "0 0"))
     os.symlink("/dev/full", path + ".rejects")
     try:
         expect(env.server.ctl("user", "import", path, "--resume", check=False), 1, "line 4: ", ".rejects: No space left on device")
@@ -675,10 +695,16 @@ def test_a_pipe_is_no_file_to_import(env):
 
 def test_resume_wants_the_same_file(env):
     server, path = env.server, write_csv(env, "same.csv", many_rows(10))
-    for text, said in (("1 5 0\n", "has changed since"), ("99 5\n", "is no good"), ("x\n", "is no good")):
+    resume = resume_of(path, "5 0")
+    for text, said in ((resume.replace(resume[0], "x", 1), "has changed since"), (resume[1:], "is no good"),
+                       (resume[:-3] + "\n", "is no good"), ("99 5 0\n", "is no good"), ("x\n", "is no good")):
         with open(path + ".resume", "w") as file:
             file.write(text)
         expect(server.ctl("user", "import", path, "--resume", check=False), 1, said)
+    with open(path + ".resume", "w") as file:
+        file.write(resume)
+    write_csv(env, "same.csv", many_rows(10).replace("imp8", "imq8"))
+    expect(server.ctl("user", "import", path, "--resume", check=False), 1, "same.csv has changed since")
     equal(server.database.value("select count(*) from account where username like 'imp%'"), "0", "users")
 
 

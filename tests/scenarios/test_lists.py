@@ -427,6 +427,9 @@ def test_export_can_be_imported(env):
         update account set may_register = '{u3@example.com,u4@example.com}', display_name = 'a' || chr(10) || 'b'
             where username = 'u3';
         update account set login = 'other-login' where username = 'u5';
+        insert into account (aor, domain, username, login, ha1_md5) values
+            ('%FF%00@example.com', 'example.com', '%FF%00', '\\xFF\\x00', repeat('1', 32)),
+            ('%EF%BF%BD@example.com', 'example.com', '%EF%BF%BD', '\\xEF\\xBF\\xBD', repeat('2', 32));
     """)
     plain = get(server, "/users", CSV).expect(200).body.decode()
     equal(plain.splitlines()[0], "username,domain,login,display_name,enabled,max_contacts,may_register", "columns")
@@ -446,6 +449,38 @@ def test_export_can_be_imported(env):
     hashes = lines(server, "/users?include=hashes&domain=example.com&user=u1")
     true(all(len(item["ha1_md5"]) == 32 and item["ha1_sha512_256"] is None for item in hashes), "hashes")
     true("ha1" not in get(server, "/users").body.decode(), "hashes where nobody asked for them")
+
+
+def test_a_login_that_is_no_text_is_not_changed_on_its_way(env):
+    """Where the user part gives it, it is left out; elsewhere the row cannot be imported, rather than with another login."""
+    server, other = env.start(), env.start()
+    server.database.query(r"""
+        insert into account (aor, domain, username, login, ha1_md5) values
+            ('%FF@example.com', 'example.com', '%FF', '\xFF', repeat('1', 32)),
+            ('odd@example.com', 'example.com', 'odd', 'a%\xFE', repeat('2', 32))
+    """)
+    shown = get(server, "/users/odd@example.com").expect(200).json
+    equal((shown["login"], shown["login_octets"]), ("a%\ufffd", "a%25%FE"), "the odd login")
+    true("login_octets" not in get(server, "/users/alice@example.com").json, "octets of a text")
+    path = os.path.join(server.directory, "export.csv")
+    with open(path, "wb") as file:
+        file.write(get(server, "/users?include=hashes&domain=example.com", CSV).expect(200).body)
+    for user in ("alice", "%FF"):
+        other.database.query("delete from account where username = '%s'" % user)
+    done = other.ctl("user", "import", path, "--on-duplicate", "skip", check=False)
+    equal(done.returncode, 1, "exit status")
+    with open(path + ".rejects") as file:
+        true(file.read().endswith(",odd,no password\n"), "rejects")
+    accounts = "select aor, login, ha1_md5 from account where domain = 'example.com' and username <> 'odd' order by aor"
+    equal(other.database.query(accounts), server.database.query(accounts), "accounts")
+
+    out = os.path.join(server.directory, "by-command.csv")
+    done = server.ctl("user", "export", out, "--with-hashes", check=False)
+    equal((done.returncode, os.path.exists(out)), (1, False), "exit status, and whether half an export stays")
+    true("error: odd@example.com: " in done.stderr and "a%25%FE" in done.stderr, done.stderr)
+    server.ctl("user", "export", out, "--with-hashes", "--user", "%FF")
+    with open(out, newline="") as file:
+        equal([(row["username"], row["login"]) for row in csv.DictReader(file)], [("%FF", "")], "the export by command")
 
 
 def test_users_by_the_page_and_as_a_stream(env):

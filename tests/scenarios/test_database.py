@@ -1,4 +1,5 @@
 """A database that is away, slow, cut off, killed or made to fail: no answer 200 without a binding, and no standstill."""
+import collections
 import os
 import re
 import signal
@@ -468,11 +469,16 @@ def test_no_removal_is_acknowledged_before_the_standby_has_it(env):
 
 @covers("REG-DB-7")
 def test_a_standby_that_is_away_does_not_use_up_connections(env):
-    """A backend that waits for the standby does not notice that its client has given up: who connects anew ends it."""
+    """A backend that waits for the standby does not notice that its client has given up: who connects anew ends it. Those who come
+    all the time are others each time: whose row is held by such a backend, his next commit is refused and silences nobody."""
     cluster = env.own_cluster()
     server = env.start({"server": {"workers": "1"}, "database": {"query_timeout": "500ms"}, "log": {"level": "notice"}},
                        cluster=cluster)
     lanes, load = 4, Load(server, 40)
+    add_users(server.database, 200, ALICE_PASSWORD, "other")
+    others = collections.deque(server.phone(user="other%d" % n) for n in range(200))
+    for phone in others:
+        phone.prepare()
     with load:
         load.more()
         connects = server.counter("db_connects")
@@ -481,6 +487,8 @@ def test_a_standby_that_is_away_does_not_use_up_connections(env):
         def silent_often():
             backends = int(cluster.psql("postgres", "select count(*) from pg_stat_activity where usename = 'rollcall'")[0][0])
             true(backends <= 2 * lanes, "%d backends for %d connections" % (backends, lanes))
+            others[0].send(others[0].authorize(others[0].register_request(C1)))
+            others.rotate()
             return server.counter("db_connects") >= connects + 4 * lanes
         server.wait(silent_often, "each connection was silent and made anew, four times", 60)
         want_no_standby(cluster)

@@ -160,6 +160,7 @@ START_TEST(sweep_empties_expired_rows)
 		"update aor set version = 7, bindings = '[{\"e\":1},{\"e\":2}]', marks = "
 		"'{\"f\":1}', expires_at = now() + (case when substr(username, 2)::int %% 2 = 0 "
 		"then -1 else 1 end) * interval '1 hour'");
+	scratch_exec("update aor set expires_at = now() + interval '25 s' where username = 'u3'");
 	uint64_t expired = stats->binding_changes[CHANGE_EXPIRED];
 	bench_up(&bench);
 	store_sweep_every(bench.store, 50, 5);

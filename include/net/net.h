@@ -24,7 +24,9 @@ struct log_line;
 struct peer {
 	enum transport transport;
 	bool secure; /* TLS, ended here or by a load balancer that is trusted (tls_offloaded) */
-	bool authenticated;	/* it showed a certificate here that tls.client_ca vouches for */
+	bool authenticated; /* it showed a certificate here that tls.client_ca vouches for */
+	bool proved; /* the request showed a right password: when not every datagram can leave, the
+			answer to it does */
 	struct endpoint source; /* the client, as a load balancer in front names it; else hop */
 	struct endpoint hop;	/* the other end of the connection, or of the datagram */
 	struct ip dialled;	/* the address that the client sent to: the balancer's, or local */
@@ -80,6 +82,7 @@ struct net_settings {
 	uint32_t max_output_bytes;  /* queued for a peer that does not read; then it is closed
 				       (TRN-18-5) */
 	uint32_t udp_receive_buffer;
+	uint32_t udp_send_buffer;
 	uint32_t handshakes_per_turn; /* bound on the steps of handshakes in one turn */
 };
 

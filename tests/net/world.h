@@ -190,6 +190,7 @@ usual_settings(void)
 		.max_message_bytes = 65536,
 		.max_output_bytes = 262144,
 		.udp_receive_buffer = 4194304,
+		.udp_send_buffer = 1048576,
 		.handshakes_per_turn = 8,
 	};
 	return &settings;

@@ -93,6 +93,10 @@ void net_configure(struct net *net, const struct net_settings *settings);
 /* Closes everything at once; the user hears of nothing any more. */
 void net_close(struct net *net);
 
+/* Sets what connections inherit. To be called before listen(): who connects between that and
+ * net_serve() would be without. */
+void net_prepare_listener(int fd);
+
 /*
  * Serves a socket that is already bound (and listening, for streams); the net does not own fd. tls
  * is NULL but for TRANSPORT_TLS; *tls may be replaced at any time, new connections use the new one.

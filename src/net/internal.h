@@ -106,7 +106,6 @@ bool pressure_admits(struct served *served, const struct ip *to, bool proved);
 
 /* --- listen.c --- */
 
-void listener_prepare(const struct served *served);
 void listener_ready(struct watch *watch, bool readable, bool writable);
 /* When descriptors ran out all listeners rest for a moment, and for another while they cannot be
  * watched. */

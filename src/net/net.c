@@ -120,8 +120,6 @@ net_serve(struct net *net, int fd, enum transport transport, const struct endpoi
 	}
 	if (transport == TRANSPORT_UDP)
 		udp_prepare(served, &net->settings);
-	else
-		listener_prepare(served);
 	served->watch.ready = transport == TRANSPORT_UDP ? udp_ready : listener_ready;
 	if (!loop_watch(net->loop, &served->watch, fd, true, false)) {
 		free(served);

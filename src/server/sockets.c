@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/net.h"
 #include "portowner.h"
 
 #define BACKLOG 4096
@@ -68,8 +69,10 @@ bound_socket(enum transport transport, const struct endpoint *endpoint, enum bin
 		     (how == BIND_ALONE || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
 		     (how != BIND_AGAIN || bind_needs_no_interface(fd, address.ss_family)) &&
 		     bind(fd, (struct sockaddr *)&address, len) == 0;
-	if (ready && transport != TRANSPORT_UDP)
+	if (ready && transport != TRANSPORT_UDP) {
+		net_prepare_listener(fd);
 		ready = listen(fd, BACKLOG) == 0;
+	}
 	if (!ready) {
 		int reason = errno;
 		close(fd);

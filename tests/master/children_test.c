@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -216,6 +217,41 @@ START_TEST(an_address_that_has_gone_meanwhile)
 }
 END_TEST
 
+/* The kernel accepts for a worker that does not serve yet, from listen() on. */
+START_TEST(connections_before_the_worker_serves)
+{
+	static const struct {
+		int level, option, value;
+	} wanted[] = { { IPPROTO_TCP, TCP_NODELAY, 1 },
+		       { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		       { IPPROTO_TCP, TCP_KEEPIDLE, 600 },
+		       { IPPROTO_TCP, TCP_KEEPINTVL, 30 },
+		       { IPPROTO_TCP, TCP_KEEPCNT, 4 } };
+	char error[256];
+	struct listening item = { .transport = TRANSPORT_TCP,
+				  .bound = free_port(NULL),
+				  .listener = "test" };
+	ck_assert_msg(listening_open(&item, 1, false, error, sizeof(error)), "%s", error);
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(item.bound.port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
+	int fd = accept(item.fds[0], NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		int value = 0;
+		socklen_t len = sizeof(value);
+		ck_assert_int_eq(getsockopt(fd, wanted[i].level, wanted[i].option, &value, &len),
+				 0);
+		ck_assert_int_eq(value, wanted[i].value);
+	}
+	close(fd);
+	close(client);
+	listening_close(&item, 1);
+}
+END_TEST
+
 /* The next socket pair finds no descriptor. */
 static struct rlimit
 take_descriptors(void)
@@ -341,5 +377,5 @@ START_TEST(a_host_that_stood_still)
 END_TEST
 
 SUITE(children, back_off_and_a_new_listener, a_port_that_is_taken_meanwhile,
-      an_address_that_has_gone_meanwhile, a_birth_that_fails,
+      an_address_that_has_gone_meanwhile, connections_before_the_worker_serves, a_birth_that_fails,
       nothing_of_the_dead_is_live, a_stuck_worker_is_ended, a_host_that_stood_still)

@@ -140,7 +140,7 @@ def test_answers_to_neighbours_that_are_not_there(env):
         for _ in range(20):
             request = phone.authorize(phone.register_request(C1))
             phone.send(request)
-            answer = phone.receive(0.4)
+            answer = phone.receive(2.0)  # of a machine with other work; what is lost never comes
             answered += answer is not None and answer.status == 200
             time.sleep(0.15)
         stranger.reg(C1).expect(200)

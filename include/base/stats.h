@@ -173,7 +173,7 @@ enum stats_label {
 	X(connections_refused, "connections_refused", "stream connections refused by a limit")    \
 	X(probes, "probes", "connections that came and went without a word")                      \
 	X(udp_truncated, "udp_truncated", "datagrams or answers that did not fit")                \
-	X(udp_send_full, "udp_send_full", "answers lost on a full socket buffer")                 \
+	X(udp_send_full, "udp_send_full", "answers that a full, or filling, send buffer held up") \
 	X(udp_receive_drops, "udp_receive_drops", "datagrams that the kernel dropped unread")     \
 	X(db_lookups, "db_lookups", "records read")                                               \
 	X(db_commits, "db_commits", "commits acknowledged by PostgreSQL")                         \
@@ -287,6 +287,7 @@ struct stats {
 	uint64_t loop_busy_us;	     /* spent in its turns, waiting left out */
 	uint64_t udp_drops_seen;     /* the kernel's own count, of the sockets served now */
 	uint64_t udp_receive_buffer; /* octets, the smallest of the UDP sockets so far; 0: none */
+	uint64_t udp_send_buffer;    /* the same */
 	int64_t certificates[STATS_CERTIFICATES]; /* ends of those served, seconds since 1970, in
 						     the order of the configuration; 0: none */
 };

@@ -93,6 +93,7 @@ struct config {
 		uint64_t first_message_timeout, message_timeout, idle_timeout;
 		uint32_t max_per_ip;
 		uint32_t udp_receive_buffer;
+		uint32_t udp_send_buffer;
 	} connection;
 	struct {
 		uint64_t nonce_ttl, nonce_key_rotation, failure_delay;

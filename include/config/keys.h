@@ -161,6 +161,9 @@ enum config_type {
 	X(connection, udp_receive_buffer, config, connection.udp_receive_buffer, SIZE, "16m",      \
 	  64 * CONFIG_KILO, CONFIG_GIGA, NULL, RESTART,                                            \
 	  "per socket; the kernel caps it at net.core.rmem_max")                                   \
+	X(connection, udp_send_buffer, config, connection.udp_send_buffer, SIZE, "4m",             \
+	  64 * CONFIG_KILO, CONFIG_GIGA, NULL, RESTART,                                            \
+	  "per socket; the kernel caps it at net.core.wmem_max")                                   \
 	X(auth, nonce_ttl, config, auth.nonce_ttl, SECONDS, "5m", CONFIG_SECOND, CONFIG_DAY, NULL, \
 	  RESTART, "a nonce is good for so long")                                                  \
 	X(auth, nonce_key_rotation, config, auth.nonce_key_rotation, DURATION, "12h",              \

@@ -24,7 +24,9 @@ struct log_line;
 struct peer {
 	enum transport transport;
 	bool secure; /* TLS, ended here or by a load balancer that is trusted (tls_offloaded) */
-	bool authenticated;	/* it showed a certificate here that tls.client_ca vouches for */
+	bool authenticated; /* it showed a certificate here that tls.client_ca vouches for */
+	bool proved; /* the request showed a right password: when not every datagram can leave, the
+			answer to it does */
 	struct endpoint source; /* the client, as a load balancer in front names it; else hop */
 	struct endpoint hop;	/* the other end of the connection, or of the datagram */
 	struct ip dialled;	/* the address that the client sent to: the balancer's, or local */
@@ -80,6 +82,7 @@ struct net_settings {
 	uint32_t max_output_bytes;  /* queued for a peer that does not read; then it is closed
 				       (TRN-18-5) */
 	uint32_t udp_receive_buffer;
+	uint32_t udp_send_buffer;
 	uint32_t handshakes_per_turn; /* bound on the steps of handshakes in one turn */
 };
 
@@ -89,6 +92,10 @@ struct net *net_open(struct loop *loop, struct net_user *user, const struct net_
 void net_configure(struct net *net, const struct net_settings *settings);
 /* Closes everything at once; the user hears of nothing any more. */
 void net_close(struct net *net);
+
+/* Sets what connections inherit. To be called before listen(): who connects between that and
+ * net_serve() would be without. */
+void net_prepare_listener(int fd);
 
 /*
  * Serves a socket that is already bound (and listening, for streams); the net does not own fd. tls

@@ -77,6 +77,8 @@ void transaction_answered(struct transactions *table, struct transaction *transa
 /* Its request proved a password and did what it asked for: a copy of it would do so twice. Only
  * such a one makes others merged. Before transaction_answered(), once. */
 void transaction_carried_out(struct transactions *table, struct transaction *transaction);
+/* True when it was carried out. */
+bool transaction_proved(const struct transaction *transaction);
 /* To tag that the transaction's responses carry, for the 200 to a CANCEL (TXN-9.2-2). */
 struct str transaction_to_tag(const struct transaction *transaction);
 uint64_t transactions_count(const struct transactions *table);

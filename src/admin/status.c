@@ -70,16 +70,28 @@ descriptor_limit(void)
 		       : INT32_MAX;
 }
 
+static uint64_t
+smaller(uint64_t least, uint64_t here)
+{
+	return here > 0 && (least == 0 || here < least) ? here : least;
+}
+
 /* The smallest that a worker's UDP socket got, in octets; 0: there is none. */
 static json_int_t
 udp_receive_buffer(const struct admin *admin)
 {
 	uint64_t least = 0;
-	for (size_t i = 0; i < admin->memory->page_count; i++) {
-		uint64_t here = admin->memory->pages[i].udp_receive_buffer;
-		if (here > 0 && (least == 0 || here < least))
-			least = here;
-	}
+	for (size_t i = 0; i < admin->memory->page_count; i++)
+		least = smaller(least, admin->memory->pages[i].udp_receive_buffer);
+	return (json_int_t)least;
+}
+
+static json_int_t
+udp_send_buffer(const struct admin *admin)
+{
+	uint64_t least = 0;
+	for (size_t i = 0; i < admin->memory->page_count; i++)
+		least = smaller(least, admin->memory->pages[i].udp_send_buffer);
 	return (json_int_t)least;
 }
 
@@ -106,7 +118,8 @@ stats_show(struct exchange *x)
 	int64_t now = loop_real_ms(admin->loop);
 	exchange_answer(
 		x, 200,
-		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:b,s:i,s:i,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:"
+		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:b,s:i,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:"
+			  "o,s:"
 			  "o,s:o,s:o,s:o,s:o,s:o}",
 			  "version", ROLLCALL_VERSION, "node", node->name, "state", state, "ready",
 			  ready, "uptime", (json_int_t)((now - node->started_ms) / 1000),
@@ -115,10 +128,10 @@ stats_show(struct exchange *x)
 			  (int)node->worker_count, "worker_deaths", (int)node->worker_deaths,
 			  "descriptor_limit", descriptor_limit(), "max_connections",
 			  (json_int_t)admin->config->server.max_connections, "udp_receive_buffer",
-			  udp_receive_buffer(admin), "users",
-			  optional_count(admin, admin->counts.accounts), "users_with_bindings",
-			  optional_count(admin, admin->counts.addresses), "bindings",
-			  optional_count(admin, admin->counts.bindings_total),
+			  udp_receive_buffer(admin), "udp_send_buffer", udp_send_buffer(admin),
+			  "users", optional_count(admin, admin->counts.accounts),
+			  "users_with_bindings", optional_count(admin, admin->counts.addresses),
+			  "bindings", optional_count(admin, admin->counts.bindings_total),
 			  "bindings_by_transport", json_by_transport(admin), "domains", domains,
 			  "checks", checks, "counters", counters, "outcomes", json_outcomes(sum),
 			  "recent", recent_json(admin), "database", json_database(admin, sum),

@@ -108,22 +108,35 @@ size_text(json_int_t octets, char text[static 32])
 		 whole ? "MB" : "kB");
 }
 
+/* The kernel grants as much as the sysctl says to whoever has no privileges. */
 static void
-check_udp_buffer(struct doctor *doctor)
+check_udp_buffer(struct doctor *doctor, const char *way, json_int_t wanted, json_int_t real,
+		 const char *sysctl)
 {
-	json_int_t wanted = doctor->config->connection.udp_receive_buffer;
-	json_int_t real = json_integer_value(json_object_get(doctor->stats, "udp_receive_buffer"));
 	char hint[80], wanted_text[32], real_text[32];
 	if (real == 0) /* there is no UDP listener, or no daemon to ask */
 		return;
 	size_text(wanted, wanted_text);
 	size_text(real, real_text);
-	snprintf(hint, sizeof(hint), "sysctl -w net.core.rmem_max=%lld", (long long)wanted);
+	snprintf(hint, sizeof(hint), "sysctl -w %s=%lld", sysctl, (long long)wanted);
 	if (real < wanted)
-		doctor_note(doctor, "udp", CTL_BAD, hint, "UDP receive buffer is %s, wanted %s",
+		doctor_note(doctor, "udp", CTL_BAD, hint, "UDP %s buffer is %s, wanted %s", way,
 			    real_text, wanted_text);
 	else
-		doctor_note(doctor, "udp", CTL_GOOD, NULL, "UDP receive buffer %s", wanted_text);
+		doctor_note(doctor, "udp", CTL_GOOD, NULL, "UDP %s buffer %s", way, wanted_text);
+}
+
+static void
+check_udp_buffers(struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	const json_t *node = doctor->stats;
+	check_udp_buffer(doctor, "receive", config->connection.udp_receive_buffer,
+			 json_integer_value(json_object_get(node, "udp_receive_buffer")),
+			 "net.core.rmem_max");
+	check_udp_buffer(doctor, "send", config->connection.udp_send_buffer,
+			 json_integer_value(json_object_get(node, "udp_send_buffer")),
+			 "net.core.wmem_max");
 }
 
 static void
@@ -176,7 +189,7 @@ check_conntrack(struct doctor *doctor)
 void
 doctor_limits(struct doctor *doctor)
 {
-	check_udp_buffer(doctor);
+	check_udp_buffers(doctor);
 	check_descriptors(doctor);
 	check_conntrack(doctor);
 }

@@ -10,6 +10,7 @@
 #include "net/timer.h"
 
 struct datagrams;
+struct strangers;
 struct connection;
 struct ssl_st;
 
@@ -24,6 +25,8 @@ struct served {
 	struct tls_server *const *tls;
 	struct served_front *front; /* NULL: none */
 	bool resting;		    /* net_rest_datagrams() */
+	unsigned fill;		    /* quarters of its send buffer that were taken … */
+	uint64_t filled_ms;	    /* … then; 0: it must be asked again */
 	uint32_t slot;
 	uint32_t generation;
 };
@@ -53,6 +56,7 @@ struct net {
 	uint32_t served_count;
 	uint32_t last_generation;
 	struct datagrams *datagrams;
+	struct strangers *strangers;
 	struct connection_slot *slots;
 	uint32_t slot_count;
 	uint32_t free_slot;
@@ -63,6 +67,8 @@ struct net {
 	struct timer datagram_rest;
 	bool accept_paused;	  /* said so in the log already */
 	bool datagrams_paused;	  /* the same */
+	uint64_t full_told_ms;	  /* when datagrams.full was last logged; 0: never … */
+	uint64_t full_told;	  /* … and what the counter was then */
 	struct list shaking[2];	  /* who waits for a step: those half through, then beginners */
 	uint32_t handshake_steps; /* left in this turn */
 	struct quiet tls_log;	  /* tls.failed */
@@ -83,15 +89,23 @@ enum io_result {
 struct datagrams *datagrams_open(void);
 void datagrams_close(struct datagrams *datagrams);
 /* Sets the options of a datagram socket. */
-void udp_prepare(const struct served *served, uint32_t receive_buffer);
+void udp_prepare(const struct served *served, const struct net_settings *settings);
 void udp_ready(struct watch *watch, bool readable, bool writable);
 bool udp_send(struct net *net, struct served *served, const struct peer *peer,
 	      const struct endpoint *target, struct str octets);
 void udp_flush(struct net *net);
+/* What could not leave yet over a socket never will. */
+void udp_forget(struct net *net, const struct served *served);
+
+/* --- pressure.c: who is still answered while a send buffer fills --- */
+
+struct strangers *strangers_open(void);
+void strangers_close(struct strangers *strangers);
+/* May a datagram be sent to him, with the buffer as full as it is? */
+bool pressure_admits(struct served *served, const struct ip *to, bool proved);
 
 /* --- listen.c --- */
 
-void listener_prepare(const struct served *served);
 void listener_ready(struct watch *watch, bool readable, bool writable);
 /* When descriptors ran out all listeners rest for a moment, and for another while they cannot be
  * watched. */

@@ -23,20 +23,19 @@
 #define PROBES 4
 
 static void
-set_option(const struct served *served, int level, int option, int value)
+set_option(int fd, int level, int option, int value)
 {
-	setsockopt(served->watch.fd, level, option, &value, sizeof(value));
+	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/* Connections inherit the options of their listener. */
 void
-listener_prepare(const struct served *served)
+net_prepare_listener(int fd)
 {
-	set_option(served, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(served, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(served, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_AFTER_S);
-	set_option(served, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S);
-	set_option(served, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_AFTER_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 }
 
 static void

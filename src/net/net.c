@@ -28,9 +28,11 @@ net_open(struct loop *loop, struct net_user *user, const struct net_settings *se
 	net->loop = loop;
 	net->user = user;
 	net->datagrams = datagrams_open();
+	net->strangers = strangers_open();
 	net->scratch = malloc(SCRATCH_BYTES);
-	if (net->datagrams == NULL || net->scratch == NULL) {
+	if (net->datagrams == NULL || net->strangers == NULL || net->scratch == NULL) {
 		datagrams_close(net->datagrams);
+		strangers_close(net->strangers);
 		free(net->scratch);
 		free(net);
 		return NULL;
@@ -40,6 +42,7 @@ net_open(struct loop *loop, struct net_user *user, const struct net_settings *se
 	net_configure(net, settings);
 	net->handshake_steps =
 		settings->handshakes_per_turn == 0 ? UINT32_MAX : settings->handshakes_per_turn;
+	net->full_told = stats->udp_send_full; /* of a worker that died, whose page this was */
 	net->turn_end.call = turn_ended;
 	loop_at_turn_end(loop, &net->turn_end);
 	return net;
@@ -67,6 +70,7 @@ net_close(struct net *net)
 	timer_stop(&net->datagram_rest);
 	loop_no_turn_end(&net->turn_end);
 	datagrams_close(net->datagrams);
+	strangers_close(net->strangers);
 	free(net->served);
 	free(net->scratch);
 	free(net);
@@ -115,9 +119,7 @@ net_serve(struct net *net, int fd, enum transport transport, const struct endpoi
 		return -1;
 	}
 	if (transport == TRANSPORT_UDP)
-		udp_prepare(served, net->settings.udp_receive_buffer);
-	else
-		listener_prepare(served);
+		udp_prepare(served, &net->settings);
 	served->watch.ready = transport == TRANSPORT_UDP ? udp_ready : listener_ready;
 	if (!loop_watch(net->loop, &served->watch, fd, true, false)) {
 		free(served);
@@ -134,6 +136,7 @@ net_unserve(struct net *net, int slot)
 		return;
 	struct served *served = net->served[slot];
 	udp_flush(net);
+	udp_forget(net, served);
 	loop_unwatch(net->loop, &served->watch);
 	net->served[slot] = NULL;
 	served_front_release(served->front);

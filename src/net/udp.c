@@ -21,6 +21,8 @@
 #define REST_AGAIN_MS 100    /* until epoll may have memory again */
 #define OUT_COUNT 64
 #define OUT_BYTES 262144
+#define KEEP_MS 400    /* an answer that found no room; then its client asks again (T1) */
+#define TELL_MS 10000u /* between lines of the log */
 
 struct control {
 	_Alignas(struct cmsghdr) char octets[CMSG_SPACE(sizeof(struct in6_pktinfo))];
@@ -29,8 +31,12 @@ struct control {
 struct outgoing {
 	struct served *served;
 	struct sockaddr_storage to;
+	socklen_t to_len;
 	struct control control;
+	size_t control_len; /* 0: the routes choose the source */
 	struct iovec octets;
+	bool proved;
+	uint64_t queued_ms;
 };
 
 struct datagrams {
@@ -79,23 +85,31 @@ set_option(int fd, int level, int option, int value)
 
 /* The kernel says twice what it grants: half is for its own records. */
 static void
-note_buffer(int fd)
+note_buffer(int fd, int option, uint64_t *smallest)
 {
 	int doubled = 0;
 	socklen_t len = sizeof(doubled);
-	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &doubled, &len) != 0 || doubled <= 0)
+	if (getsockopt(fd, SOL_SOCKET, option, &doubled, &len) != 0 || doubled <= 0)
 		return;
 	uint64_t octets = (uint64_t)doubled / 2;
-	if (stats->udp_receive_buffer == 0 || octets < stats->udp_receive_buffer)
-		stats->udp_receive_buffer = octets;
+	if (*smallest == 0 || octets < *smallest)
+		*smallest = octets;
+}
+
+/* Beyond what the kernel grants to everybody only where we are privileged. */
+static void
+set_buffer(int fd, int forced, int usual, uint32_t wanted)
+{
+	int octets = wanted > INT32_MAX ? INT32_MAX : (int)wanted;
+	if (octets > 0 && setsockopt(fd, SOL_SOCKET, forced, &octets, sizeof(octets)) < 0)
+		set_option(fd, SOL_SOCKET, usual, octets);
 }
 
 /* Path MTU discovery is off, so that large answers may be fragmented (RFC 3261 §18.2.2). */
 void
-udp_prepare(const struct served *served, uint32_t receive_buffer)
+udp_prepare(const struct served *served, const struct net_settings *settings)
 {
 	int fd = served->watch.fd;
-	int octets = receive_buffer > INT32_MAX ? INT32_MAX : (int)receive_buffer;
 	if (served->bound.ip.family == 4) {
 		set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
 		set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
@@ -103,9 +117,10 @@ udp_prepare(const struct served *served, uint32_t receive_buffer)
 		set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 		set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 	}
-	if (octets > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) < 0)
-		set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
-	note_buffer(fd);
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, settings->udp_receive_buffer);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, settings->udp_send_buffer);
+	note_buffer(fd, SO_RCVBUF, &stats->udp_receive_buffer);
+	note_buffer(fd, SO_SNDBUF, &stats->udp_send_buffer);
 }
 
 uint64_t
@@ -290,71 +305,147 @@ may_be_source(const struct ip *ip)
 	return ip->family != 0 && memcmp(ip->octets, any.octets, sizeof(any.octets)) != 0;
 }
 
+/* The kernel is told where things lie as late as that, because what waits is moved. */
+static void
+point_at(struct datagrams *datagrams, unsigned i)
+{
+	struct outgoing *out = &datagrams->outgoing[i];
+	datagrams->out_headers[i].msg_hdr = (struct msghdr){
+		.msg_name = &out->to,
+		.msg_namelen = out->to_len,
+		.msg_iov = &out->octets,
+		.msg_iovlen = 1,
+		.msg_control = out->control_len > 0 ? &out->control : NULL,
+		.msg_controllen = out->control_len,
+	};
+}
+
 bool
 udp_send(struct net *net, struct served *served, const struct peer *peer,
 	 const struct endpoint *target, struct str octets)
 {
 	struct datagrams *datagrams = net->datagrams;
+	bool proved = peer->proved || peer_relayed(peer);
 	if (octets.len > NET_DATAGRAM_MAX) {
 		stats->udp_truncated++;
 		return false;
+	}
+	if (target == NULL)
+		target = &peer->hop;
+	loop_wake(net->loop);
+	if (!pressure_admits(served, &target->ip, proved)) {
+		stats->udp_send_full++;
+		return true; /* lost on the way, for all that the caller can know */
 	}
 	if (datagrams->out_count == OUT_COUNT || OUT_BYTES - datagrams->out_used < octets.len)
 		udp_flush(net);
 	unsigned i = datagrams->out_count++;
 	struct outgoing *out = &datagrams->outgoing[i];
 	out->served = served;
+	out->proved = proved;
+	out->queued_ms = loop_now_ms(net->loop);
 	out->octets = (struct iovec){ datagrams->out + datagrams->out_used, octets.len };
 	if (octets.len > 0)
 		memcpy(out->octets.iov_base, octets.p, octets.len);
 	datagrams->out_used += octets.len;
-	if (target == NULL)
-		target = &peer->hop;
-	struct msghdr *header = &datagrams->out_headers[i].msg_hdr;
-	*header = (struct msghdr){
-		.msg_name = &out->to,
-		.msg_namelen = address_to_sockaddr(target, peer->interface, &out->to),
-		.msg_iov = &out->octets,
-		.msg_iovlen = 1,
-	};
-	if (may_be_source(&peer->local.ip)) {
-		header->msg_controllen = write_source(&out->control, peer);
-		header->msg_control = &out->control;
-	}
-	loop_wake(net->loop);
+	out->to_len = address_to_sockaddr(target, peer->interface, &out->to);
+	out->control_len = may_be_source(&peer->local.ip) ? write_source(&out->control, peer) : 0;
 	return true;
 }
 
-/* How many of the datagrams from first on are done with, at least one. A full socket buffer drops
- * all that are left for that socket; any other error concerns the first one only. */
+/* How many of the datagrams from first on are done with; 0: the socket has no room. Any other error
+ * concerns the first one only. */
 static unsigned
 send_some(struct datagrams *datagrams, unsigned first, unsigned count)
 {
-	int fd = datagrams->outgoing[first].served->watch.fd;
-	int sent = sendmmsg(fd, &datagrams->out_headers[first], count, MSG_DONTWAIT);
-	if (sent > 0) {
-		for (int i = 0; i < sent; i++)
-			stats->sent_bytes[TRANSPORT_UDP] +=
-				datagrams->out_headers[first + (unsigned)i].msg_len;
+	struct served *served = datagrams->outgoing[first].served;
+	for (unsigned i = first; i < first + count; i++)
+		point_at(datagrams, i);
+	int sent = sendmmsg(served->watch.fd, &datagrams->out_headers[first], count, MSG_DONTWAIT);
+	served->filled_ms = 0;
+	for (int i = 0; i < sent; i++)
+		stats->sent_bytes[TRANSPORT_UDP] +=
+			datagrams->out_headers[first + (unsigned)i].msg_len;
+	if (sent > 0)
 		return (unsigned)sent;
-	}
-	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
-		return 1;
-	stats->udp_send_full += count;
-	return count;
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : 1;
+}
+
+/* Moves one that waits behind the others that do. */
+static void
+keep(struct datagrams *datagrams, unsigned i)
+{
+	struct outgoing *kept = &datagrams->outgoing[datagrams->out_count++];
+	char *octets = datagrams->out + datagrams->out_used;
+	if (kept != &datagrams->outgoing[i])
+		*kept = datagrams->outgoing[i];
+	if (kept->octets.iov_len > 0)
+		memmove(octets, kept->octets.iov_base, kept->octets.iov_len);
+	kept->octets.iov_base = octets;
+	datagrams->out_used += kept->octets.iov_len;
+}
+
+/* The answer to a stranger, who asks again, goes overboard first; and there must be room for what
+ * comes in the next turn. */
+static void
+keep_or_lose(struct net *net, unsigned i)
+{
+	struct datagrams *datagrams = net->datagrams;
+	const struct outgoing *out = &datagrams->outgoing[i];
+	if (out->proved && loop_now_ms(net->loop) - out->queued_ms < KEEP_MS &&
+	    datagrams->out_count < OUT_COUNT / 2 &&
+	    datagrams->out_used + out->octets.iov_len <= OUT_BYTES / 2)
+		keep(datagrams, i);
+	else
+		stats->udp_send_full++;
+}
+
+/* It is the network, or somebody on it, and nobody else would tell. */
+static void
+tell_full(struct net *net)
+{
+	uint64_t now_ms = loop_now_ms(net->loop), lost = stats->udp_send_full - net->full_told;
+	if (lost == 0 || (net->full_told_ms != 0 && now_ms - net->full_told_ms < TELL_MS))
+		return;
+	net->full_told_ms = now_ms;
+	net->full_told = stats->udp_send_full;
+	log_message(
+		LOG_LEVEL_WARNING, "datagrams.full",
+		"%ju answers were not sent: they do not leave as fast as they are made, or wait "
+		"for neighbours that are not there",
+		(uintmax_t)lost);
 }
 
 void
 udp_flush(struct net *net)
 {
 	struct datagrams *datagrams = net->datagrams;
-	for (unsigned first = 0; first < datagrams->out_count;) {
-		struct served *served = datagrams->outgoing[first].served;
-		unsigned end = first + 1;
-		while (end < datagrams->out_count && datagrams->outgoing[end].served == served)
-			end++;
-		first += send_some(datagrams, first, end - first);
-	}
+	unsigned count = datagrams->out_count;
 	datagrams->out_count = 0;
 	datagrams->out_used = 0;
+	for (unsigned first = 0; first < count;) {
+		const struct served *served = datagrams->outgoing[first].served;
+		unsigned end = first + 1;
+		while (end < count && datagrams->outgoing[end].served == served)
+			end++;
+		unsigned done = send_some(datagrams, first, end - first);
+		first += done;
+		while (done == 0 && first < end)
+			keep_or_lose(net, first++);
+	}
+	tell_full(net);
+}
+
+void
+udp_forget(struct net *net, const struct served *served)
+{
+	struct datagrams *datagrams = net->datagrams;
+	unsigned count = datagrams->out_count;
+	datagrams->out_count = 0;
+	datagrams->out_used = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (datagrams->outgoing[i].served != served)
+			keep(datagrams, i);
+		else
+			stats->udp_send_full++;
 }

@@ -48,6 +48,7 @@ reply_octets(struct request *rq, struct str octets)
 	if (rq->peer.transport != TRANSPORT_UDP)
 		return peer_send(all->net, &rq->peer, NULL, octets);
 	struct endpoint target = sip_via_response_target(&rq->message.via, &rq->peer.source);
+	rq->peer.proved = rq->peer.proved || rq->recognized;
 	note_maddr(rq);
 	/* A load balancer knows which client its own address stands for; we could not reach it. */
 	return peer_send(all->net, &rq->peer, peer_relayed(&rq->peer) ? NULL : &target, octets);

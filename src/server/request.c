@@ -542,6 +542,7 @@ absorb(struct request *rq)
 	if (match == TRANSACTION_NEW)
 		return false;
 	stats->retransmissions[rq->peer.transport]++;
+	rq->peer.proved = transaction_proved(found);
 	if (transaction_repeat(found, &rq->peer.source.ip, rq->size_bytes) &&
 	    match == TRANSACTION_ANSWERED)
 		reply_octets(rq, response);

@@ -189,6 +189,7 @@ settings_net(const struct config *config)
 		.max_message_bytes = MESSAGE_BYTES_MAX,
 		.max_output_bytes = OUTPUT_BYTES_MAX,
 		.udp_receive_buffer = config->connection.udp_receive_buffer,
+		.udp_send_buffer = config->connection.udp_send_buffer,
 		.handshakes_per_turn = HANDSHAKES_PER_TURN,
 	};
 }

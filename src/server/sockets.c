@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/net.h"
 #include "portowner.h"
 
 #define BACKLOG 4096
@@ -41,9 +42,21 @@ set_option(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof(on)) == 0;
 }
 
-/* reuse_port false: the bind fails when anybody, another rollcalld included, has the port. */
+enum bind_how {
+	BIND_ALONE,  /* fails when anybody, another rollcalld included, has the port */
+	BIND_SHARED, /* beside those of the other workers */
+	BIND_AGAIN,  /* also when the address has gone meanwhile: it may come back */
+};
+
+static bool
+bind_needs_no_interface(int fd, int family)
+{
+	return family == AF_INET ? set_option(fd, IPPROTO_IP, IP_FREEBIND)
+				 : set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND);
+}
+
 static int
-bound_socket(enum transport transport, const struct endpoint *endpoint, bool reuse_port)
+bound_socket(enum transport transport, const struct endpoint *endpoint, enum bind_how how)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sockaddr_of(&address, endpoint);
@@ -53,10 +66,13 @@ bound_socket(enum transport transport, const struct endpoint *endpoint, bool reu
 		return -1;
 	bool ready = (transport == TRANSPORT_UDP || set_option(fd, SOL_SOCKET, SO_REUSEADDR)) &&
 		     (address.ss_family == AF_INET || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
-		     (!reuse_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
+		     (how == BIND_ALONE || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
+		     (how != BIND_AGAIN || bind_needs_no_interface(fd, address.ss_family)) &&
 		     bind(fd, (struct sockaddr *)&address, len) == 0;
-	if (ready && transport != TRANSPORT_UDP)
+	if (ready && transport != TRANSPORT_UDP) {
+		net_prepare_listener(fd);
 		ready = listen(fd, BACKLOG) == 0;
+	}
 	if (!ready) {
 		int reason = errno;
 		close(fd);
@@ -197,7 +213,7 @@ listening_possible(const struct listening *item, bool port_is_ours, char *error,
 {
 	if (port_is_ours)
 		return true;
-	int probe = bound_socket(item->transport, &item->bound, false);
+	int probe = bound_socket(item->transport, &item->bound, BIND_ALONE);
 	if (probe < 0)
 		describe_item(item, error, error_cap);
 	else
@@ -212,7 +228,7 @@ listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char
 	if (!listening_possible(item, port_is_ours, error, error_cap))
 		return false;
 	for (uint32_t i = 0; i < workers; i++) {
-		item->fds[i] = bound_socket(item->transport, &item->bound, true);
+		item->fds[i] = bound_socket(item->transport, &item->bound, BIND_SHARED);
 		if (item->fds[i] < 0) {
 			describe_item(item, error, error_cap);
 			listening_close(item, i);
@@ -243,7 +259,7 @@ bool
 listening_open_one(struct listening *item, uint32_t worker)
 {
 	if (item->fds[worker] < 0)
-		item->fds[worker] = bound_socket(item->transport, &item->bound, true);
+		item->fds[worker] = bound_socket(item->transport, &item->bound, BIND_AGAIN);
 	return item->fds[worker] >= 0;
 }
 
@@ -257,7 +273,7 @@ sockets_free(struct sockets *sockets)
 int
 sockets_open_http(const struct endpoint *endpoint, const char *what, char *error, size_t error_cap)
 {
-	int fd = bound_socket(TRANSPORT_TCP, endpoint, false);
+	int fd = bound_socket(TRANSPORT_TCP, endpoint, BIND_ALONE);
 	if (fd < 0)
 		describe(error, error_cap, "http", endpoint, TRANSPORT_TCP, what);
 	return fd;

@@ -42,7 +42,8 @@ bool listening_possible(const struct listening *item, bool port_is_ours, char *e
 			size_t error_cap);
 void listening_close(struct listening *item, uint32_t workers);
 /* The socket of one worker alone: closed, the kernel spreads its share to the others; opened again
- * later, or false with errno. Nothing happens to one that is closed, or open, already. */
+ * later, also on an address that the host has no more (one that moves between nodes may come back),
+ * or false with errno. Nothing happens to one that is closed, or open, already. */
 void listening_close_one(struct listening *item, uint32_t worker);
 bool listening_open_one(struct listening *item, uint32_t worker);
 /* Forgets the plan; open descriptors are the caller's. */

@@ -420,6 +420,12 @@ transaction_carried_out(struct transactions *table, struct transaction *transact
 		add_by_identity(table, transaction);
 }
 
+bool
+transaction_proved(const struct transaction *transaction)
+{
+	return transaction->carried_out;
+}
+
 struct str
 transaction_to_tag(const struct transaction *transaction)
 {

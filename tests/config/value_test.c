@@ -268,6 +268,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c->tls.handshake_timeout, 10000);
 	ck_assert_uint_eq(c->connection.idle_timeout, 240000);
 	ck_assert_uint_eq(c->connection.udp_receive_buffer, 16u << 20);
+	ck_assert_uint_eq(c->connection.udp_send_buffer, 4u << 20);
 	ck_assert_uint_eq(c->auth.nonce_ttl, 300000);
 	ck_assert_uint_eq(c->auth.failure_delay, 20);
 	ck_assert_uint_eq(c->registration.expires_default, 3600000);

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -43,9 +44,10 @@ struct family {
 	int signals;
 };
 
-/* A port that is free just now, for datagrams. */
+/* A port that is free just now, for datagrams; and the socket that has it, if holder is not NULL.
+ */
 static struct endpoint
-free_port(void)
+free_port(int *holder)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t len = sizeof(address);
@@ -55,8 +57,11 @@ free_port(void)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
 	endpoint.port = ntohs(address.sin_port);
+	if (holder != NULL)
+		*holder = fd;
+	else
+		close(fd);
 	return endpoint;
 }
 
@@ -67,7 +72,7 @@ add_listener(struct family *family)
 	char error[256];
 	struct listening *item = &family->items[family->sockets.count++];
 	*item = (struct listening){ .transport = TRANSPORT_UDP,
-				    .bound = free_port(),
+				    .bound = free_port(NULL),
 				    .listener = "test" };
 	ck_assert_msg(listening_open(item, WORKERS, false, error, sizeof(error)), "%s", error);
 }
@@ -171,8 +176,9 @@ START_TEST(a_port_that_is_taken_meanwhile)
 		children_keep(&family.children, &family.birth, family.signals);
 	}
 	struct endpoint bound = family.items[1].bound;
+	int holder;
+	family.items[1].bound = free_port(&holder);
 	unsigned before = descriptors();
-	ck_assert(endpoint_parse(STR("192.0.2.1:5060"), &family.items[1].bound)); /* not ours */
 	for (int i = 0; i < 5; i++) {
 		child->retry_ms = 0;
 		children_keep(&family.children, &family.birth, family.signals);
@@ -181,11 +187,68 @@ START_TEST(a_port_that_is_taken_meanwhile)
 		ck_assert_uint_gt(child->retry_ms, 0);
 	}
 	ck_assert_uint_eq(descriptors(), before);
+	close(holder);
 	family.items[1].bound = bound;
 	child->retry_ms = 0;
 	children_keep(&family.children, &family.birth, family.signals);
 	ck_assert_int_ne(child->pid, 0);
 	close_family(&family);
+}
+END_TEST
+
+/* One that moved to another node may come back, and the other addresses are served meanwhile. At
+ * start and in a reload it is a mistake. */
+START_TEST(an_address_that_has_gone_meanwhile)
+{
+	static const char *const gone[] = { "192.0.2.1:5060", "[2001:db8::1]:5060" };
+	char error[256];
+	for (size_t i = 0; i < 2; i++)
+		for (int transport = 0; transport < TRANSPORT_COUNT; transport++) {
+			struct listening item = { .transport = (enum transport)transport,
+						  .listener = "test",
+						  .fds = { -1, -1 } };
+			ck_assert(endpoint_parse(str_of(gone[i]), &item.bound));
+			ck_assert(!listening_open(&item, WORKERS, true, error, sizeof(error)));
+			ck_assert(!listening_open(&item, WORKERS, false, error, sizeof(error)));
+			ck_assert_msg(listening_open_one(&item, 1), "%s", gone[i]);
+			ck_assert_int_eq(item.fds[0], -1);
+			listening_close(&item, WORKERS);
+		}
+}
+END_TEST
+
+/* The kernel accepts for a worker that does not serve yet, from listen() on. */
+START_TEST(connections_before_the_worker_serves)
+{
+	static const struct {
+		int level, option, value;
+	} wanted[] = { { IPPROTO_TCP, TCP_NODELAY, 1 },
+		       { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		       { IPPROTO_TCP, TCP_KEEPIDLE, 600 },
+		       { IPPROTO_TCP, TCP_KEEPINTVL, 30 },
+		       { IPPROTO_TCP, TCP_KEEPCNT, 4 } };
+	char error[256];
+	struct listening item = { .transport = TRANSPORT_TCP,
+				  .bound = free_port(NULL),
+				  .listener = "test" };
+	ck_assert_msg(listening_open(&item, 1, false, error, sizeof(error)), "%s", error);
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(item.bound.port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
+	int fd = accept(item.fds[0], NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		int value = 0;
+		socklen_t len = sizeof(value);
+		ck_assert_int_eq(getsockopt(fd, wanted[i].level, wanted[i].option, &value, &len),
+				 0);
+		ck_assert_int_eq(value, wanted[i].value);
+	}
+	close(fd);
+	close(client);
+	listening_close(&item, 1);
 }
 END_TEST
 
@@ -313,5 +376,6 @@ START_TEST(a_host_that_stood_still)
 }
 END_TEST
 
-SUITE(children, back_off_and_a_new_listener, a_port_that_is_taken_meanwhile, a_birth_that_fails,
+SUITE(children, back_off_and_a_new_listener, a_port_that_is_taken_meanwhile,
+      an_address_that_has_gone_meanwhile, connections_before_the_worker_serves, a_birth_that_fails,
       nothing_of_the_dead_is_live, a_stuck_worker_is_ended, a_host_that_stood_still)

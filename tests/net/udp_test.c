@@ -1,4 +1,6 @@
 /* Datagrams over loopback, which has as many addresses as one likes. */
+#include <linux/sock_diag.h>
+
 #include "world.h"
 
 static size_t
@@ -71,6 +73,9 @@ START_TEST(large_datagrams_pass)
 	ck_assert_int_eq(value, IP_PMTUDISC_DONT);
 	ck_assert_int_eq(getsockopt(world.listener, SOL_SOCKET, SO_RCVBUF, &value, &value_len), 0);
 	ck_assert_int_gt(value, 262144);
+	ck_assert_int_eq(getsockopt(world.listener, SOL_SOCKET, SO_SNDBUF, &value, &value_len), 0);
+	ck_assert_int_gt(value, 262144); /* twice what Linux grants to everybody */
+	ck_assert_uint_eq(stats->udp_send_buffer, (uint64_t)value / 2);
 	free(sent);
 	free(got);
 	close(fd);
@@ -224,6 +229,28 @@ __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
 	return -1;
 }
 
+static unsigned
+heard(int fd)
+{
+	char buf[64];
+	unsigned count = 0;
+	while (datagram_read(fd, buf, sizeof(buf)) > 0)
+		count++;
+	return count;
+}
+
+/* A socket that has asked something and was answered. */
+static int
+acquaintance(struct world *world)
+{
+	unsigned before = world->datagrams;
+	int fd = connected_socket(SOCK_DGRAM, "127.0.0.1", world->at.port);
+	ck_assert_int_eq(send(fd, "ask", 3, 0), 3);
+	UNTIL(world, world->datagrams == before + 1);
+	UNTIL(world, heard(fd) == 1);
+	return fd;
+}
+
 /* Loopback hands over at once, so its buffer is never full. What does not fit is lost, as on the
  * way, and counted; any other error costs the first datagram alone */
 START_TEST(a_full_buffer_loses_answers)
@@ -256,6 +283,123 @@ START_TEST(a_full_buffer_loses_answers)
 		ck_assert_uint_eq(arrived, cases[i].arrived);
 	}
 	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+/* The answers to those who have proved a password wait for the next turn, in order and beside what
+ * comes then; but not for longer than until they are asked for again, nor more than have room. */
+START_TEST(a_full_buffer_keeps_the_answers_that_count)
+{
+	struct world world;
+	char buf[8];
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = acquaintance(&world);
+	struct peer stranger = world.peer, proved = world.peer;
+	proved.proved = true;
+	uint64_t before = stats->udp_send_full;
+	refusal = EAGAIN;
+	refused_sends = 2;
+	ck_assert(peer_send(world.net, &stranger, NULL, STR("stranger")));
+	ck_assert(peer_send(world.net, &proved, NULL, STR("1")));
+	ck_assert(peer_send(world.net, &stranger, NULL, STR("stranger")));
+	ck_assert(peer_send(world.net, &proved, NULL, STR("22")));
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(stats->udp_send_full - before, 2);
+	ck_assert(peer_send(world.net, &proved, NULL, STR("333")));
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(heard(fd), 0);
+	loop_turn(world.loop, 0);
+	for (size_t len = 1; len <= 3; len++)
+		ck_assert_uint_eq(datagram_read(fd, buf, sizeof(buf)), len);
+	ck_assert_uint_eq(stats->udp_send_full - before, 2);
+	refused_sends = 1000000;
+	for (int i = 0; i < 40; i++)
+		ck_assert(peer_send(world.net, &proved, NULL, STR("late")));
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(stats->udp_send_full - before, 2 + 40 - 32);
+	world_lapse(&world, 500);
+	ck_assert_uint_eq(stats->udp_send_full - before, 2 + 40);
+	refused_sends = 0;
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(heard(fd), 0);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+START_TEST(what_waits_goes_with_its_socket)
+{
+	struct world world;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = acquaintance(&world);
+	uint64_t before = stats->udp_send_full;
+	world.peer.proved = true;
+	refusal = EAGAIN;
+	refused_sends = 2;
+	ck_assert(peer_send(world.net, &world.peer, NULL, STR("one")));
+	loop_turn(world.loop, 0);
+	net_unserve(world.net, world.slot);
+	ck_assert_uint_eq(stats->udp_send_full - before, 1);
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(heard(fd), 0);
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+static unsigned quarters; /* that a send buffer seems to be full by */
+int __real_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
+int
+__wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	int result = __real_getsockopt(fd, level, option, value, len);
+	if (result == 0 && level == SOL_SOCKET && option == SO_MEMINFO && quarters > 0) {
+		uint32_t *memory = value;
+		memory[SK_MEMINFO_WMEM_ALLOC] = memory[SK_MEMINFO_SNDBUF] / 4 * quarters + 4;
+	}
+	return result;
+}
+
+/* Somebody fills the buffer with answers that wait for neighbours who are not there: each stranger
+ * gets one in a while then, and none when it is nearly full; who has proved a password does. */
+START_TEST(strangers_wait_when_the_buffer_fills)
+{
+	static const struct {
+		unsigned quarters, sent, arrive;
+		bool proved;
+	} cases[] = {
+		{ 0, 5, 5, false }, { 1, 5, 0, false }, { 1, 5, 5, true },
+		{ 3, 5, 0, false }, { 3, 5, 5, true },	{ 0, 5, 5, false },
+	};
+	struct world world;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = acquaintance(&world);
+	struct endpoint elsewhere;
+	int other = bound_socket(SOCK_DGRAM, "127.0.0.9", &elsewhere);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct peer peer = world.peer;
+		uint64_t before = stats->udp_send_full;
+		peer.proved = cases[i].proved;
+		quarters = cases[i].quarters;
+		world_lapse(&world, 2);
+		for (unsigned n = 0; n < cases[i].sent; n++)
+			ck_assert(peer_send(world.net, &peer, NULL, STR("one")));
+		loop_turn(world.loop, 0);
+		ck_assert_uint_eq(heard(fd), cases[i].arrive);
+		ck_assert_uint_eq(stats->udp_send_full - before, cases[i].sent - cases[i].arrive);
+	}
+	for (quarters = 3; quarters >= 2; quarters--) {
+		world_lapse(&world, 2);
+		for (int n = 0; n < 5; n++)
+			ck_assert(peer_send(world.net, &world.peer, &elsewhere, STR("one")));
+		loop_turn(world.loop, 0);
+		ck_assert_uint_eq(heard(other), quarters == 2);
+	}
+	quarters = 0;
+	close(fd);
+	close(other);
 	world_close(&world);
 }
 END_TEST
@@ -309,4 +453,6 @@ SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       unreachable_peers_do_no_harm, a_target_replaces_the_source,
       a_flood_is_worked_off_turn_by_turn, what_is_no_work_is_read_on,
       a_socket_no_longer_served_is_silent, a_deaf_socket_still_answers, a_full_buffer_loses_answers,
-      a_rest_keeps_datagrams_waiting, a_rest_ends_when_memory_is_back)
+      a_full_buffer_keeps_the_answers_that_count, what_waits_goes_with_its_socket,
+      strangers_wait_when_the_buffer_fills, a_rest_keeps_datagrams_waiting,
+      a_rest_ends_when_memory_is_back)

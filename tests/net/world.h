@@ -190,6 +190,7 @@ usual_settings(void)
 		.max_message_bytes = 65536,
 		.max_output_bytes = 262144,
 		.udp_receive_buffer = 4194304,
+		.udp_send_buffer = 1048576,
 		.handshakes_per_turn = 8,
 	};
 	return &settings;
@@ -212,8 +213,10 @@ world_open(struct world *world, const struct net_settings *settings, enum transp
 	ck_assert_ptr_nonnull(world->net);
 	int type = transport == TRANSPORT_UDP ? SOCK_DGRAM : SOCK_STREAM;
 	world->listener = bound_socket(type, address, &world->at);
-	if (type == SOCK_STREAM)
+	if (type == SOCK_STREAM) {
+		net_prepare_listener(world->listener);
 		ck_assert_int_eq(listen(world->listener, 1024), 0);
+	}
 	world->slot = net_serve(world->net, world->listener, transport, &world->at, &world->tls);
 	ck_assert_int_ge(world->slot, 0);
 }

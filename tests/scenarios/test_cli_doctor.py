@@ -30,7 +30,7 @@ def texts(server, check, result):
 
 def udp_buffer(server):
     """A buffer that any machine grants: what the kernel allows is not what is tested here."""
-    return {"connection": {"udp_receive_buffer": "64k"}}
+    return {"connection": {"udp_receive_buffer": "64k", "udp_send_buffer": "64k"}}
 
 
 def test_healthy(env):
@@ -133,8 +133,9 @@ def test_bad_configuration(env):
 
 def test_udp_buffer_smaller_than_wanted(env):
     server = env.start(udp_buffer(env))
-    server.configure({"connection": {"udp_receive_buffer": "128k"}})  # the daemon runs with 64k still
-    expect(doctor(server), 7, "✗ UDP receive buffer is 64 kB, wanted 128 kB", "→ sysctl -w net.core.rmem_max=131072")
+    server.configure({"connection": {"udp_receive_buffer": "128k", "udp_send_buffer": "1m"}})  # the daemon runs with 64k still
+    expect(doctor(server), 7, "✗ UDP receive buffer is 64 kB, wanted 128 kB", "→ sysctl -w net.core.rmem_max=131072",
+           "✗ UDP send buffer is 64 kB, wanted 1 MB", "→ sysctl -w net.core.wmem_max=1048576")
 
 
 def test_certificate_that_ends_soon(env):

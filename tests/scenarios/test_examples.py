@@ -135,7 +135,7 @@ next        rollcallctl user list --domain example.com
 
 
 def test_doctor(env):
-    server = env.make({**NODE, "connection": {"udp_receive_buffer": "64k"}})
+    server = env.make({**NODE, "connection": {"udp_receive_buffer": "64k", "udp_send_buffer": "64k"}})
     chain, key = certificate(env, "soon", days="7")
     server.configure({("certificate", "main"): {"chain": chain, "key": key}})
     server.start()
@@ -148,7 +148,7 @@ $ rollcallctl doctor -c rollcall.conf; echo "exit $?"
 ✓ clock and database 0.0s apart
 ! certificate main expires in 6d (CN example.com)      → renew, then: rollcallctl reload
 ✗ UDP receive buffer is 64 kB, wanted 1 MB             → sysctl -w net.core.rmem_max=1048576
-✓ 20000 files a worker
+✓ UDP send buffer 64 kB    ✓ 20000 files a worker
 1 problem, 1 warning
 exit 7
 """)

@@ -4,14 +4,20 @@ Nobody is exempt from the limits. The figures are in floods.report in the state 
 """
 import json
 import os
+import re
+import socket
+import struct
 import subprocess
 import sys
+import threading
+import time
 
-from harness import Failure, long_only, own_address, true
-from harness.attack import TRANSPORTS
+from harness import Failure, equal, long_only, own_address, true
+from harness.attack import C1, TRANSPORTS
 from harness.failing import PLAIN_BUILD
 from harness.faults import add_users
 from harness.honest import Crew, Honest
+from harness.network import Inside, start_apart
 from harness.phone import ALICE_PASSWORD
 from harness.report import quantile, report
 
@@ -90,6 +96,61 @@ def guessers(server, users):
         challenge = phone.challenge()
         found.append(template(phone, GUESS % (user, challenge.nonce, n, challenge.algorithm)))
     return found
+
+
+NEIGHBOURS = ["10.9.0.%d" % n for n in range(10, 30)]  # none of them is there
+
+
+def frame(to, source, target, port, octets):
+    """An Ethernet frame with a datagram; the checksum of UDP may be left out over IPv4."""
+    udp = struct.pack("!HHHH", 5060, port, 8 + len(octets), 0) + octets
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(target))
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xffff) + (total >> 16)
+    checksum = ~(total + (total >> 16)) & 0xffff
+    return to + to + b"\x08\x00" + head[:10] + struct.pack("!H", checksum) + head[12:] + udp
+
+
+def ask_for_neighbours(wire, to, port, text, stop):
+    """400 requests a second of neighbours whom nobody finds when they are to be answered."""
+    for n in range(100000):
+        if stop.wait(0.0025):
+            return
+        wire.send(frame(to, NEIGHBOURS[n % len(NEIGHBOURS)], "10.9.0.1", port, (text % (n, n)).encode()))
+
+
+def test_answers_to_neighbours_that_are_not_there(env):
+    """They wait in the kernel for ARP, up to three seconds, and all that time they are charged to the socket over which everybody
+    is answered. What is left of it is for who has proved a password, and one answer each for strangers."""
+    server = env.make({"connection": {"udp_send_buffer": "64k"}, "log": {"level": "notice"}})
+    server.configure({("listener", "sip"): {"bind": ["0.0.0.0:%d" % server.port]}})
+    start_apart(server, "link add v0 type veth peer name v1", "addr add 10.9.0.1/24 dev v0", "link set v1 up", "link set v0 up")
+    with Inside(server.process.pid):
+        phone, stranger = server.phone(), server.phone(bind=("127.0.0.9", 0))
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        wire.bind(("v1", 0))
+        addresses = subprocess.run(["ip", "-o", "link", "show", "v0"], capture_output=True, text=True, check=True).stdout
+    hardware = bytes.fromhex(re.search(r"link/ether (\S+)", addresses).group(1).replace(":", ""))
+    phone.reg(C1).expect(200)
+    stop, answered = threading.Event(), 0
+    flood = threading.Thread(target=ask_for_neighbours, args=(wire, hardware, server.port, template(phone), stop))
+    flood.start()
+    try:
+        server.wait(lambda: server.counter("udp_send_full") > 0, "the buffer is short", 20)
+        for _ in range(20):
+            request = phone.authorize(phone.register_request(C1))
+            phone.send(request)
+            answer = phone.receive(2.0)  # of a machine with other work; what is lost never comes
+            answered += answer is not None and answer.status == 200
+            time.sleep(0.15)
+        stranger.reg(C1).expect(200)
+    finally:
+        stop.set()
+        flood.join()
+        wire.close()
+    equal(answered, 20, "refreshes of 20 that were answered")
+    server.wait_log(r"warning datagrams.full .*answers were not sent")
+    true(len(re.findall("datagrams.full", server.log)) < 4, "a line for each of them")
 
 
 @long_only

@@ -8,13 +8,14 @@ import subprocess
 import threading
 import time
 
-from harness import Failure, covers, equal, true
+from harness import Failure, Udp, covers, equal, true
 from harness.check import not_under_valgrind
 from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_successor,
                             wait_workers, worker_of, workers)
 from harness.http import ask
 from harness.message import parse_response
-from harness.phone import ALICE_PASSWORD
+from harness.network import Inside, ip, start_apart
+from harness.phone import ALICE_PASSWORD, Phone
 from test_messages import certificate
 from test_reload import closed, der, own_certificates, shown
 
@@ -149,6 +150,30 @@ def test_three_deaths_within_a_minute_give_the_share_to_the_others(env):
     true(time.monotonic() - began > 8, "it came back after %.1f s" % (time.monotonic() - began))
     for _ in range(20):
         server.phone().opt().expect(200)
+
+
+def test_an_address_that_moved_away_keeps_no_worker_from_the_others(env):
+    """A virtual address goes to another node; whoever takes the place of a worker then serves the rest, and that address again
+    when it has come back."""
+    server = env.make({"server": {"workers": "1"}})
+    virtual = "10.9.9.9"
+    server.configure({("listener", "sip"): {"bind": ["%s:%d" % (host, server.port) for host in ("127.0.0.1", virtual)]}})
+    start_apart(server, "addr add %s/32 dev lo" % virtual)
+    ip(server.process.pid, "addr del %s/32 dev lo" % virtual)
+    with Inside(server.process.pid):
+        for _ in range(3):
+            victim = wait_workers(server, 1)[0]
+            kill(victim)
+            gone(server, victim)
+        server.wait_log(r"process.died .*process=worker.*restart_in_ms=(9\d\d\d|10000)")
+        wait_workers(server, 1, 30)
+        phone = server.phone()
+    phone.insist(phone.request("OPTIONS", "sip:example.com"))[0].expect(200, 503)
+    ip(server.process.pid, "addr add %s/32 dev lo" % virtual)
+    with Inside(server.process.pid):
+        phone = Phone(Udp((virtual, server.port), env.transcript, bind=(virtual, 0)), "udp")
+    phone.insist(phone.request("OPTIONS", "sip:example.com"))[0].expect(200, 503)
+    phone.close()
 
 
 def test_stuck_processes_are_seen_and_replaced(env):

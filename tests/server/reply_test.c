@@ -181,6 +181,40 @@ START_TEST(a_captured_request_amplifies_nothing)
 }
 END_TEST
 
+/* When not every datagram can leave, the answers do that somebody has shown a right password for:
+ * the net is told, also of a copy that asks for one again. */
+START_TEST(who_has_proved_a_password)
+{
+	static const struct {
+		struct site_request request;
+		int status;
+		bool proved;
+	} cases[] = {
+		{ { .no_credentials = true, .size = 400 }, 401, false },
+		{ { .password = "guess" }, 401, false },
+		{ { .contact = "<sip:alice@192.0.2.10>" }, 200, true },
+		{ { .contact = "<sip:alice@192.0.2.10>;expires=30" }, 423, true },
+		{ { .method = "OPTIONS", .no_credentials = true, .size = 400 }, 200, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site site;
+		site_open(&site);
+		struct str text = site_text(&site, cases[i].request);
+		fake_datagram(site.net, &site.host, text);
+		site_pass(&site, 100);
+		ck_assert_int_eq(sent_status(&site, 0), cases[i].status);
+		ck_assert_msg(fake_sent_at(site.net, 0)->peer.proved == cases[i].proved, "case %zu",
+			      i);
+		fake_datagram(site.net, &site.host, text);
+		site_pass(&site, 100);
+		ck_assert_msg(fake_sent_at(site.net, 1)->peer.proved ==
+				      (cases[i].status == 200 && cases[i].proved),
+			      "case %zu again", i);
+		site_close(&site);
+	}
+}
+END_TEST
+
 /* A User-Agent of the list gets silence, and on a connection its end. */
 START_TEST(scanners_get_silence)
 {
@@ -398,6 +432,6 @@ START_TEST(outcomes_are_counted)
 END_TEST
 
 SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
-      a_captured_request_amplifies_nothing, scanners_get_silence, failures_are_logged_once_a_second,
-      failures_of_many_sources, a_clock_that_was_set_is_logged, log_lines_are_safe,
-      outcomes_are_counted)
+      a_captured_request_amplifies_nothing, who_has_proved_a_password, scanners_get_silence,
+      failures_are_logged_once_a_second, failures_of_many_sources, a_clock_that_was_set_is_logged,
+      log_lines_are_safe, outcomes_are_counted)

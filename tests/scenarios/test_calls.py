@@ -281,3 +281,30 @@ def test_a_reader_reads_the_views_and_nothing_else(env):
                 "insert into account (aor) values ('x@example.com')", "create table mine ()"):
         # insufficient_privilege, or object_not_in_prerequisite_state: the view takes no changes from anybody
         true(as_reader(server, sql) in ("ERROR:  42501", "ERROR:  55000"), "%s: %s" % (sql, as_reader(server, sql)))
+
+
+LEND = """
+    create temp table t (aor %s, domain text, username text);
+    create trigger lent after insert on t for each row execute function account_touch_aor();
+    insert into t values (%s, 'example.com', 'alice')"""
+CAST = """
+    create temp table loot (line text);
+    grant all on loot to public;
+    create type pg_temp.evil as (v text);
+    create function pg_temp.evil_text(e pg_temp.evil) returns text language plpgsql as $$
+    begin
+        insert into loot select current_user || ' reads ' || login from account;
+        return e.v;
+    end $$;
+    create cast (pg_temp.evil as text) with function pg_temp.evil_text(pg_temp.evil) as implicit;"""
+
+
+def test_a_reader_borrows_no_right(env):
+    """A function that runs as the owner of the tables, hung on a table of his own, would do his work for him."""
+    server = env.server
+    reader(server)
+    version = server.database.value("select version from aor where username = 'alice'")
+    equal(as_reader(server, LEND % ("text", "'alice@example.com'")), "ERROR:  42501", "a table of his own")
+    equal(as_reader(server, CAST + LEND % ("pg_temp.evil", "row('alice@example.com')") + "; select * from loot"),
+          "ERROR:  42501", "with a cast of his own")
+    equal(server.database.value("select version from aor where username = 'alice'"), version, "version")

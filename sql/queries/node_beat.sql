@@ -8,7 +8,7 @@ with gone as (
 		or (name = $1::text and instance <> $2::text and (state = 'stopped' or seen_at < now() - interval '15 s'))
 ), beat as (
 	insert into node as n (name, instance, version, state, started_at, workers, bindings)
-	values ($1, $2, $3::text, $4::text, to_timestamp($5::bigint / 1000.0), $6::integer, $7::bigint)
+	values ($1, $2, $3::text, $4::text, to_timestamp($5::double precision / '1000'), $6::integer, $7::bigint)
 	on conflict (name, instance) do update
 	set version = excluded.version, state = excluded.state, workers = excluded.workers,
 		bindings = coalesce(excluded.bindings, n.bindings), seen_at = now()

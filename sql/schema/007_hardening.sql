@@ -79,7 +79,7 @@ create or replace function wire_login(username text) returns text language sql i
 		case
 			when part[1] is null then part[2]
 			when part[1] ~ '^([2-6][0-9A-F]|7[0-9A-E])$' and part[1] <> '5C'
-				then convert_from(decode(part[1], 'hex'), 'UTF8')
+				then convert_from(decode(part[1], 'hex'), 'UTF8'::name)
 			else E'\\x' || part[1]
 		end, '' order by position)
 	from regexp_matches(username, '%([0-9A-F]{2})|([^%]+|%)', 'g') with ordinality as m (part, position)
@@ -88,7 +88,7 @@ $$;
 create or replace function wire_text_decoded(wire text) returns text language sql immutable parallel safe as $$
 	select string_agg(
 		case
-			when part[1] is not null then convert_from(decode(translate(part[1], E'\\xX', ''), 'hex'), 'UTF8')
+			when part[1] is not null then convert_from(decode(translate(part[1], E'\\xX', ''), 'hex'), 'UTF8'::name)
 			when part[2] is not null then E'\\'
 			else part[3]
 		end, '' order by position)
@@ -101,6 +101,22 @@ create or replace function wire_text_decoded(wire text) returns text language sq
 $$;
 
 -- As in 002.
+create or replace function user_unescaped(username text) returns text language sql immutable parallel safe as $$
+	select case when position('%' in username) = 0 then username else (
+		select string_agg(
+			case
+				when part[1] is not null then convert_from(decode(replace(part[1], '%', ''), 'hex'), 'UTF8'::name)
+				else part[2]
+			end, '' order by position)
+		from regexp_matches(username,
+			'('
+			'%[2-6][0-9A-F]|%7[0-9A-E]|'
+			'(?:%C[2-9A-F]|%D[0-9A-F])%[89AB][0-9A-F]|'
+			'(?:%E0%[AB][0-9A-F]|%E[1-9A-CEF]%[89AB][0-9A-F]|%ED%[89][0-9A-F])%[89AB][0-9A-F]|'
+			'(?:%F0%[9AB][0-9A-F]|%F[1-3]%[89AB][0-9A-F]|%F4%8[0-9A-F])(?:%[89AB][0-9A-F]){2}'
+			')|([^%]+|%)', 'g') with ordinality as m (part, position)
+	) end
+$$;
 create or replace function nat_source(contact text, source text, transport text) returns text language sql immutable parallel safe as $$
 	select case
 		when source is null or host is null then null

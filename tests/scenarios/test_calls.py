@@ -273,12 +273,13 @@ def test_look_up_uses_the_indexes(env):
 def test_a_reader_reads_the_views_and_nothing_else(env):
     server = env.server
     reader(server)
-    for view in ("binding", "kamailio_location", "kamailio_version", "schema_version"):
+    for view in ("binding", "kamailio_location", "kamailio_version", "schema_version", "ban", "node"):
         true("ERROR" not in as_reader(server, "select * from %s limit 1" % view), view)
     for sql in ("select * from aor", "select * from account", "select * from secret",
                 "delete from binding", "delete from kamailio_location", "delete from kamailio_version",
                 "update kamailio_version set table_version = 1", "insert into schema_version values (99)",
-                "insert into account (aor) values ('x@example.com')", "create table mine ()"):
+                "insert into account (aor) values ('x@example.com')", "create table mine ()",
+                "delete from ban", "update node set state = 'gone'"):
         # insufficient_privilege, or object_not_in_prerequisite_state: the view takes no changes from anybody
         true(as_reader(server, sql) in ("ERROR:  42501", "ERROR:  55000"), "%s: %s" % (sql, as_reader(server, sql)))
 

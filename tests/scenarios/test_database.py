@@ -726,6 +726,21 @@ def test_database_without_synchronous_commit_is_refused(env):
     server.phone().reg(C1).expect(200)
 
 
+def test_a_change_by_replication_is_seen(env):
+    """Where triggers are off: a worker that remembers the account would go on with what it was."""
+    server = env.start()
+    phone = server.phone()
+    for _ in range(2):
+        phone.reg(C1).expect(200)
+    server.database.query("set session_replication_role = replica; update account set enabled = false where username = 'alice'")
+    true(phone.reg(C1).status in (401, 403), "a disabled user is served")
+    bob = server.phone(user="bob")
+    for _ in range(2):
+        bob.reg(C1).expect(200)
+    server.database.query("set session_replication_role = replica; delete from account where username = 'bob'")
+    true(bob.reg(C1).status in (401, 403, 404), "a user who is gone is served")
+
+
 def test_dumps_are_restored(env):
     """Whole, with a view of somebody's on ours, and the data alone into a database that was migrated."""
     server = env.server

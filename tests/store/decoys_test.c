@@ -61,6 +61,28 @@
 	"objid = 'probe'::regproc and (refclassid = 'pg_operator'::regclass or "              \
 	"p.prosrc = 'select null::text')"
 
+/* Functions for any type have no types that a stranger could not be nearer to, for any number of
+ * them. Of several arrays unnest() is a part of the grammar. */
+#define POLYMORPHIC                                                                               \
+	"select coalesce(string_agg(proname, ' '), '') from (select proname from pg_proc join "   \
+	"(select distinct m[2] as name from regexp_matches($1, "                                  \
+	"'(pg_catalog[.])?\\m([a-z_0-9]+)[(](?![*])', 'g') m where m[1] is null) used on name = " \
+	"proname where pronamespace = 'pg_catalog'::regnamespace and proname <> 'unnest' "        \
+	"group by proname having bool_and(exists (select from unnest(proargtypes) t join "        \
+	"pg_type on pg_type.oid = t where typtype = 'p'))) f"
+
+static void
+look_for_polymorphic(const char *name, const char *sql)
+{
+	const char *text[] = { sql };
+	PGresult *result =
+		PQexecParams(scratch_connection(), POLYMORPHIC, 1, NULL, text, NULL, NULL, 0);
+	ck_assert_msg(PQntuples(result) == 1, "%s", PQresultErrorMessage(result));
+	ck_assert_msg(PQgetvalue(result, 0, 0)[0] == '\0', "%s calls %s without pg_catalog", name,
+		      PQgetvalue(result, 0, 0));
+	PQclear(result);
+}
+
 /* The types of the parameters of a statement, as PostgreSQL infers them. */
 static void
 parameters_of(const char *name, const char *sql, char *out, size_t cap)
@@ -86,6 +108,7 @@ static void
 look_for_decoys(const char *name, const char *parameters, const char *sql)
 {
 	const char *text[] = { sql };
+	look_for_polymorphic(name, sql);
 	size_t cap = strlen(sql) + strlen(parameters) + 100;
 	char *procedure = malloc(cap);
 	scratch_exec("begin; set local search_path = ''");

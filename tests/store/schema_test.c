@@ -165,6 +165,22 @@ START_TEST(nobody_borrows_the_owner)
 }
 END_TEST
 
+/* A program that manages accounts has rights on that table alone */
+START_TEST(accounts_want_no_right_on_addresses)
+{
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("begin; grant select, insert, update, delete on account to rollcall_reader; "
+		     "set local role rollcall_reader");
+	scratch_exec("insert into account (aor) values ('bob@example.com')");
+	scratch_exec("update account set enabled = false");
+	scratch_exec("delete from account where username = 'alice'");
+	scratch_exec("set local role none");
+	ck_assert_str_eq(scratch_text("select aor from aor"), "bob@example.com");
+	scratch_exec("rollback");
+}
+END_TEST
+
 /* As changes come by logical replication, and the rows of aor by their own way */
 START_TEST(changes_are_seen_where_triggers_are_off)
 {
@@ -494,7 +510,7 @@ START_TEST(groups_have_their_rights)
 END_TEST
 
 SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
-      accounts_that_match_are_taken, nobody_borrows_the_owner,
+      accounts_that_match_are_taken, nobody_borrows_the_owner, accounts_want_no_right_on_addresses,
       changes_are_seen_where_triggers_are_off, sessions_of_others_see_the_same,
       groups_may_execute_what_they_need, account_changes_raise_the_version,
       lost_address_row_is_made_again, trigger_runs_on_its_own_tables,

@@ -309,3 +309,23 @@ def test_a_reader_borrows_no_right(env):
     equal(as_reader(server, CAST + LEND % ("pg_temp.evil", "row('alice@example.com')") + "; select * from loot"),
           "ERROR:  42501", "with a cast of his own")
     equal(server.database.value("select version from aor where username = 'alice'"), version, "version")
+
+
+def test_decoys_of_a_reader_are_called_by_nobody(env):
+    """Where everybody may create in a schema of the search_path: functions of just the types that a statement has at hand."""
+    server = env.make()
+    reader(server)
+    server.database.query("grant create on schema public to public")
+    body = "language plpgsql as $$ begin insert into public.loot values (current_user); return null; end $$"
+    for sql in ("create table public.loot (who text); grant all on public.loot to public",
+                "create function public.to_json(text[]) returns json " + body,
+                "create function public.cardinality(text[]) returns bigint " + body,
+                "create function public.times(bigint, interval) returns interval %s; "
+                "create operator public.* (leftarg = bigint, rightarg = interval, function = public.times)" % body,
+                "create function public.times(numeric, integer) returns numeric %s; "
+                "create operator public.* (leftarg = numeric, rightarg = integer, function = public.times)" % body):
+        equal(as_reader(server, sql), "", sql)
+    server.start()
+    server.phone().reg("<sip:alice@192.0.2.1>").expect(200)
+    server.ctl("ban", "add", "203.0.113.0/24", "--for", "1m")
+    equal(server.database.query("select * from loot"), [], "who called them")

@@ -316,16 +316,17 @@ def test_decoys_of_a_reader_are_called_by_nobody(env):
     server = env.make()
     reader(server)
     server.database.query("grant create on schema public to public")
-    body = "language plpgsql as $$ begin insert into public.loot values (current_user); return null; end $$"
-    for sql in ("create table public.loot (who text); grant all on public.loot to public",
-                "create function public.to_json(text[]) returns json " + body,
-                "create function public.cardinality(text[]) returns bigint " + body,
-                "create function public.times(bigint, interval) returns interval %s; "
-                "create operator public.* (leftarg = bigint, rightarg = interval, function = public.times)" % body,
-                "create function public.times(numeric, integer) returns numeric %s; "
-                "create operator public.* (leftarg = numeric, rightarg = integer, function = public.times)" % body):
+    body = "language plpgsql as $$ begin insert into public.loot values ('%s'); return null; end $$"
+    equal(as_reader(server, "create table public.loot (called text); grant all on public.loot to public"), "", "a table")
+    for sql in ("create function public.to_json(text[]) returns json " + body % "to_json",
+                "create function public.cardinality(text[]) returns bigint " + body % "cardinality",
+                "create function public.milliseconds(bigint, interval) returns interval %s; create operator public.* "
+                "(leftarg = bigint, rightarg = interval, function = public.milliseconds)" % (body % "bigint * interval"),
+                "create function public.thousand(numeric, integer) returns numeric %s; create operator public.* "
+                "(leftarg = numeric, rightarg = integer, function = public.thousand)" % (body % "numeric * integer")):
         equal(as_reader(server, sql), "", sql)
     server.start()
-    server.phone().reg("<sip:alice@192.0.2.1>").expect(200)
-    server.ctl("ban", "add", "203.0.113.0/24", "--for", "1m")
-    equal(server.database.query("select * from loot"), [], "who called them")
+    answer = server.phone().reg("<sip:alice@192.0.2.1>")
+    server.ctl("ban", "add", "203.0.113.0/24", "--for", "1m", check=False)
+    equal(server.database.query("select distinct called from loot order by 1"), [], "what was called")
+    answer.expect(200)

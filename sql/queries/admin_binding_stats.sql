@@ -11,12 +11,12 @@ with page as materialized (
 ), found as (
 	select case $4::text
 			when 'domain' then domain
-			when 'transport' then b ->> 't'
-			when 'node' then b ->> 'n'
-			else b ->> 'a'
+			when 'transport' then b ->> 't'::text
+			when 'node' then b ->> 'n'::text
+			else b ->> 'a'::text
 		end as value, count(*) as bindings
 	from page, jsonb_array_elements(bindings_readable(bindings)) b
-	where expires_at > to_timestamp($3::double precision / 1000) and (b ->> 'e')::bigint > $3::bigint
+	where expires_at > to_timestamp($3::double precision / '1000') and (b ->> 'e'::text)::bigint > $3::bigint
 	group by 1
 )
 select value, bindings, addresses, last

@@ -18,23 +18,23 @@ with page as materialized (
 	order by aor
 	limit $4::integer)
 ), seen as (
-	select count(*) as addresses, (array_agg(aor order by position desc))[1] as last
+	select count(*) as addresses, (pg_catalog.array_agg(aor order by position desc))[1] as last
 	from page
 ), found as (
-	select position, aor, (b ->> 'id') collate "C" as id, b
+	select position, aor, (b ->> 'id'::text) collate "C" as id, b
 	from page, jsonb_array_elements(bindings_readable(bindings)) b
-	where expires_at > to_timestamp($8::double precision / 1000)
-		and (b ->> 'e')::bigint > $8::bigint
-		and (aor <> $1 or (b ->> 'id') collate "C" > $2)
-		and ($9::text is null or b ->> 't' = $9)
-		and ($10::text is null or substring(b ->> 'f' from '^\[?([0-9A-Fa-f:.]+)\]?:[0-9]+$')::inet <<= $10::inet)
-		and ($11::text is null or position(lower($11) in lower(b ->> 'a')) > 0)
-		and ($12::bigint is null or (b ->> 'e')::bigint < $12)
+	where expires_at > to_timestamp($8::double precision / '1000')
+		and (b ->> 'e'::text)::bigint > $8::bigint
+		and (aor <> $1 or (b ->> 'id'::text) collate "C" > $2)
+		and ($9::text is null or b ->> 't'::text = $9)
+		and ($10::text is null or substring(b ->> 'f'::text from '^[[]?([0-9A-Fa-f:.]+)[]]?:[0-9]+$')::inet <<= $10::inet)
+		and ($11::text is null or position(lower($11) in lower(b ->> 'a'::text)) > 0)
+		and ($12::bigint is null or (b ->> 'e'::text)::bigint < $12)
 	order by position, id
 	limit $3::integer
 )
-select aor, id, b ->> 'u', b ->> 'i', b ->> 't', b ->> 'f', b ->> 'n', b ->> 'q', b ->> 'c', b ->> 's', b ->> 'a', b ->> 'k',
-	b ->> 'm', b ->> 'e', b ->> 'h', coalesce(b ->> 'g', b ->> 'f'), coalesce(b ->> 'w', (b ->> 't' = 'tls')::text),
+select aor, id, b ->> 'u'::text, b ->> 'i'::text, b ->> 't'::text, b ->> 'f'::text, b ->> 'n'::text, b ->> 'q'::text, b ->> 'c'::text, b ->> 's'::text, b ->> 'a'::text, b ->> 'k'::text,
+	b ->> 'm'::text, b ->> 'e'::text, b ->> 'h'::text, coalesce(b ->> 'g'::text, b ->> 'f'::text), coalesce(b ->> 'w'::text, (b ->> 't'::text = 'tls')::text),
 	addresses, last
 from seen left join found on true
 order by position, id

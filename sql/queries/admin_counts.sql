@@ -10,20 +10,20 @@ with page as materialized (
 	order by aor
 	limit $2::integer
 ), live as materialized (
-	select p.aor, p.domain, b ->> 't' as transport, b ->> 'n' = $4::text as own
+	select p.aor, p.domain, b ->> 't'::text as transport, b ->> 'n'::text = $4::text as own
 	from page p, jsonb_array_elements(p.bindings) b
-	where p.expires_at > to_timestamp($3::double precision / 1000) and (b ->> 'e')::bigint > $3::bigint
+	where p.expires_at > to_timestamp($3::double precision / '1000') and (b ->> 'e'::text)::bigint > $3::bigint
 )
 select
 	(select count(*) from page) as looked_at,
 	(select max(aor) from page) as last,
 	(select count(*) from account where $1::text = '') as accounts,
-	(select count(distinct aor) from live) as addresses,
+	(select pg_catalog.count(distinct aor) from live) as addresses,
 	g.domain, g.transport, g.bindings, g.users, g.own,
 	(select count(*) from page where bindings is null) as unreadable,
 	(select min(aor) from page where bindings is null) as first_unreadable
 from (values (1)) as always
 left join (
-	select domain, transport, count(*) as bindings, count(distinct aor) as users, count(*) filter (where own) as own
+	select domain, transport, count(*) as bindings, pg_catalog.count(distinct aor) as users, count(*) filter (where own) as own
 	from live group by domain, transport
 ) g on true

@@ -17,7 +17,7 @@ with page as materialized (
 	order by aor
 	limit $4::integer)
 ), seen as (
-	select count(*) as accounts, (array_agg(aor order by position desc))[1] as last
+	select count(*) as accounts, (pg_catalog.array_agg(aor order by position desc))[1] as last
 	from page
 ), found as (
 	select position, a.*
@@ -27,9 +27,9 @@ with page as materialized (
 	order by position
 	limit $3::integer
 )
-select aor, username, domain, login, enabled, display_name, max_contacts, array_to_json(may_register),
+select aor, username, domain, login, enabled, display_name, max_contacts, pg_catalog.array_to_json(may_register),
 	ha1_md5 is not null, ha1_sha256 is not null, ha1_sha512_256 is not null,
-	(extract(epoch from created_at) * 1000)::bigint, (extract(epoch from changed_at) * 1000)::bigint,
+	(extract(epoch from created_at) * '1000')::bigint, (extract(epoch from changed_at) * '1000')::bigint,
 	ha1_md5, ha1_sha256, ha1_sha512_256, accounts, last
 from seen left join found on true
 order by position

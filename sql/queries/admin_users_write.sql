@@ -11,9 +11,9 @@ with given as (
 ), updated as (
 	update account a set
 		enabled = coalesce(g.enabled, a.enabled),
-		display_name = case when g.document ? 'display_name' then g.display_name else a.display_name end,
-		max_contacts = case when g.document ? 'max_contacts' then g.max_contacts else a.max_contacts end,
-		may_register = case when g.document ? 'may_register' then g.may_register else a.may_register end,
+		display_name = case when g.document ? 'display_name'::text then g.display_name else a.display_name end,
+		max_contacts = case when g.document ? 'max_contacts'::text then g.max_contacts else a.max_contacts end,
+		may_register = case when g.document ? 'may_register'::text then g.may_register else a.may_register end,
 		login = g.login,
 		ha1_md5 = g.ha1_md5,
 		ha1_sha256 = g.ha1_sha256,
@@ -36,5 +36,5 @@ select aor, true from added
 union all
 select aor, false from updated
 union all
-select document ->> 'aor', null from jsonb_array_elements($1::jsonb) as document
-where $2 <> 'update' and exists (select from account o where o.aor = document ->> 'aor')
+select document ->> 'aor'::text, null from jsonb_array_elements($1::jsonb) as document
+where $2 <> 'update' and exists (select from account o where o.aor = document ->> 'aor'::text)

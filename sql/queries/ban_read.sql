@@ -6,11 +6,11 @@ with gone as (
 ), live as materialized (
 	select cidr, origin, reason, expires_at from ban where expires_at > now()
 ), mark as (
-	select count(*) || ':' ||
-		coalesce(sum(hashtextextended(cidr::text || origin || extract(epoch from expires_at), 0)), 0) as mark
+	select count(*)::text || ':' ||
+		coalesce(sum(hashtextextended(cidr::text || origin || extract(epoch from expires_at)::text, 0::bigint)), 0)::text as mark
 	from live
 ), chosen as (
 	select * from live order by origin = 'manual' desc, expires_at desc limit $2::integer
 )
-select mark.mark, c.cidr::text, c.origin, c.reason, (extract(epoch from c.expires_at - now()) * 1000)::bigint
+select mark.mark, c.cidr::text, c.origin, c.reason, (extract(epoch from c.expires_at - now()) * '1000')::bigint
 from mark left join chosen c on mark.mark <> $1::text

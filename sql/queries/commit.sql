@@ -16,7 +16,7 @@ from (
 	select *
 	from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) with ordinality
 		as arrays (aor, version, bindings, marks, expires_at, n)
-	limit cardinality($1::text[])
+	limit pg_catalog.cardinality($1::text[])
 ) as c
 where a.aor = c.aor and a.version = c.version
 returning c.n

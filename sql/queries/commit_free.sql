@@ -6,7 +6,7 @@ with wanted as materialized (
 	select *
 	from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) with ordinality
 		as arrays (aor, version, bindings, marks, expires_at, n)
-	limit cardinality($1::text[])
+	limit pg_catalog.cardinality($1::text[])
 ), free as materialized (
 	select c.*
 	from wanted as c

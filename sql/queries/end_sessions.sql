@@ -4,7 +4,7 @@
 -- $1 sessions text[], as session.sql named them.
 select pg_terminate_backend(pid)
 from pg_stat_activity
-where pid || '/' || extract(epoch from backend_start) = any ($1::text[])
+where pid::text || '/' || extract(epoch from backend_start)::text = any ($1::text[])
 	and application_name = current_setting('application_name')
 	and wait_event = 'SyncRep'
 	and query_start < clock_timestamp() - interval '1 s'

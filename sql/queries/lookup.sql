@@ -12,8 +12,8 @@ select
 	login.ha1_md5,
 	login.ha1_sha256,
 	login.ha1_sha512_256,
-	to_json(login.may_register) as may_register,
-	(extract(epoch from clock_timestamp()) * 1000)::bigint as clock_ms
+	pg_catalog.to_json(login.may_register) as may_register,
+	(extract(epoch from clock_timestamp()) * '1000')::bigint as clock_ms
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i (aor, domain, login, n)
 left join aor a on a.aor = i.aor
 left join account own on own.aor = i.aor

@@ -12,8 +12,8 @@ select
 	login.ha1_md5,
 	login.ha1_sha256,
 	login.ha1_sha512_256,
-	to_json(login.may_register) as may_register,
-	(extract(epoch from clock_timestamp()) * 1000)::bigint as clock_ms
+	pg_catalog.to_json(login.may_register) as may_register,
+	(extract(epoch from clock_timestamp()) * '1000')::bigint as clock_ms
 from (select 1) as one
 left join aor a on a.aor = $1::text
 left join account own on own.aor = $1::text

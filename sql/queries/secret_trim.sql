@@ -5,5 +5,5 @@ where old.purpose = 'nonce' and exists (
 	select from secret successor
 	where successor.purpose = 'nonce'
 		and successor.created_at > old.created_at
-		and successor.created_at < clock_timestamp() - $1::bigint * interval '1 millisecond'
+		and successor.created_at < clock_timestamp() - $1::double precision * interval '1 millisecond'
 )

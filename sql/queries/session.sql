@@ -5,7 +5,7 @@
 -- Not sent where a pooler would give the session to somebody else.
 -- $1, $2: durations with unit. $3 'on' in a session that commits registrations, else 'off'.
 select
-	(select pid || '/' || extract(epoch from backend_start) from pg_stat_activity where pid = pg_backend_pid()) as session,
+	(select pid::text || '/' || extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()) as session,
 	set_config('statement_timeout', $1::text, false),
 	set_config('lock_timeout', $2::text, false),
 	set_config('client_min_messages', 'warning', false),

@@ -138,6 +138,14 @@ query_failed(struct exchange *x)
 				 "Somebody else wrote the same user or login.", NULL, "Try again.");
 		return;
 	}
+	/* check_violation: what may be asked for is judged before, so it is of a row that somebody
+	 * wrote by SQL before there was the rule */
+	if (strcmp(x->query.sqlstate, "23514") == 0) {
+		exchange_problem(x, 409, "conflict", "No such account may be written",
+				 "What the account holds breaks a rule of the table.", NULL,
+				 "Correct the row by SQL, or delete it: docs/schema.md, Accounts.");
+		return;
+	}
 	if (strcmp(x->query.sqlstate, "57014") == 0) { /* statement_timeout */
 		exchange_problem(x, 503, "database_timeout", "Database too slow",
 				 "PostgreSQL ended the statement at its time limit.", NULL,

@@ -13,3 +13,7 @@ PGconn *database_connect(const struct ctl_options *options, enum ctl_exit *code)
 int database_version(PGconn *connection);
 /* The version that this program knows; migrate.c. */
 int database_newest(void);
+/* What check_server.sql answers, to be cleared; and a column of it, empty when there is no answer;
+ * migrate.c. */
+PGresult *database_server(PGconn *connection);
+const char *database_server_says(const PGresult *server, const char *column);

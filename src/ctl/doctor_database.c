@@ -18,6 +18,12 @@
  * nothing behind. */
 #define WRITE "select pg_logical_emit_message(true, 'rollcall', 'doctor')"
 
+/* ENABLE TRIGGER ALL, as behind a restored dump of data alone, makes them triggers like others. */
+#define TRIGGERS_NOT_ALWAYS                                                                      \
+	"select count(*) from pg_catalog.pg_trigger where tgrelid = to_regclass('account')::oid" \
+	" and tgname in ('account_touch_aor', 'account_touch_aor_of_deleted') and tgenabled <> " \
+	"'A'"
+
 /* The first value as a number; false when there is none. */
 static bool
 ask_number(PGconn *connection, const char *sql, double *number)
@@ -77,6 +83,43 @@ check_clock(struct doctor *doctor, PGconn *connection)
 			    apart);
 }
 
+/* What the daemon can live with for a while, and what it does not start on. */
+static void
+check_server(struct doctor *doctor, PGconn *connection)
+{
+	PGresult *server = database_server(connection);
+	const char *encoding = database_server_says(server, "encoding");
+	const char *schemas = database_server_says(server, "open_schemas");
+	char hint[300];
+	if (database_server_says(server, "aor_logged")[0] == 'f')
+		doctor_note(doctor, "database", CTL_BAD, "alter table aor set logged",
+			    "table aor is unlogged: a crash of the database empties it");
+	if (encoding[0] != '\0' && strcmp(encoding, "UTF8") != 0)
+		doctor_note(doctor, "database", CTL_BAD,
+			    "restore a dump into a database with encoding UTF8",
+			    "database has the encoding %s", encoding);
+	snprintf(hint, sizeof(hint), "revoke create on schema %s from public", schemas);
+	if (schemas[0] != '\0')
+		doctor_note(doctor, "database", CTL_WARN, hint, "everybody may create in schema %s",
+			    schemas);
+	if (database_server_says(server, "full_page_writes")[0] == 'f')
+		doctor_note(doctor, "database", CTL_WARN,
+			    "switch it on, unless the file system writes pages whole",
+			    "full_page_writes is off");
+	PQclear(server);
+}
+
+static void
+check_triggers(struct doctor *doctor, PGconn *connection)
+{
+	double others;
+	if (ask_number(connection, TRIGGERS_NOT_ALWAYS, &others) && others > 0)
+		doctor_note(doctor, "database", CTL_WARN,
+			    "alter table account enable always trigger account_touch_aor, enable "
+			    "always trigger account_touch_aor_of_deleted",
+			    "changes of accounts by replication would go unseen");
+}
+
 /* The hosts of the URL that are not the one we are connected to. */
 static void
 check_standbys(struct doctor *doctor, PGconn *connection)
@@ -125,6 +168,9 @@ check_connection(struct doctor *doctor, PGconn *connection)
 		doctor_note(doctor, "database", ms > WRITE_SLOW_MS ? CTL_WARN : CTL_GOOD, NULL,
 			    "database %s: PostgreSQL %d.%d, schema %d of %d, write %.1fms",
 			    PQhost(connection), server / 10000, server % 10000, have, want, ms);
+	check_server(doctor, connection);
+	if (have == want)
+		check_triggers(doctor, connection);
 	check_standbys(doctor, connection);
 	check_clock(doctor, connection);
 }

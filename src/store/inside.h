@@ -80,6 +80,7 @@ struct keys {
 	bool has_ticket;
 	uint8_t ticket[32];
 	int64_t nonce_age_ms;
+	bool taken[UINT8_MAX + 1]; /* numbers of nonce keys */
 	char id[4];
 	char secret[2 * 32 + 1];
 	char keep_ms[24];

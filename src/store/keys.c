@@ -14,6 +14,8 @@
 
 #define READ_AGAIN_MS 30000
 #define FAILED_AGAIN_MS 1000
+#define AHEAD_MS \
+	60000 /* as in secret_list.sql: a key so young was made by a clock that was ahead */
 #define KEEP_MARGIN_MS 600000 /* beyond the life of a nonce: clocks differ, nodes read late */
 
 /* In the order of secret_list.sql. */
@@ -138,6 +140,7 @@ note_row(struct keys *keys, struct nonce_keys *nonce, const struct store_rows *r
 			keys->has_ticket = read_secret(keys->ticket, hex);
 		return;
 	}
+	keys->taken[(uint8_t)number(rows, row, COLUMN_ID)] = true;
 	if (nonce->count == NONCE_KEYS_MAX)
 		return;
 	struct nonce_key *key = &nonce->keys[nonce->count];
@@ -150,6 +153,24 @@ note_row(struct keys *keys, struct nonce_keys *nonce, const struct store_rows *r
 	nonce->count++;
 }
 
+/* One from the future is the newest only where there is no other, and never grows old. */
+static bool
+newest_is_old(const struct store *store)
+{
+	int64_t age_ms = store->keys.nonce_age_ms;
+	return age_ms >= (int64_t)store->settings.key_rotation_ms || age_ms < -AHEAD_MS;
+}
+
+/* All who read the same list find the same number, so that one of them adds it. */
+static uint8_t
+next_id(const struct keys *keys)
+{
+	uint8_t id = keys->nonce.keys[0].id;
+	for (int tries = 0; tries <= UINT8_MAX && keys->taken[id]; tries++)
+		id++;
+	return id;
+}
+
 static void
 on_list(struct store_query *query, enum query_result result, const struct store_rows *rows)
 {
@@ -158,6 +179,7 @@ on_list(struct store_query *query, enum query_result result, const struct store_
 	struct nonce_keys nonce = { .count = 0 };
 	if (!went_well(store, query, result))
 		return;
+	memset(keys->taken, 0, sizeof(keys->taken));
 	for (int row = 0; row < store_rows_count(rows); row++)
 		note_row(keys, &nonce, rows, row);
 	keys->nonce = nonce;
@@ -166,8 +188,8 @@ on_list(struct store_query *query, enum query_result result, const struct store_
 		add(store, "nonce", 0);
 	else if (!keys->has_ticket)
 		add(store, "ticket", 0);
-	else if (keys->nonce_age_ms >= (int64_t)store->settings.key_rotation_ms)
-		add(store, "nonce", keys->nonce.keys[0].id + 1u);
+	else if (newest_is_old(store))
+		add(store, "nonce", next_id(keys));
 	else
 		rest(store, READ_AGAIN_MS);
 	store_review(store);

@@ -73,7 +73,61 @@ warn_of_clock(int64_t offset_ms)
 }
 
 /* In the order of check_server.sql. */
-enum { READ_ONLY, FSYNC, SYNCHRONOUS_COMMIT, CLOCK_MS, IDENTITY };
+enum {
+	READ_ONLY,
+	FSYNC,
+	SYNCHRONOUS_COMMIT,
+	CLOCK_MS,
+	IDENTITY,
+	AOR_LOGGED,
+	ENCODING,
+	OPEN_SCHEMAS
+};
+
+/* Once for each process, as warn_of_clock: nothing that stops a registration of today. */
+static void
+warn_of_server(const PGresult *rows)
+{
+	const char *encoding = PQgetvalue(rows, 0, ENCODING);
+	const char *schemas = PQgetvalue(rows, 0, OPEN_SCHEMAS);
+	if (strcmp(encoding, "UTF8") != 0)
+		log_message(LOG_LEVEL_WARNING, "db.encoding",
+			    "the database has the encoding %s; what phones send may be stored and "
+			    "never read; restore a dump into one with UTF8",
+			    encoding);
+	if (schemas[0] != '\0')
+		log_message(LOG_LEVEL_WARNING, "db.open",
+			    "everybody may create in schema %s, and run code as this log-in; run: "
+			    "revoke create on schema %s from public",
+			    schemas, schemas);
+}
+
+/* What loses an acknowledged registration in a crash. */
+static const struct weakness {
+	int column; /* false where it is so */
+	const char *words, *mend;
+} weaknesses[] = {
+	{ FSYNC, "fsync = off", "switch it on" },
+	{ SYNCHRONOUS_COMMIT, "synchronous_commit = off", "switch it on" },
+	{ AOR_LOGGED, "an unlogged table aor", "alter table aor set logged" },
+};
+
+static bool
+is_durable(struct lane *lane, const PGresult *rows)
+{
+	for (size_t i = 0; i < sizeof(weaknesses) / sizeof(*weaknesses); i++) {
+		const struct weakness *weak = &weaknesses[i];
+		if (is_true(rows, weak->column))
+			continue;
+		store_trouble_set(
+			lane->store,
+			"%s has %s: acknowledged registrations would not survive a crash; "
+			"%s, or set database.durability = ignore",
+			lane->host, weak->words, weak->mend);
+		return false;
+	}
+	return true;
+}
 
 /* A standby that was promoted, or a backup that was restored, here or elsewhere, may never have got
  * what was read before, and gives the same versions to something else. */
@@ -97,16 +151,8 @@ judge_server(struct lane *lane, const PGresult *rows)
 				  lane->host);
 		return false;
 	}
-	const char *off = !is_true(rows, FSYNC)		       ? "fsync"
-			  : !is_true(rows, SYNCHRONOUS_COMMIT) ? "synchronous_commit"
-							       : NULL;
-	if (store->settings.require_durable && off != NULL) {
-		store_trouble_set(store,
-				  "%s has %s = off: acknowledged registrations would not survive a "
-				  "crash; switch it on, or set database.durability = ignore",
-				  lane->host, off);
+	if (store->settings.require_durable && !is_durable(lane, rows))
 		return false;
-	}
 	recognize(store, PQgetvalue(rows, 0, IDENTITY));
 	return true;
 }
@@ -200,6 +246,7 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		int64_t clock_ms = setup_clock_ms(batch->rows);
 		warn_of_clock(clock_ms - loop_real_ms(lane->store->loop));
 		store_clock_learn(lane->store, clock_ms, loop_now_ms(lane->store->loop));
+		warn_of_server(batch->rows);
 	}
 	return judge_server(lane, batch->rows);
 }

@@ -112,6 +112,19 @@ def test_problems_of_users(env):
     equal(server.database.query("select 1 from account where username = 'x'"), [], "accounts that were refused")
 
 
+def test_an_account_from_before_a_rule(env):
+    """Rows that were there stay as they are; whoever changes one is told why he cannot."""
+    server = env.server
+    check = server.database.value("select pg_get_constraintdef(oid) from pg_constraint where conname = 'login_escapes_what_it_must'")
+    server.database.query("alter table account drop constraint login_escapes_what_it_must; "
+                          "insert into account (aor, login) values ('older@example.com', 'a\\x41b'); "
+                          "alter table account add constraint login_escapes_what_it_must %s" % check)
+    problem = api(server, "PATCH", "/users/older@example.com", {"enabled": False}).expect(409, "conflict").json
+    true("breaks a rule of the table" in problem["detail"] and "docs/schema.md" in problem["hint"], problem)
+    equal(api(server, "GET", "/users/older@example.com").expect(200).json["enabled"], True, "enabled")
+    api(server, "DELETE", "/users/older@example.com").expect(204)
+
+
 @covers("SEC-26.1-1")
 def test_text_of_the_network_is_escaped(env):
     """A User-Agent with ESC and what is not UTF-8: valid JSON, one harmless line in the table, one line in the log."""

@@ -273,11 +273,60 @@ def test_look_up_uses_the_indexes(env):
 def test_a_reader_reads_the_views_and_nothing_else(env):
     server = env.server
     reader(server)
-    for view in ("binding", "kamailio_location", "kamailio_version", "schema_version"):
+    for view in ("binding", "kamailio_location", "kamailio_version", "schema_version", "ban", "node"):
         true("ERROR" not in as_reader(server, "select * from %s limit 1" % view), view)
     for sql in ("select * from aor", "select * from account", "select * from secret",
                 "delete from binding", "delete from kamailio_location", "delete from kamailio_version",
                 "update kamailio_version set table_version = 1", "insert into schema_version values (99)",
-                "insert into account (aor) values ('x@example.com')", "create table mine ()"):
+                "insert into account (aor) values ('x@example.com')", "create table mine ()",
+                "delete from ban", "update node set state = 'gone'"):
         # insufficient_privilege, or object_not_in_prerequisite_state: the view takes no changes from anybody
         true(as_reader(server, sql) in ("ERROR:  42501", "ERROR:  55000"), "%s: %s" % (sql, as_reader(server, sql)))
+
+
+LEND = """
+    create temp table t (aor %s, domain text, username text);
+    create trigger lent after insert on t for each row execute function account_touch_aor();
+    insert into t values (%s, 'example.com', 'alice')"""
+CAST = """
+    create temp table loot (line text);
+    grant all on loot to public;
+    create type pg_temp.evil as (v text);
+    create function pg_temp.evil_text(e pg_temp.evil) returns text language plpgsql as $$
+    begin
+        insert into loot select current_user || ' reads ' || login from account;
+        return e.v;
+    end $$;
+    create cast (pg_temp.evil as text) with function pg_temp.evil_text(pg_temp.evil) as implicit;"""
+
+
+def test_a_reader_borrows_no_right(env):
+    """A function that runs as the owner of the tables, hung on a table of his own, would do his work for him."""
+    server = env.server
+    reader(server)
+    version = server.database.value("select version from aor where username = 'alice'")
+    equal(as_reader(server, LEND % ("text", "'alice@example.com'")), "ERROR:  42501", "a table of his own")
+    equal(as_reader(server, CAST + LEND % ("pg_temp.evil", "row('alice@example.com')") + "; select * from loot"),
+          "ERROR:  42501", "with a cast of his own")
+    equal(server.database.value("select version from aor where username = 'alice'"), version, "version")
+
+
+def test_decoys_of_a_reader_are_called_by_nobody(env):
+    """Where everybody may create in a schema of the search_path: functions of just the types that a statement has at hand."""
+    server = env.make()
+    reader(server)
+    server.database.query("grant create on schema public to public")
+    body = "language plpgsql as $$ begin insert into public.loot values ('%s'); return null; end $$"
+    equal(as_reader(server, "create table public.loot (called text); grant all on public.loot to public"), "", "a table")
+    for sql in ("create function public.to_json(text[]) returns json " + body % "to_json",
+                "create function public.cardinality(text[]) returns bigint " + body % "cardinality",
+                "create function public.milliseconds(bigint, interval) returns interval %s; create operator public.* "
+                "(leftarg = bigint, rightarg = interval, function = public.milliseconds)" % (body % "bigint * interval"),
+                "create function public.thousand(numeric, integer) returns numeric %s; create operator public.* "
+                "(leftarg = numeric, rightarg = integer, function = public.thousand)" % (body % "numeric * integer")):
+        equal(as_reader(server, sql), "", sql)
+    server.start()
+    answer = server.phone().reg("<sip:alice@192.0.2.1>")
+    server.ctl("ban", "add", "203.0.113.0/24", "--for", "1m", check=False)
+    equal(server.database.query("select distinct called from loot order by 1"), [], "what was called")
+    answer.expect(200)

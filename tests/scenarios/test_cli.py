@@ -796,6 +796,24 @@ def test_migrate_says_which_roles_it_could_not_make(env):
            "warning: role rollcall_reader is missing and may not", "warning: role rollcall_daemon is missing: the daemon may not")
 
 
+def test_migrate_wants_utf8(env):
+    """Another encoding cannot hold what phones send."""
+    database = empty_database(env, "cli_latin")
+    database.query("\\c postgres\ndrop database cli_latin;\n"
+                   "create database cli_latin encoding 'LATIN1' locale 'C' template template0")
+    expect(db(database, "migrate", "--url", owner_url(database)), 1, "the database has the encoding LATIN1, and rollcall needs UTF8",
+           "restore a dump into it")
+    equal(tables(database), "0", "tables")
+
+
+def test_migrate_writes_a_backslash(env):
+    database = empty_database(env, "cli_backslash")
+    database.query("alter database cli_backslash set standard_conforming_strings = off")
+    expect(db(database, "migrate", "--url", owner_url(database)), 0, "schema %d of %d" % (SCHEMA, SCHEMA))
+    database.query("insert into account (aor) values ('%5C%FF@example.com')")
+    equal(database.value("select login from account"), "\\x5C\\xFF", "login")
+
+
 def test_two_migrate_at_once(env):
     database = empty_database(env, "cli_race")
     dones = []
@@ -817,6 +835,9 @@ def back_to_schema_3(database):
                       drop function bindings_readable(text);
                       alter table aor rename constraint bindings_is_an_array to aor_bindings_check;
                       alter table aor rename constraint marks_is_an_object to aor_marks_check;
+                      alter table account drop constraint username_escapes_what_it_must, drop constraint login_escapes_what_it_must,
+                          drop constraint may_register_is_canonical;
+                      drop trigger account_touch_aor_of_deleted on account;
                       delete from schema_version where version > 3""")
 
 

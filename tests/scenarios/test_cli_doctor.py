@@ -211,6 +211,44 @@ def test_schema_that_is_old(env):
     expect(doctor(server), 7, "→ rollcallctl db migrate")
 
 
+def test_everybody_may_create(env):
+    """As PostgreSQL 13 and 14 make a database; the daemon says it once, and whoever migrates."""
+    server = env.make(udp_buffer(env))
+    server.database.query("grant create on schema public to public")
+    server.start()
+    server.wait_log(r'warning db\.open .*message="everybody may create in schema public, and run code as this log-in; run: '
+                    r'revoke create on schema public from public"')
+    expect(doctor(server), 0, "! everybody may create in schema public ", "→ revoke create on schema public from public")
+    owner = "postgresql://postgres:%s@/%s?host=%s" % (server.database.cluster.password, server.database.name, server.database.cluster.sockets)
+    expect(ctl("db", "migrate", "--url", owner), 0, "warning: everybody may create in schema public, and run code")
+    server.database.query("revoke create on schema public from public")
+    expect(doctor(server), 0, "0 problems, 0 warnings")
+
+
+def test_database_of_another_encoding(env):
+    server = env.make(udp_buffer(env))
+    cluster, dump = server.database.cluster, server.database.dump()
+    server.database.drop()
+    cluster.psql("postgres", "create database \"%s\" encoding 'LATIN1' locale 'C' template template0" % server.database.name)
+    server.database.restore(dump)
+    server.start()
+    server.wait_log(r'warning db\.encoding .*message="the database has the encoding LATIN1; ')
+    expect(doctor(server), 7, "✗ database has the encoding LATIN1", "→ restore a dump into a database with encoding UTF8")
+
+
+def test_addresses_that_a_crash_empties(env):
+    server = env.start(udp_buffer(env))
+    server.database.query("alter table aor set unlogged")
+    expect(doctor(server), 7, "✗ table aor is unlogged: a crash of the database empties it", "→ alter table aor set logged")
+
+
+def test_triggers_as_a_restored_dump_leaves_them(env):
+    server = env.start(udp_buffer(env))
+    server.database.query("alter table account disable trigger all; alter table account enable trigger all")
+    expect(doctor(server), 0, "! changes of accounts by replication would go unseen ", "→ alter table account enable always trigger",
+           "0 problems, 1 warning")
+
+
 def test_wrong_password_of_the_database(env):
     server = env.start(udp_buffer(env))
     with open(os.path.join(server.directory, "password"), "w") as file:

@@ -9,7 +9,7 @@ import time
 from harness import Failure, add_test, covers, equal, long_only, true
 from harness.faults import (Between, add_users, admin, failing_commits, on_commit, resident_kb, slow_commits, without_fault,
                             workers)
-from harness.database import DAEMON_PASSWORD
+from harness.database import DAEMON_PASSWORD, Database
 from harness.failing import PLAIN_BUILD
 from harness.http import Http, ask
 from harness.metrics import scrape
@@ -732,6 +732,44 @@ def test_database_without_synchronous_commit_is_refused(env):
     server.configure({"database": {"durability": "ignore"}})
     server.restart()
     server.phone().reg(C1).expect(200)
+
+
+def test_a_change_by_replication_is_seen(env):
+    """Where triggers are off: a worker that remembers the account would go on with what it was."""
+    server = env.start()
+    phone = server.phone()
+    for _ in range(2):
+        phone.reg(C1).expect(200)
+    server.database.query("set session_replication_role = replica; update account set enabled = false where username = 'alice'")
+    true(phone.reg(C1).status in (401, 403), "a disabled user is served")
+    bob = server.phone(user="bob")
+    for _ in range(2):
+        bob.reg(C1).expect(200)
+    server.database.query("set session_replication_role = replica; delete from account where username = 'bob'")
+    true(bob.reg(C1).status in (401, 403, 404), "a user who is gone is served")
+
+
+def test_dumps_are_restored(env):
+    """Whole, with a view of somebody's on ours, and the data alone into a database that was migrated."""
+    server = env.server
+    server.database.add_user("%5C%C3%A4", "example.com", "secret", login="\\x5C\\xC3\\xA4")
+    server.phone().reg(C1, fields=[("User-Agent", "\u20ac")]).expect(200)
+    seen = "select aor, login from account order by 1; select aor, version from aor order by 1; select aor, user_agent from binding"
+    before, data = server.database.query(seen), server.database.dump("--data-only", "--disable-triggers", "-T", "schema_version")
+    true(("alice@example.com", "\u20ac") in before, before)
+    server.database.query("create materialized view theirs as select aor, user_agent from binding")
+    whole = server.database.dump()
+    server.database.query("drop materialized view theirs")
+    env.cluster.psql("postgres", "drop database if exists whole; create database whole")
+    copy = Database(env.cluster, "whole")
+    env.cleanups.append(copy.drop)
+    copy.restore(whole)
+    equal(copy.query(seen), before, "what was restored")
+    equal(copy.query("select * from theirs"), [("alice@example.com", "\u20ac")], "the view of somebody")
+    copy = env.cluster.database("data_alone")
+    env.cleanups.append(copy.drop)
+    copy.restore(data)
+    equal(copy.query(seen), before, "the data alone")
 
 
 def test_schema_missing(env):

@@ -78,7 +78,7 @@ def test_what_a_node_remembers_ends_with_the_data(env):
     first, second = two(env, server={"workers": "1"})
     mobile, desk = first.phone(), first.phone()
     mobile.reg(C1).expect(200)
-    dump = first.database.dump()
+    dump = first.database.dump("--clean")
     mobile.reg(C1).expect(200)
     move(mobile, second).reg(C1).expect(200)
     first.database.restore(dump)

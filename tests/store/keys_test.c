@@ -88,6 +88,38 @@ START_TEST(keys_are_kept_while_needed)
 }
 END_TEST
 
+/* A clock of the database that was ahead has left a key behind, which no clock makes old for years:
+ * the others go on without it, and it keeps its number */
+START_TEST(keys_from_the_future_stop_nothing)
+{
+	static const struct {
+		const char *age_of_4; /* NULL: there is none */
+		uint8_t newest;
+		size_t count;
+	} cases[] = {
+		{ "1 hour", 4, 2 },
+		{ "13 hours", 6, 3 },
+		{ NULL, 6, 2 },
+	};
+	struct bench bench;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		scratch_reset();
+		if (cases[i].age_of_4 != NULL)
+			insert_key(4, cases[i].age_of_4);
+		insert_key(5, "-10 years");
+		bench_up(&bench);
+		const struct nonce_keys *keys = store_nonce_keys(bench.store);
+		WAIT_UNTIL(&bench,
+			   keys->count == cases[i].count && keys->keys[0].id == cases[i].newest);
+		ck_assert_uint_eq(keys->keys[keys->count - 1].id, 5);
+		ck_assert_int_eq(
+			scratch_number("select count(*) from secret where purpose = 'nonce'"),
+			(int)cases[i].count);
+		bench_close(&bench);
+	}
+}
+END_TEST
+
 /* No more keys are taken than there is room for, the newest first */
 START_TEST(newest_keys_are_taken)
 {
@@ -122,4 +154,4 @@ START_TEST(missing_rights_are_told)
 END_TEST
 
 SUITE(keys, all_nodes_share_the_secrets, old_keys_are_rotated, keys_are_kept_while_needed,
-      newest_keys_are_taken, missing_rights_are_told)
+      keys_from_the_future_stop_nothing, newest_keys_are_taken, missing_rights_are_told)

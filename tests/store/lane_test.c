@@ -418,6 +418,25 @@ START_TEST(unsafe_durability_is_refused)
 }
 END_TEST
 
+/* A crash of the server empties such a table */
+START_TEST(unlogged_addresses_are_refused)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_exec("alter table aor set unlogged");
+	bench_init(&bench);
+	bench.settings.require_durable = true;
+	bench_start(&bench);
+	WAIT_UNTIL(&bench, store_trouble(bench.store)[0] != '\0');
+	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "an unlogged table aor"));
+	ck_assert_ptr_nonnull(strstr(store_trouble(bench.store), "; alter table aor set logged,"));
+	ck_assert_int_eq(store_state(bench.store), STORE_CONNECTING);
+	scratch_exec("alter table aor set logged");
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
 START_TEST(unsafe_durability_can_be_allowed)
 {
 	struct bench bench;
@@ -824,7 +843,8 @@ SUITE(lane, database_down_at_start, each_host_is_told, wrong_url_is_told,
       closing_completes_everything, closing_completes_what_is_started_meanwhile,
       killed_backends_lose_nothing, lost_lookups_go_to_another_lane, frozen_database_is_noticed,
       slow_statements_end_on_the_server, short_freeze_loses_nothing, one_frozen_backend_is_avoided,
-      unsafe_durability_is_refused, unsafe_durability_can_be_allowed, other_schemas_are_refused,
+      unsafe_durability_is_refused, unlogged_addresses_are_refused,
+      unsafe_durability_can_be_allowed, other_schemas_are_refused,
       newer_schema_is_no_matter_for_who_runs, newer_schema_is_no_matter_for_a_successor,
       data_made_anew_is_another_server, read_only_server_is_refused, failover_drops_the_connection,
       lost_statements_are_prepared_again, next_host_is_tried, silent_host_is_passed_over,

@@ -222,6 +222,56 @@ START_TEST(sweep_skips_locked_rows)
 }
 END_TEST
 
-SUITE(query, statements_run_by_name, statements_are_refused_while_down, statements_are_retried,
+/* What node_beat answers: another of that name lives. */
+static bool
+beat_finds_twin(const char *instance)
+{
+	char *sql = scratch_sql("queries/node_beat.sql");
+	const char *params[] = { "reg-1", instance, "1", "ready", "1900000000000", "1", NULL };
+	PGresult *result = PQexecParams(scratch_connection(), sql, 7, NULL, params, NULL, NULL, 0);
+	ck_assert_msg(PQntuples(result) == 1, "%s", PQresultErrorMessage(result));
+	bool found = PQgetvalue(result, 0, 0)[0] == '1';
+	PQclear(result);
+	free(sql);
+	return found;
+}
+
+#define NODES "select coalesce(string_agg(instance, ' ' order by instance), '') from node"
+
+/* A clock of the database that was ahead leaves rows that would live for years */
+START_TEST(nodes_from_the_future_are_gone)
+{
+	scratch_reset();
+	scratch_exec("insert into node (name, instance, version, state, workers, started_at, "
+		     "joined_at, seen_at) select name, instance, '1', 'ready', 1, now(), seen, "
+		     "seen from (values "
+		     "('reg-1', 'a', now() + interval '1 year'), ('reg-2', 'b', now() + interval "
+		     "'1 h'), "
+		     "('reg-1', 'c', now() + interval '2 s'), ('reg-1', 'me', now() + interval '1 "
+		     "year')) "
+		     "as n (name, instance, seen)");
+	char *list = scratch_sql("queries/admin_nodes.sql");
+	scratch_exec("create view listed (name, version, state, a, b, c, d, e) as %s", list);
+	free(list);
+	ck_assert_str_eq(scratch_text("select string_agg(state, ' ' order by state) from listed"),
+			 "gone gone gone ready");
+	/* the third is alive; what lies before it of this very node goes on, as if it came now */
+	beat_finds_twin("me");
+	ck_assert_str_eq(scratch_text(NODES), "c me");
+	ck_assert_int_eq(scratch_number("select count(*) from node where instance = 'me' and "
+					"joined_at <= now() and seen_at <= now()"),
+			 1);
+	scratch_exec("update node set seen_at = now() - interval '16 s' where instance = 'c'");
+	ck_assert(!beat_finds_twin("me"));
+	ck_assert_str_eq(scratch_text(NODES), "me");
+	scratch_exec(
+		"insert into node (name, instance, version, state, workers, started_at, seen_at) "
+		"values ('reg-1', 'd', '1', 'ready', 1, now(), now() + interval '1 year')");
+	ck_assert(!beat_finds_twin("me"));
+}
+END_TEST
+
+SUITE(query, nodes_from_the_future_are_gone, statements_run_by_name,
+      statements_are_refused_while_down, statements_are_retried,
       statements_leave_a_lane_that_is_spoilt, statements_end_unavailable_on_a_lane_that_is_spoilt,
       sweep_empties_expired_rows, sweep_goes_past_broken_rows, sweep_skips_locked_rows)

@@ -13,8 +13,8 @@ START_TEST(plain_insert_is_completed)
 	} cases[] = {
 		{ "alice", "alice" },
 		{ "a.b-c_d!e~f*g(h)", "a.b-c_d!e~f*g(h)" },
-		{ "%20x%7E%7F%80", " x~\\x7F\\x80" },
-		{ "%00%5C%41%FF", "\\x00\\x5CA\\xFF" },
+		{ "%20x%7F%80", " x\\x7F\\x80" },
+		{ "%00%5C%FF", "\\x00\\x5C\\xFF" },
 		{ "x%3B--", "x;--" },
 	};
 	scratch_reset();
@@ -48,6 +48,27 @@ START_TEST(accounts_that_never_match_are_refused)
 		"insert into account (aor, ha1_sha256) values ('bob@example.com', repeat('A', 64))",
 		"insert into account (aor, max_contacts) values ('bob@example.com', 0)",
 		"insert into account (aor, may_register) values ('bob@example.com', '{null}')",
+		/* an escape of what needs none */
+		"insert into account (username, domain) values ('%41lice', 'example.com')",
+		"insert into account (username, domain) values ('a%20%7Eb', 'example.com')",
+		"insert into account (aor, login) values ('bob@example.com', 'a\\x41b')",
+		"insert into account (aor, login) values ('bob@example.com', '\\x7E')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{%41@a.com}')",
+		/* no address */
+		"insert into account (aor, may_register) values ('bob@example.com', "
+		"'{sip:b@a.com}')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{b@A.com}')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{b}')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{@a.com}')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{\"\"}')",
+		"insert into account (aor, may_register) values ('bob@example.com', "
+		"'{b@a.com;x=y}')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{b@a.com,c "
+		"d@a.com}')",
+		"insert into account (aor, may_register) values ('bob@example.com', '{b@a.com "
+		"c@a.com}')",
+		"insert into account (aor, may_register) values ('bob@example.com', "
+		"E'{\"b@a.com\\n\"}')",
 	};
 	scratch_reset();
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
@@ -56,6 +77,24 @@ START_TEST(accounts_that_never_match_are_refused)
 	ck_assert_str_eq(scratch_try("insert into account (aor, login) values "
 				     "('carl@example.com', 'bob')"),
 			 "23505");
+}
+END_TEST
+
+/* Each octet in the one spelling that a request is compared in */
+START_TEST(accounts_that_match_are_taken)
+{
+	scratch_reset();
+	scratch_exec(
+		"insert into account (aor) select string_agg(case when chr(o) ~ "
+		"'[A-Za-z0-9_.!~*''()-]' then chr(o) else '%%' || upper(lpad(to_hex(o), 2, '0')) "
+		"end, '') || '@example.com' from (select o from generate_series(1, 126) o) o");
+	scratch_exec("insert into account (aor) select '%%' || upper(lpad(to_hex(o), 2, '0')) || "
+		     "'@example.com' from generate_series(127, 255) o");
+	scratch_exec("update account set may_register = (select array_agg(aor) from account)");
+	scratch_exec("insert into account (aor, login, may_register) values ('bob@example.com', "
+		     "' a~\\x5Cx41\\x00\\x1F\\x7F\\xFF', '{*}'), ('carl@example.com', 'c', "
+		     "'{a@[2001:db8::1],b_1@x_y.example.com}'), ('dora@example.com', 'd', '{}')");
+	ck_assert_int_eq(scratch_number("select count(*) from account"), 133);
 }
 END_TEST
 
@@ -105,6 +144,115 @@ START_TEST(trigger_runs_on_its_own_tables)
 	scratch_account("alice");
 	ck_assert_int_eq(scratch_number("select count(*) from pg_temp.aor"), 0);
 	ck_assert_int_eq(scratch_number("select count(*) from rollcall_store_test.aor"), 1);
+}
+END_TEST
+
+/* Whoever may execute a function that runs as its owner makes it look at a table of his own */
+START_TEST(nobody_borrows_the_owner)
+{
+	scratch_reset();
+	ck_assert_int_eq(
+		scratch_number("select count(*) from pg_proc p, aclexplode(coalesce(proacl, "
+			       "acldefault('f', proowner))) a where grantee <> proowner and "
+			       "prosecdef and pronamespace = current_schema()::regnamespace"),
+		0);
+	/* nor is it asked what the columns are: the owner himself is refused */
+	scratch_exec("create temp table account (aor text, domain text, username text); "
+		     "create trigger lent after insert on pg_temp.account for each row execute "
+		     "function rollcall_store_test.account_touch_aor()");
+	ck_assert_str_eq(scratch_try("insert into pg_temp.account values ('a', 'b', 'c')"),
+			 "42501");
+}
+END_TEST
+
+/* A program that manages accounts has rights on that table alone */
+START_TEST(accounts_want_no_right_on_addresses)
+{
+	scratch_reset();
+	scratch_account("alice");
+	scratch_exec("begin; grant select, insert, update, delete on account to rollcall_reader; "
+		     "set local role rollcall_reader");
+	scratch_exec("insert into account (aor) values ('bob@example.com')");
+	scratch_exec("update account set enabled = false");
+	scratch_exec("delete from account where username = 'alice'");
+	scratch_exec("set local role none");
+	ck_assert_str_eq(scratch_text("select aor from aor"), "bob@example.com");
+	scratch_exec("rollback");
+}
+END_TEST
+
+/* As changes come by logical replication, and the rows of aor by their own way */
+START_TEST(changes_are_seen_where_triggers_are_off)
+{
+	scratch_reset();
+	scratch_account("alice");
+	scratch_account("bob");
+	scratch_exec("update aor set version = 1");
+	scratch_exec("set session_replication_role = replica");
+	scratch_exec("update account set enabled = false where username = 'alice'");
+	scratch_exec("delete from account where username = 'bob'");
+	scratch_exec("insert into account (aor, domain, username, login) values "
+		     "('carl@example.com', 'example.com', 'carl', 'carl')");
+	scratch_exec("reset session_replication_role");
+	ck_assert_str_eq(
+		scratch_text("select string_agg(username || version, ' ' order by aor) from aor"),
+		"alice2");
+	scratch_exec("update account set enabled = true");
+	ck_assert_str_eq(scratch_text("select string_agg(username, ' ' order by aor) from aor"),
+			 "alice carl");
+}
+END_TEST
+
+static void
+odd_names_and_a_binding(void)
+{
+	scratch_exec("insert into rollcall_store_test.account (aor) values "
+		     "('%%5C%%2B%%C3%%A4%%FF@example.com')");
+	scratch_exec(
+		"update rollcall_store_test.aor set expires_at = now() + interval '1 h', "
+		"bindings = "
+		"$j$[{\"id\":\"1\",\"u\":\"sip:a@10.1.1.1\",\"t\":\"udp\",\"f\":\"[2001:db8::1]:"
+		"5060\","
+		"\"e\":9e12,\"a\":\"\\\\x5C\\\\xC3\\\\xA4\\\\xFF\"}]$j$::jsonb");
+}
+
+#define WHAT_PEOPLE_SEE                                                                     \
+	"select concat_ws(' ', login, k.username, b.user_agent, k.user_agent, k.received, " \
+	"jsonb_typeof(rollcall_store_test.bindings_readable(a.bindings))) "                 \
+	"from rollcall_store_test.account, rollcall_store_test.aor a, "                     \
+	"rollcall_store_test.binding b, rollcall_store_test.kamailio_location k"
+#define WHAT_IS_THERE                                                           \
+	"\\x5C+\\xC3\\xA4\\xFF \\+\xc3\xa4%FF \\\xc3\xa4\\xFF \\\xc3\xa4\\xFF " \
+	"sip:[2001:db8::1]:5060 array"
+
+/* A dump is restored, a foreign table read, and a view looked at, by sessions that are not ours */
+START_TEST(sessions_of_others_see_the_same)
+{
+	static const char *const settings[] = { "search_path = ''",
+						"standard_conforming_strings = off" };
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		scratch_reset();
+		scratch_exec("set escape_string_warning = off; set %s", settings[i]);
+		odd_names_and_a_binding();
+		ck_assert_str_eq(scratch_text(WHAT_PEOPLE_SEE), WHAT_IS_THERE);
+		scratch_exec("reset all");
+	}
+}
+END_TEST
+
+/* Where nobody may execute what nobody granted */
+START_TEST(groups_may_execute_what_they_need)
+{
+	scratch_exec("alter default privileges revoke execute on functions from public");
+	scratch_reset();
+	scratch_exec("alter default privileges grant execute on functions to public");
+	odd_names_and_a_binding();
+	scratch_exec("set role rollcall_reader");
+	scratch_exec("select * from binding, kamailio_location");
+	scratch_exec("set role rollcall_daemon");
+	scratch_exec("select bindings_readable(bindings), jsonb_array_length(bindings) from aor");
+	scratch_exec("insert into account (aor) values ('%%2B@example.com')");
+	scratch_exec("reset role");
 }
 END_TEST
 
@@ -362,7 +510,10 @@ START_TEST(groups_have_their_rights)
 END_TEST
 
 SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
-      account_changes_raise_the_version, lost_address_row_is_made_again,
-      trigger_runs_on_its_own_tables, wire_text_is_undone_for_people, broken_bindings_are_none,
-      view_shows_live_bindings, refreshes_stay_hot, nodes_of_the_release_before_go_on,
-      commits_lock_in_order, careful_commits_look_up_by_key, groups_have_their_rights)
+      accounts_that_match_are_taken, nobody_borrows_the_owner, accounts_want_no_right_on_addresses,
+      changes_are_seen_where_triggers_are_off, sessions_of_others_see_the_same,
+      groups_may_execute_what_they_need, account_changes_raise_the_version,
+      lost_address_row_is_made_again, trigger_runs_on_its_own_tables,
+      wire_text_is_undone_for_people, broken_bindings_are_none, view_shows_live_bindings,
+      refreshes_stay_hot, nodes_of_the_release_before_go_on, commits_lock_in_order,
+      careful_commits_look_up_by_key, groups_have_their_rights)

@@ -197,10 +197,10 @@ class Database:
         self.query("update aor set bindings = '[]', marks = '{}', expires_at = null, version = version + 1 "
                    "where bindings <> '[]' or marks <> '{}'")
 
-    def dump(self):
-        """What restore() puts back, in place of what there is then."""
+    def dump(self, *options):
+        """What restore() puts back, in place of what there is then with the option --clean."""
         done = subprocess.run(
-            [os.path.join(os.path.dirname(PSQL), "pg_dump"), "--clean", "-h", self.cluster.sockets, "-U", "postgres", self.name],
+            [os.path.join(os.path.dirname(PSQL), "pg_dump"), *options, "-h", self.cluster.sockets, "-U", "postgres", self.name],
             capture_output=True, text=True, timeout=60, env={**os.environ, "PGPASSWORD": self.cluster.password})
         if done.returncode != 0:
             raise Failure("pg_dump: " + done.stderr)

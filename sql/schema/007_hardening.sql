@@ -1,0 +1,171 @@
+-- Who has a log-in of this database and no right of ours runs none of his code in our place; and what the schema promises also holds
+-- under settings of a session or of the database that are not the usual ones. Only added to and no row is looked at, so locks are held
+-- for a moment; a version without this goes on beside it.
+
+-- Wire text and display names hold any character there is: in another encoding a phone could store one that nobody can read any more.
+do $$
+begin
+	if pg_catalog.current_setting('server_encoding') <> 'UTF8' then
+		raise exception 'the database has the encoding %, and rollcall needs UTF8',
+				pg_catalog.current_setting('server_encoding')
+			using hint = 'create database … encoding ''UTF8'' template template0, and restore a dump into it';
+	end if;
+end $$;
+
+-- Functions of this schema name it when they call each other, since a dump is restored, a foreign table read and a view made by people
+-- with another search_path. Strings with a backslash are written so that standard_conforming_strings = off changes nothing. Operators
+-- and functions are given exactly the types that they have: an operator found by way of a cast gives way to one of the right types that
+-- somebody put into a schema of the search_path (docs/schema.md).
+
+-- A trigger function cannot be called, but whoever may execute it may hang it on a table of his own, with columns of a type of his own
+-- that has casts of his own, which then run as the owner of account_touch_aor. So nobody else may execute it, and it refuses any table
+-- but its own before it looks at a column: PL/pgSQL plans a statement when it comes to it. Who changes accounts needs no such right.
+--
+-- It is also called where other triggers are off, as when changes come by logical replication: a node that remembers an account must
+-- see that it was changed. There the rows of aor come by the same way, or are copied, so it makes none; and a deleted account takes
+-- its row with it, for which there is a foreign key otherwise.
+do $$
+begin
+	execute pg_catalog.format($body$
+create or replace function account_touch_aor() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $function$
+begin
+	if tg_table_schema <> %1$L or tg_table_name <> 'account' then
+		raise exception 'account_touch_aor is for the table account alone' using errcode = 'insufficient_privilege';
+	end if;
+	if tg_op = 'DELETE' then
+		delete from %1$I.aor where aor.aor = old.aor;
+		return null;
+	end if;
+	update %1$I.aor set version = version + 1 where aor.aor = new.aor;
+	if not found and current_setting('session_replication_role') <> 'replica' then
+		insert into %1$I.aor (aor, domain, username, version)
+		values (new.aor, new.domain, new.username, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
+	end if;
+	return null;
+end $function$
+	$body$, pg_catalog.current_schema());
+
+	execute pg_catalog.format($body$
+create or replace function account_complete() returns trigger language plpgsql as $function$
+begin
+	if tg_op = 'INSERT' then
+		new.domain := coalesce(new.domain, substring(new.aor from '[^@]*$'));
+		new.username := coalesce(new.username, substring(new.aor from '^(.*)@'));
+		new.aor := coalesce(new.aor, new.username || '@' || new.domain);
+		new.login := coalesce(new.login, %1$I.wire_login(new.username));
+	else
+		new.changed_at := now();
+	end if;
+	return new;
+end $function$
+	$body$, pg_catalog.current_schema());
+
+	-- inlined into a query, so without a search_path of its own
+	execute pg_catalog.format($body$
+create or replace function wire_text(wire text) returns text language sql immutable parallel safe as $function$
+	select case when position(E'\\' in wire) = 0 then wire else %1$I.wire_text_decoded(wire) end
+$function$
+	$body$, pg_catalog.current_schema());
+end $$;
+revoke execute on function account_touch_aor(), account_complete() from public;
+
+create trigger account_touch_aor_of_deleted after delete on account
+	for each row when (current_setting('session_replication_role') = 'replica') execute function account_touch_aor();
+
+-- As in 001.
+create or replace function wire_login(username text) returns text language sql immutable parallel safe as $$
+	select string_agg(
+		case
+			when part[1] is null then part[2]
+			when part[1] ~ '^([2-6][0-9A-F]|7[0-9A-E])$' and part[1] <> '5C'
+				then convert_from(decode(part[1], 'hex'), 'UTF8'::name)
+			else E'\\x' || part[1]
+		end, '' order by position)
+	from regexp_matches(username, '%([0-9A-F]{2})|([^%]+|%)', 'g') with ordinality as m (part, position)
+$$;
+
+create or replace function wire_text_decoded(wire text) returns text language sql immutable parallel safe as $$
+	select string_agg(
+		case
+			when part[1] is not null then convert_from(decode(translate(part[1], E'\\xX', ''), 'hex'), 'UTF8'::name)
+			when part[2] is not null then E'\\'
+			else part[3]
+		end, '' order by position)
+	from regexp_matches(wire,
+		E'(?i)('
+		'\\\\xC2\\\\x[AB][0-9A-F]|\\\\x(?:C[3-9A-F]|D[0-9A-F])\\\\x[89AB][0-9A-F]|'
+		'(?:\\\\xE0\\\\x[AB][0-9A-F]|\\\\x(?:E[1-9A-CEF])\\\\x[89AB][0-9A-F]|\\\\xED\\\\x[89][0-9A-F])\\\\x[89AB][0-9A-F]|'
+		'(?:\\\\xF0\\\\x[9AB][0-9A-F]|\\\\xF[1-3]\\\\x[89AB][0-9A-F]|\\\\xF4\\\\x8[0-9A-F])(?:\\\\x[89AB][0-9A-F]){2}'
+		')|(\\\\x5C)|([^\\\\]+|\\\\)', 'g') with ordinality as m (part, position)
+$$;
+
+-- As in 002.
+create or replace function user_unescaped(username text) returns text language sql immutable parallel safe as $$
+	select case when position('%' in username) = 0 then username else (
+		select string_agg(
+			case
+				when part[1] is not null then convert_from(decode(replace(part[1], '%', ''), 'hex'), 'UTF8'::name)
+				else part[2]
+			end, '' order by position)
+		from regexp_matches(username,
+			'('
+			'%[2-6][0-9A-F]|%7[0-9A-E]|'
+			'(?:%C[2-9A-F]|%D[0-9A-F])%[89AB][0-9A-F]|'
+			'(?:%E0%[AB][0-9A-F]|%E[1-9A-CEF]%[89AB][0-9A-F]|%ED%[89][0-9A-F])%[89AB][0-9A-F]|'
+			'(?:%F0%[9AB][0-9A-F]|%F[1-3]%[89AB][0-9A-F]|%F4%8[0-9A-F])(?:%[89AB][0-9A-F]){2}'
+			')|([^%]+|%)', 'g') with ordinality as m (part, position)
+	) end
+$$;
+create or replace function nat_source(contact text, source text, transport text) returns text language sql immutable parallel safe as $$
+	select case
+		when source is null or host is null then null
+		when host ~ '^([0-9.]+|[[].*[]])$' and lower(host) = regexp_replace(source, ':[0-9]+$', '') then null
+		when host ~* '^([0-9.]+|[[].*[]]|.*[.]invalid[.]?)$'
+			then 'sip:' || source || case when transport = 'udp' then '' else ';transport=' || transport end
+	end
+	from substring(contact from '(?i)^sips?:(?:[^@]*@)?([[][^]]*[]]|[^]:;?[]*)') as host
+$$;
+
+-- As in 006.
+create or replace function bindings_readable(list text) returns jsonb language plpgsql immutable strict as $$
+begin
+	perform (b ->> 'e'::text)::bigint, substring(b ->> 'f'::text from '^[[]?([0-9A-Fa-f:.]+)[]]?:[0-9]+$')::inet
+		from pg_catalog.jsonb_array_elements(list::jsonb) b;
+	return list::jsonb;
+exception when data_exception or program_limit_exceeded then -- the latter: nested too deep
+	return null;
+end $$;
+
+-- More spellings that would never match a request, because it is compared in canonical form: an escape of what needs none. Not valid:
+-- rows that are there stay until somebody changes them, and the table is not read.
+alter table account
+	add constraint username_escapes_what_it_must check (
+		username !~ '%(2[1789ADE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])') not valid,
+	add constraint login_escapes_what_it_must check (
+		login !~ E'\\\\x([2-4][0-9A-F]|5[0-9ABDEF]|6[0-9A-F]|7[0-9A-E])') not valid,
+	-- no element is empty or holds the space that stands between them here
+	add constraint may_register_is_canonical check (
+		array_position(may_register, '') is null
+		and position(' ' in array_to_string(may_register, '')) = 0
+		and array_to_string(may_register, ' ') ~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
+			'%([018-9A-F][0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[B-DF]))+'
+			'@([a-z0-9._-]+|[[][0-9a-f:.]+[]])))*$') not valid,
+	enable always trigger account_touch_aor,
+	enable always trigger account_touch_aor_of_deleted;
+
+-- Where `alter default privileges` took it from everybody.
+do $$
+begin
+	if exists (select from pg_catalog.pg_roles where rolname = 'rollcall_daemon') then
+		grant execute on function bindings_readable(text), jsonb_array_length(text), jsonb_array_elements(text),
+			wire_text(text), wire_text_decoded(text), wire_login(text), user_unescaped(text),
+			nat_source(text, text, text) to rollcall_daemon;
+	end if;
+	if exists (select from pg_catalog.pg_roles where rolname = 'rollcall_reader') then
+		grant execute on function wire_text(text), wire_text_decoded(text), user_unescaped(text),
+			nat_source(text, text, text) to rollcall_reader;
+	end if;
+end $$;
+
+insert into schema_version (version) values (7);

@@ -60,11 +60,13 @@ struct net_user {
 	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
 				      const char *octets, size_t len, struct stream_known known);
 	/* May this connection be accepted? Asked before anything is read from it but the header of
-	 * a load balancer, which names the source. Who declines counts the reason. */
+	 * a load balancer, which names the source. Who declines counts the reason. What the user
+	 * leaves in mark he is told again when the connection goes. */
 	bool (*accept)(struct net_user *user, enum transport transport,
-		       const struct endpoint *source);
+		       const struct endpoint *source, uint64_t *mark);
 	/* The connection, once accepted, has gone; its peer is found no more. */
-	void (*closed)(struct net_user *user, const struct peer *peer, enum close_cause cause);
+	void (*closed)(struct net_user *user, const struct peer *peer, uint64_t mark,
+		       enum close_cause cause);
 	/* What somebody sent where TLS or a PROXY header was expected. True when the user has
 	 * something better to say about it in the log than that it was not. */
 	bool (*foreign)(struct net_user *user, const struct peer *peer, struct str octets);

@@ -124,6 +124,7 @@ struct connection {
 	struct tls_server *tls;
 	struct served_front *front; /* while in PHASE_FRONT */
 	bool admitted;		    /* the user has accepted it and hears of its end */
+	uint64_t mark;		    /* and of this */
 	struct list attend;
 	struct list shake; /* in net->shaking; then it is not watched */
 	bool shake_waits;

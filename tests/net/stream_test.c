@@ -434,8 +434,14 @@ START_TEST(a_peer_of_the_past_finds_nobody)
 	client_write(&first, "one\n");
 	UNTIL(&world, world.lines == 1);
 	struct peer past = world.peer;
-	client_close(&first);
+	client_open(&second, &world);
+	UNTIL(&world, world.accepts == 2);
+	client_close(&second);
 	UNTIL(&world, world.closes == 1);
+	ck_assert_uint_eq(world.closed_mark, 2);
+	client_close(&first);
+	UNTIL(&world, world.closes == 2);
+	ck_assert_uint_eq(world.closed_mark, 1);
 	client_open(&second, &world);
 	client_write(&second, "two\n");
 	UNTIL(&world, world.lines == 2);

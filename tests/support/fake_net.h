@@ -15,6 +15,7 @@ struct fake_connection {
 	bool paused;
 	bool begun; /* what was not taken begins a message */
 	int owed;
+	uint64_t mark;
 	uint64_t bound_until_ms;
 	unsigned messages;
 	unsigned keepalives;

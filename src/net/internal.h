@@ -133,6 +133,8 @@ struct connection {
 	struct fifo_entry message_deadline; /* of a message that has begun */
 	uint64_t opened_us;
 	uint64_t bound_until_ms; /* carries a binding until then */
+	unsigned bound_whose;	 /* that of one client … */
+	bool bound_shared;	 /* … or of several */
 	char *in;		 /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
 	bool begun;	   /* they begin a message */

@@ -239,9 +239,9 @@ peer_saw_keepalive(struct net *net, const struct peer *peer)
 }
 
 void
-peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms)
+peer_carries_binding(struct net *net, const struct peer *peer, const struct carried *carried)
 {
 	struct fake_connection *connection = find(net, peer);
-	if (connection != NULL && until_ms > connection->bound_until_ms)
-		connection->bound_until_ms = until_ms;
+	if (connection != NULL)
+		connection->carried = *carried;
 }

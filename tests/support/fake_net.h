@@ -16,7 +16,7 @@ struct fake_connection {
 	bool begun; /* what was not taken begins a message */
 	int owed;
 	uint64_t mark;
-	uint64_t bound_until_ms;
+	struct carried carried; /* what was said last */
 	unsigned messages;
 	unsigned keepalives;
 	char *in;

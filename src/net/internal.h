@@ -62,6 +62,7 @@ struct net {
 	struct timer accept_pause;
 	struct timer datagram_rest;
 	bool accept_paused;	  /* said so in the log already */
+	uint64_t accept_told_ms;  /* when last; 0: never */
 	bool datagrams_paused;	  /* the same */
 	struct list shaking[2];	  /* who waits for a step: those half through, then beginners */
 	uint32_t handshake_steps; /* left in this turn */

@@ -10,7 +10,7 @@ import threading
 
 from harness import Stream, Udp, covers, equal, true
 from harness.check import not_under_valgrind
-from harness.faults import add_users, admin, full, resident_kb, wait_successor, workers
+from harness.faults import add_users, admin, full, resident_kb, udp_sockets, wait_successor, workers
 from harness.failing import PLAIN_BUILD
 from harness.http import Http
 from harness.phone import ALICE_PASSWORD, Phone
@@ -293,6 +293,24 @@ def test_listener_added_and_removed(env):
     server.phone().reg(C1).expect(200)
     reload(server, {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}})
     served()
+
+
+def test_listener_removed_and_added_back_at_once(env):
+    """A worker that has not heard yet that it shall close a socket is no stranger on that port."""
+    server = env.start(TWO)
+    port = free_ports(1)
+    more = {("listener", "more"): {"bind": ["127.0.0.1:%d" % port], "transport": ["udp", "tcp"]}}
+    reload(server, more)
+    pids = workers(server)
+    os.kill(pids[0], signal.SIGSTOP)
+    try:
+        reload(server, {("listener", "more"): None})
+        reload(server, more)
+    finally:
+        os.kill(pids[0], signal.SIGCONT)
+    server.wait(lambda: len(udp_sockets(port)) == len(listening(port)) == 2, "the worker has closed its old sockets")
+    heard(server, port, "udp", "tcp")
+    equal(workers(server), pids, "workers")
 
 
 def test_many_sockets_move_at_once(env):

@@ -54,6 +54,9 @@ void log_mask(bool masked);
  * closed unless it is stderr. It was opened with O_APPEND, so that processes can share the file. */
 void log_output(int fd);
 int log_descriptor(void);
+/* Where stderr is a pipe it is opened once more for the log, and for all children, so that nobody
+ * waits in it; as long as we may open it, which who becomes another user no longer may. */
+void log_own_pipe(void);
 /* Processes that share a file share this mark too, in memory that they share: the last line was cut
  * short. */
 void log_share(_Atomic bool *mark);

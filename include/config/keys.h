@@ -218,7 +218,7 @@ enum config_type {
 	  "unnamed prepared", RESTART,                                                             \
 	  "prepared | unnamed (needed behind PgBouncer < 1.21 in transaction mode)")               \
 	X(database, connect_timeout, config, database.connect_timeout, DURATION, "5s", 100,        \
-	  CONFIG_MINUTE, NULL, RESTART, "")                                                        \
+	  CONFIG_MINUTE, NULL, RESTART, "to find its name, and as long again to connect")          \
 	X(database, query_timeout, config, database.query_timeout, DURATION, "5s", 100,            \
 	  CONFIG_MINUTE, NULL, RESTART,                                                            \
 	  "the deadline of a request already sent; new ones get 503 once a connection is silent "  \

@@ -62,11 +62,13 @@ struct net_user {
 	struct stream_taken (*stream)(struct net_user *user, const struct peer *peer,
 				      const char *octets, size_t len, struct stream_known known);
 	/* May this connection be accepted? Asked before anything is read from it but the header of
-	 * a load balancer, which names the source. Who declines counts the reason. */
+	 * a load balancer, which names the source. Who declines counts the reason. What the user
+	 * leaves in mark he is told again when the connection goes. */
 	bool (*accept)(struct net_user *user, enum transport transport,
-		       const struct endpoint *source);
+		       const struct endpoint *source, uint64_t *mark);
 	/* The connection, once accepted, has gone; its peer is found no more. */
-	void (*closed)(struct net_user *user, const struct peer *peer, enum close_cause cause);
+	void (*closed)(struct net_user *user, const struct peer *peer, uint64_t mark,
+		       enum close_cause cause);
 	/* What somebody sent where TLS or a PROXY header was expected. True when the user has
 	 * something better to say about it in the log than that it was not. */
 	bool (*foreign)(struct net_user *user, const struct peer *peer, struct str octets);
@@ -154,12 +156,22 @@ void peer_log(struct log_line *line, const struct peer *peer);
 void peer_pause(struct net *net, const struct peer *peer, bool pause);
 /*
  * Words about progress that only the user of the net can know: a whole message arrived (the first
- * ends the first-message deadline), a keep-alive came, the connection carries a live binding until
- * the given monotonic time (no idle limit until then; the latest of several counts; SEC-26.1.5-4).
+ * ends the first-message deadline), a keep-alive came, the connection carries what somebody has
+ * registered.
  */
 void peer_saw_message(struct net *net, const struct peer *peer);
 void peer_saw_keepalive(struct net *net, const struct peer *peer);
-void peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms);
+/*
+ * There is no idle limit as long as a binding lives that came over the connection (SEC-26.1.5-4).
+ * Where all came from one client about one address each of its requests says anew how long that is,
+ * so that one that takes a binding away ends it; of several, the latest end counts.
+ */
+struct carried {
+	unsigned whose;	   /* a number for that client and that address */
+	uint64_t until_ms; /* monotonic: the end of what came with this request; 0: nothing did */
+	uint64_t most_ms;  /* of all that the client has registered there, over any connection */
+};
+void peer_carries_binding(struct net *net, const struct peer *peer, const struct carried *carried);
 uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was
  * sent, also for what has arrived and was not read yet: never from within a call of the net to its

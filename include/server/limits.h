@@ -59,9 +59,9 @@ bool limits_aor_left(const struct limits *limits, enum transport transport, stru
 void limits_aor_take(struct limits *limits, enum transport transport, struct str aor,
 		     const struct ip *source, uint64_t now_ms);
 /* False: the source has its connections already. limits_connection_closed() for each that was
- * allowed. */
-bool limits_connection(struct limits *limits, const struct ip *source);
-void limits_connection_closed(struct limits *limits, const struct ip *source);
+ * allowed, with the mark that tells where it was counted, if at all. */
+bool limits_connection(struct limits *limits, const struct ip *source, uint64_t *mark);
+void limits_connection_closed(struct limits *limits, const struct ip *source, uint64_t mark);
 /* True: silence. What anybody can put on a datagram proves nothing, so automatic bans are for
  * streams alone, in both directions; those of an operator are for all. */
 bool limits_banned(const struct limits *limits, enum transport transport, const struct ip *source,

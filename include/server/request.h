@@ -64,6 +64,8 @@ void requests_close_banned(struct requests *requests);
 bool requests_ready(struct requests *requests);
 /* In flight; shutting down waits for 0. */
 uint32_t requests_live(const struct requests *requests);
+/* Does one that is in flight refer to this policy? */
+bool requests_use(const struct requests *requests, const struct policy *policy);
 /* Server transactions in memory, completed ones included. */
 uint64_t requests_transactions(const struct requests *requests);
 /* After store_close(), which ends the requests that still wait. */

@@ -2,10 +2,12 @@
  * do not mix lines. Nobody waits for whoever reads them: what does not fit now is counted. */
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -23,7 +25,9 @@ static enum log_format current_format = LOG_FORMAT_TEXT;
 static char current_node[64];
 static bool masked;
 static int output = STDERR_FILENO;
-static uint64_t lost; /* lines that nobody took, not told yet */
+static int own_pipe = -1;	   /* what log_own_pipe() opened */
+static int outlet = STDERR_FILENO; /* one of them: where the octets go */
+static uint64_t lost;		   /* lines that nobody took, not told yet */
 static _Atomic bool own_mark;
 static _Atomic bool *torn = &own_mark; /* the last line only in part: a full disk */
 
@@ -44,12 +48,35 @@ log_mask(bool wanted)
 	masked = wanted;
 }
 
+static bool
+same_file(int one, int other)
+{
+	struct stat a, b;
+	return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 void
 log_output(int fd)
 {
 	if (output != STDERR_FILENO && output != fd)
 		close(output);
 	output = fd;
+	outlet = own_pipe >= 0 && same_file(own_pipe, fd) ? own_pipe : fd;
+}
+
+/* Others have stderr too, so the way it waits is not ours to change; a description of our own is.
+ */
+void
+log_own_pipe(void)
+{
+	struct stat entry;
+	if (own_pipe >= 0)
+		close(own_pipe);
+	own_pipe = -1;
+	if (fstat(STDERR_FILENO, &entry) == 0 && S_ISFIFO(entry.st_mode))
+		own_pipe = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	log_output(output);
 }
 
 void
@@ -280,11 +307,12 @@ log_prefix(struct log_line *line, const char *name, const struct ip_prefix *pref
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-/* A pipe or socket that has room has room for a whole line; files always have. */
+/* A pipe or socket that has room has room for a whole line, unless another process is quicker; then
+ * log_own_pipe() keeps us from waiting. Files always have. */
 static bool
 has_room(void)
 {
-	struct pollfd wait = { .fd = output, .events = POLLOUT };
+	struct pollfd wait = { .fd = outlet, .events = POLLOUT };
 	return poll(&wait, 1, 0) != 0;
 }
 
@@ -305,7 +333,7 @@ write_line(struct log_line *line)
 				 { line->fixed_buf, line->fixed.len },
 				 { line->text_buf, line->text.len } };
 	size_t len = parts[0].iov_len + line->fixed.len + line->text.len;
-	ssize_t written = writev(output, parts, sizeof(parts) / sizeof(*parts));
+	ssize_t written = writev(outlet, parts, sizeof(parts) / sizeof(*parts));
 	if (written > 0 ? (size_t)written < len : mine)
 		*torn = true;
 	return written == (ssize_t)len;

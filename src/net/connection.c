@@ -196,7 +196,7 @@ bury(struct connection *c)
 	if (c->cause == CLOSE_PEER && !c->heard)
 		stats->probes++;
 	if (c->admitted)
-		net->user->closed(net->user, &c->peer, c->cause);
+		net->user->closed(net->user, &c->peer, c->mark, c->cause);
 }
 
 void
@@ -220,7 +220,7 @@ bool
 connection_admit(struct connection *c)
 {
 	struct net_user *user = c->net->user;
-	c->admitted = user->accept(user, c->peer.transport, &c->peer.source);
+	c->admitted = user->accept(user, c->peer.transport, &c->peer.source, &c->mark);
 	return c->admitted;
 }
 

@@ -66,6 +66,7 @@ struct net {
 	struct timer accept_pause;
 	struct timer datagram_rest;
 	bool accept_paused;	  /* said so in the log already */
+	uint64_t accept_told_ms;  /* when last; 0: never */
 	bool datagrams_paused;	  /* the same */
 	uint64_t full_told_ms;	  /* when datagrams.full was last logged; 0: never … */
 	uint64_t full_told;	  /* … and what the counter was then */
@@ -138,6 +139,7 @@ struct connection {
 	struct tls_server *tls;
 	struct served_front *front; /* while in PHASE_FRONT */
 	bool admitted;		    /* the user has accepted it and hears of its end */
+	uint64_t mark;		    /* and of this */
 	struct list attend;
 	struct list shake; /* in net->shaking; then it is not watched */
 	bool shake_waits;
@@ -146,6 +148,8 @@ struct connection {
 	struct fifo_entry message_deadline; /* of a message that has begun */
 	uint64_t opened_us;
 	uint64_t bound_until_ms; /* carries a binding until then */
+	unsigned bound_whose;	 /* that of one client … */
+	bool bound_shared;	 /* … or of several */
 	char *in;		 /* octets that the user has not taken; NULL when none */
 	size_t in_len, in_cap, wanted;
 	bool begun;	   /* they begin a message */

@@ -16,6 +16,7 @@
 
 #define ACCEPTS_PER_TURN 16 /* less than a millisecond; more wait in the kernel */
 #define REST_MS 100
+#define TELL_EVERY_MS 1000u
 /* A connection that carries a binding may be silent for as long as that lives, so one whose peer is
  * gone without a word would be held for hours. Phones that ping are never probed. */
 #define PROBE_AFTER_S 600
@@ -38,19 +39,31 @@ net_prepare_listener(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 }
 
+/* Once each time, and once a second where one connection goes and the next one comes. */
+static void
+tell_of_rest(struct net *net, int error)
+{
+	uint64_t now_ms = loop_now_ms(net->loop), told_ms = net->accept_told_ms;
+	bool news = !net->accept_paused && (told_ms == 0 || now_ms - told_ms >= TELL_EVERY_MS);
+	net->accept_paused = true;
+	if (!news)
+		return;
+	net->accept_told_ms = now_ms;
+	log_message(LOG_LEVEL_WARNING, "accept.paused", "%s; %u connections are open",
+		    strerror(error), net->live);
+}
+
 static void
 rest(struct net *net)
 {
+	int error = errno;
 	for (uint32_t slot = 0; slot < net->served_count; slot++) {
 		struct served *served = net->served[slot];
 		if (served != NULL && served->transport != TRANSPORT_UDP)
 			loop_watch(net->loop, &served->watch, served->watch.fd, false, false);
 	}
 	timer_start(net->loop, &net->accept_pause, REST_MS, listeners_resume);
-	if (!net->accept_paused)
-		log_message(LOG_LEVEL_WARNING, "accept.paused", "%s; %u connections are open",
-			    strerror(errno), net->live);
-	net->accept_paused = true;
+	tell_of_rest(net, error);
 }
 
 /* What ran out may still be short, and a listener that epoll does not take back would be deaf. */

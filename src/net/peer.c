@@ -80,9 +80,21 @@ peer_saw_keepalive(struct net *net, const struct peer *peer)
 }
 
 void
-peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms)
+peer_carries_binding(struct net *net, const struct peer *peer, const struct carried *carried)
 {
-	struct connection *connection = connection_find(net, peer);
-	if (connection != NULL && until_ms > connection->bound_until_ms)
-		connection->bound_until_ms = until_ms;
+	struct connection *c = connection_find(net, peer);
+	uint64_t now_ms = loop_now_ms(net->loop);
+	if (c == NULL)
+		return;
+	if (c->bound_until_ms <= now_ms) {
+		c->bound_whose = carried->whose;
+		c->bound_shared = false;
+	}
+	bool alone = !c->bound_shared && c->bound_whose == carried->whose;
+	if (alone && carried->most_ms < c->bound_until_ms)
+		c->bound_until_ms = carried->most_ms;
+	if (!alone && carried->until_ms > now_ms)
+		c->bound_shared = true; /* nobody knows what the others still have */
+	if (carried->until_ms > c->bound_until_ms)
+		c->bound_until_ms = carried->until_ms;
 }

@@ -25,6 +25,7 @@ struct entry {
 	struct entry_key key;
 	double full_ms; /* when the bucket is full again */
 	uint32_t connections;
+	uint64_t mark; /* of this use of the entry, no other has it */
 };
 
 struct table {
@@ -32,6 +33,7 @@ struct table {
 	struct entry *entries;
 	size_t entry_count;
 	size_t used; /* from here on nobody has touched them */
+	uint64_t marks;
 	struct list seen;
 };
 
@@ -108,6 +110,7 @@ table_get(struct table *table, const struct entry_key *key)
 		entry->key = *key;
 		entry->full_ms = 0;
 		entry->connections = 0;
+		entry->mark = ++table->marks;
 		chain_add(&table->chains, hash_of(key), &entry->chain);
 	}
 	list_remove(&entry->seen);
@@ -267,9 +270,10 @@ limits_aor_take(struct limits *limits, enum transport transport, struct str aor,
 }
 
 bool
-limits_connection(struct limits *limits, const struct ip *source)
+limits_connection(struct limits *limits, const struct ip *source, uint64_t *mark)
 {
 	uint32_t most = limits->settings.connections_per_ip;
+	*mark = 0;
 	if (most == 0 || limits_exempt(limits, source))
 		return true;
 	struct entry_key key = { .source = limits_source(limits, source) };
@@ -277,17 +281,18 @@ limits_connection(struct limits *limits, const struct ip *source)
 	if (entry->connections >= most)
 		return false;
 	entry->connections++;
+	*mark = entry->mark;
 	return true;
 }
 
-/* A connection that was not counted (exempt, or its entry was used again) finds nothing to give
- * back. */
+/* One that was not counted (its source was exempt then, or there was no limit), or in an entry that
+ * was used again since, takes nothing from those that came later. */
 void
-limits_connection_closed(struct limits *limits, const struct ip *source)
+limits_connection_closed(struct limits *limits, const struct ip *source, uint64_t mark)
 {
 	struct entry_key key = { .source = limits_source(limits, source) };
 	struct entry *entry = table_find(&limits->connections, &key);
-	if (entry != NULL && entry->connections > 0)
+	if (entry != NULL && entry->mark == mark)
 		entry->connections--;
 }
 

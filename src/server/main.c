@@ -178,6 +178,7 @@ main(int argc, char **argv)
 		config_free(config);
 		return EXIT_SUCCESS;
 	}
+	log_own_pipe();
 	/* Whoever is nobody special may check a configuration for another user. */
 	if (!choices.check || privileges_held())
 		config = settle(&choices.launch, config);

@@ -19,6 +19,7 @@ struct master {
 	struct config *boot; /* the first one: it owns the values of all keys that need a restart */
 	struct node_memory memory;
 	struct sockets sockets;
+	struct closing closing;
 	struct certificate_marks marks;
 	struct http_sockets http;
 	struct children children;

@@ -31,6 +31,7 @@ struct certificate_marks {
 struct running {
 	const struct config *config;
 	const struct sockets *sockets;
+	const struct sockets *closing;
 	const struct certificate_marks *marks;
 	uint32_t workers;
 };

@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/table.h"
 #include "registrar/answer.h"
 #include "requests.h"
 #include "sip/response.h"
@@ -62,22 +63,44 @@ amplifies(const struct request *rq, struct str response)
 	       response.len > AMPLIFICATION_MAX * rq->size_bytes;
 }
 
+static uint64_t
+later(uint64_t one_ms, uint64_t other_ms)
+{
+	return one_ms > other_ms ? one_ms : other_ms;
+}
+
+/* A client is its Call-ID (RFC 3261 §10.2). */
+static struct carried
+carried_by(const struct request *rq)
+{
+	const struct answer *answer = &rq->registration.answer;
+	const struct sip_message *message = &rq->message;
+	struct str aor = rq->registration.aor.key;
+	struct carried carried = { .whose = table_hash(aor.p, aor.len) };
+	carried.whose ^= 31 * table_hash(message->call_id.p, message->call_id.len);
+	for (uint32_t i = 0; i < answer->binding_count; i++) {
+		const struct binding *binding = &answer->bindings[i];
+		int64_t left_ms = binding->expires_ms - answer->now_ms;
+		if (left_ms <= 0 || !str_eq(binding->call_id, message->call_id))
+			continue;
+		uint64_t until_ms = loop_now_ms(rq->all->loop) + (uint64_t)left_ms;
+		carried.most_ms = later(carried.most_ms, until_ms);
+		if (binding->cseq == message->cseq)
+			carried.until_ms = later(carried.until_ms, until_ms);
+	}
+	return carried;
+}
+
 /* A connection over which a binding came is kept until that binding ends (SEC-26.1.5-4). */
 static void
 carry_bindings(const struct request *rq)
 {
-	const struct answer *answer = &rq->registration.answer;
-	const struct sip_message *message = &rq->message;
-	int64_t left_ms = 0;
-	for (uint32_t i = 0; i < answer->binding_count; i++) {
-		const struct binding *binding = &answer->bindings[i];
-		if (binding->cseq == message->cseq && str_eq(binding->call_id, message->call_id) &&
-		    binding->expires_ms - answer->now_ms > left_ms)
-			left_ms = binding->expires_ms - answer->now_ms;
-	}
-	if (left_ms > 0 && rq->peer.transport != TRANSPORT_UDP && rq->all->net != NULL)
-		peer_carries_binding(rq->all->net, &rq->peer,
-				     loop_now_ms(rq->all->loop) + (uint64_t)left_ms);
+	bool changes = rq->message.method == SIP_METHOD_REGISTER &&
+		       rq->registration.inspection.contacts.values > 0;
+	if (!changes || rq->peer.transport == TRANSPORT_UDP || rq->all->net == NULL)
+		return;
+	struct carried carried = carried_by(rq);
+	peer_carries_binding(rq->all->net, &rq->peer, &carried);
 }
 
 static bool

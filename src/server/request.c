@@ -709,6 +709,15 @@ requests_live(const struct requests *requests)
 	return requests->live;
 }
 
+bool
+requests_use(const struct requests *requests, const struct policy *policy)
+{
+	for (uint32_t i = 0; requests->live > 0 && i < requests->pool_used; i++)
+		if (requests->pool[i].held && requests->pool[i].registration.policy == policy)
+			return true;
+	return false;
+}
+
 uint64_t
 requests_transactions(const struct requests *requests)
 {

@@ -250,12 +250,13 @@ handshakes_too_fast(struct requests *all, enum transport transport, const struct
 }
 
 static bool
-on_accept(struct net_user *user, enum transport transport, const struct endpoint *source)
+on_accept(struct net_user *user, enum transport transport, const struct endpoint *source,
+	  uint64_t *mark)
 {
 	struct requests *all = container_of(user, struct requests, user);
 	if (banned(all, transport, &source->ip) || handshakes_too_fast(all, transport, source))
 		return false;
-	if (limits_connection(all->limits, &source->ip))
+	if (limits_connection(all->limits, &source->ip, mark))
 		return true;
 	stats_outcome(REASON_CONNECTION_LIMIT, transport, DOMAIN_OTHER);
 	return false;
@@ -277,11 +278,11 @@ requests_close_banned(struct requests *all)
 
 /* A request that came over it goes on (TRN-18-3); its answer will find nobody. */
 static void
-on_closed(struct net_user *user, const struct peer *peer, enum close_cause cause)
+on_closed(struct net_user *user, const struct peer *peer, uint64_t mark, enum close_cause cause)
 {
 	(void)cause;
 	limits_connection_closed(container_of(user, struct requests, user)->limits,
-				 &peer->source.ip);
+				 &peer->source.ip, mark);
 }
 
 static bool

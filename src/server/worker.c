@@ -13,6 +13,7 @@
 #include "base/table.h"
 #include "database.h"
 #include "process.h"
+#include "retired.h"
 #include "server/request.h"
 #include "settings.h"
 
@@ -22,7 +23,6 @@
 #define STOP_CHECK_MS 20u
 #define STOP_OUTPUT_MS 2000u /* after drain_timeout, for answers on their way out */
 #define HURRIED_MS 5000u     /* instead of drain_timeout: beyond the goodbye of connections */
-#define RETIRE_MS 300000u    /* beyond the life of any request: a minute for each of its trips */
 #define WITHOUT_TLS_MS 2000u /* then the certificates are looked at again */
 #define SERVED_MAX (2 * CONFIG_SIP_SOCKETS_MAX) /* a reload closes the old ones after the new */
 
@@ -33,10 +33,9 @@ struct served {
 	int slot;
 };
 
-/* A policy that was replaced, with the configuration it came from; freed when no request can use it
- * any more. */
-struct retired {
-	struct timer timer;
+/* A policy that was replaced, with the configuration it came from. */
+struct former {
+	struct retired retired;
 	struct settings_policy *policy;
 	struct config *config;
 };
@@ -50,6 +49,7 @@ struct worker {
 	struct net *net;
 	struct config *config;
 	struct settings_policy *policy;
+	struct retirement retirement;
 	struct tls_server *tls;
 	struct control_watch control;
 	const struct birth *birth;
@@ -427,23 +427,20 @@ tick(struct timer *timer)
 /* --- reload ------------------------------------------------------------------------------ */
 
 static void
-free_retired(struct timer *timer)
+release_former(struct retired *retired)
 {
-	struct retired *retired = container_of(timer, struct retired, timer);
-	settings_policy_free(retired->policy);
-	config_free(retired->config);
-	free(retired);
+	struct former *former = container_of(retired, struct former, retired);
+	settings_policy_free(former->policy);
+	config_free(former->config);
+	free(former);
 }
 
 static void
-retire(struct worker *worker, struct settings_policy *policy, struct config *config)
+retire(struct worker *worker, struct former *former)
 {
-	struct retired *retired = calloc(1, sizeof(*retired));
-	if (retired == NULL)
-		return; /* leaking one policy is better than freeing it too early */
-	retired->policy = policy;
-	retired->config = config;
-	timer_start(worker->loop, &retired->timer, RETIRE_MS, free_retired);
+	former->retired = (struct retired){ .policy = settings_policy_value(former->policy),
+					    .release = release_former };
+	retirement_add(&worker->retirement, &former->retired);
 }
 
 /* False when a part of it is not in force. Bad certificates are not a part of that: the next look
@@ -454,12 +451,14 @@ reload(struct worker *worker, enum log_level level, int fd)
 	bool guarded = true;
 	struct config *fresh = process_read_config(fd);
 	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(worker, fresh);
-	if (policy == NULL) {
+	struct former *former = policy == NULL ? NULL : malloc(sizeof(*former));
+	if (former == NULL) {
+		settings_policy_free(policy);
 		if (fresh != NULL)
 			config_free(fresh);
 		return false;
 	}
-	retire(worker, worker->policy, worker->config);
+	*former = (struct former){ .policy = worker->policy, .config = worker->config };
 	worker->config = fresh;
 	worker->policy = policy;
 	struct net_settings net = settings_net(fresh);
@@ -476,6 +475,7 @@ reload(struct worker *worker, enum log_level level, int fd)
 		worker->certificates_read_ms = 0; /* one more look at once, then as ever */
 	process_log_setup(fresh);
 	log_set_level(level);
+	retire(worker, former); /* from here on nothing but requests refers to it */
 	return guarded;
 }
 
@@ -571,6 +571,7 @@ open_parts(struct worker *worker)
 		fail("worker", "out of memory");
 	requests_set_net(worker->requests, worker->net);
 	requests_set_node(worker->requests, worker->birth->memory);
+	retirement_open(&worker->retirement, worker->loop, worker->requests);
 }
 
 static void
@@ -580,6 +581,7 @@ close_parts(struct worker *worker)
 			 NULL); /* what the store still completes is answered to nobody */
 	net_close(worker->net);
 	store_close(worker->store);
+	retirement_close(&worker->retirement);
 	requests_close(worker->requests);
 	limits_close(worker->limits);
 	settings_policy_free(worker->policy);

@@ -51,7 +51,7 @@ struct lane {
 	PGconn *conn;
 	char host[280];		     /* "db1:5432", for people */
 	char session[SESSION_BYTES]; /* its name on the server, see session.sql; empty: none */
-	uint64_t deadline_ms;	     /* of connecting */
+	uint64_t deadline_ms;	     /* of resolving, then of connecting */
 	uint64_t up_ms;
 	uint64_t pinged_ms;
 	bool pinged;	   /* and has not answered it */

@@ -203,6 +203,8 @@ static void
 connect_start(struct lane *lane, const struct resolved *resolved)
 {
 	struct store *store = lane->store;
+	/* What the resolver took is no fault of the host. */
+	lane->deadline_ms = loop_now_ms(store->loop) + store->settings.connect_timeout_ms;
 	lane->conn = start_libpq(store, resolved);
 	if (lane->conn == NULL) {
 		store_trouble_set(store, "out of memory");

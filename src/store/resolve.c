@@ -12,6 +12,11 @@
 #include "base/writer.h"
 
 #define LONGEST_WAIT_MS 1000
+/* A channel remembers no server that is silent, and asks it first for every name of a search list:
+ * so the next one is asked soon, and slow ones get their time in later rounds, each of which waits
+ * for twice as long. */
+#define FIRST_WAIT_MS 300
+#define ROUNDS 4
 
 void
 resolve_init(struct resolve *resolve, struct loop *loop, void (*done)(struct resolve *resolve))
@@ -159,8 +164,8 @@ static bool
 open_channel(struct resolve *resolve)
 {
 	struct ares_options options = {
-		.timeout = 1000,
-		.tries = 2,
+		.timeout = FIRST_WAIT_MS,
+		.tries = ROUNDS,
 		.sock_state_cb = socket_changed,
 		.sock_state_cb_data = resolve,
 	};

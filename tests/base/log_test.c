@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -265,6 +266,54 @@ START_TEST(nobody_waits_for_the_reader)
 }
 END_TEST
 
+static bool another_is_quicker;
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+
+/* There was room when this was asked, and there is none any more. */
+int
+__wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	return another_is_quicker ? 1 : __real_poll(fds, count, timeout_ms);
+}
+
+/* The same when another process takes the last place in the pipe between the question and the line;
+ * how others write into it stays their business. */
+START_TEST(nobody_waits_for_whoever_is_quicker)
+{
+	char out[16384];
+	char octets[4096] = { 0 };
+	unsigned filled = 0;
+	capture();
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "");
+	while (write(STDERR_FILENO, octets, sizeof(octets)) > 0)
+		filled++;
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_SETFL, 0), 0); /* blocking, as stderr is */
+	log_own_pipe();
+	ck_assert_int_eq(log_descriptor(), STDERR_FILENO);
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+	another_is_quicker = true;
+	for (int i = 0; i < 3; i++)
+		log_message(LOG_LEVEL_INFO, "unheard", "%d", i);
+	int copy = dup(STDERR_FILENO); /* as a reload hands it out */
+	log_output(copy);
+	log_message(LOG_LEVEL_INFO, "unheard", "either");
+	log_output(STDERR_FILENO);
+	another_is_quicker = false;
+	for (; filled > 0; filled--)
+		ck_assert_int_eq(read(pipe_out, octets, sizeof(octets)), sizeof(octets));
+	log_message(LOG_LEVEL_INFO, "heard", "again");
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	dup2(null, STDERR_FILENO);
+	log_own_pipe(); /* no pipe: as before for the next test */
+	close(null);
+	captured(out);
+	ck_assert_ptr_nonnull(strstr(out, " warning log.lost count=4\n"));
+	ck_assert_ptr_null(strstr(out, "unheard"));
+	ck_assert_uint_eq(count_of(out, '\n'), 2);
+}
+END_TEST
+
 /* log.personal_data = masked: one line with everything that can tell who it is about */
 START_TEST(masked_lines_name_nobody)
 {
@@ -403,5 +452,6 @@ END_TEST
 
 SUITE(log, network_text_cannot_forge_a_line, network_text_is_bounded, full_lines_stay_well_formed,
       forms, words_with_controls_are_quoted, levels, long_messages_are_cut_in_order,
-      nobody_waits_for_the_reader, masked_lines_name_nobody, masking_comes_before_cutting,
-      lines_lost_on_a_full_disk_are_counted, torn_lines_are_ended, torn_lines_of_others_are_ended)
+      nobody_waits_for_the_reader, nobody_waits_for_whoever_is_quicker, masked_lines_name_nobody,
+      masking_comes_before_cutting, lines_lost_on_a_full_disk_are_counted, torn_lines_are_ended,
+      torn_lines_of_others_are_ended)

@@ -187,6 +187,14 @@ START_TEST(idle_connections_close_and_keepalives_count)
 }
 END_TEST
 
+/* The only binding of that client. */
+static void
+carry(struct world *world, unsigned whose, uint64_t until_ms)
+{
+	struct carried carried = { whose, until_ms, until_ms };
+	peer_carries_binding(world->net, &world->peer, &carried);
+}
+
 /* SEC-26.1.5-4: the idle limit does not apply to a connection that carries a binding, and does
  * again when the binding has ended */
 START_TEST(a_binding_suspends_the_idle_limit)
@@ -200,12 +208,82 @@ START_TEST(a_binding_suspends_the_idle_limit)
 	client_write(&client, "one\n");
 	UNTIL(&world, world.lines == 1);
 	uint64_t until = loop_now_ms(world.loop) + 5 * SHORT_MS;
-	peer_carries_binding(world.net, &world.peer, until);
-	peer_carries_binding(world.net, &world.peer, until - 3 * SHORT_MS); /* another one */
+	carry(&world, 1, until);
+	carry(&world, 2, until - 3 * SHORT_MS); /* another one */
 	world_lapse(&world, 3 * SHORT_MS);
-	ck_assert_uint_eq(world.closes, 0);
+	ck_assert(!client_ended(&client));
 	closed_as(&world, &client, CLOSE_IDLE);
 	ck_assert_uint_ge(loop_now_ms(world.loop), until);
+	world_close(&world);
+}
+END_TEST
+
+/* SEC-26.1.5-4: once the only client has taken its binding away the connection is as any other */
+START_TEST(a_binding_that_is_removed_suspends_nothing)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.idle_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	uint64_t until = loop_now_ms(world.loop) + GENEROUS_MS;
+	carry(&world, 1, until);
+	struct carried less = { 1, until - GENEROUS_MS / 2, until };
+	peer_carries_binding(world.net, &world.peer, &less); /* it has another one there */
+	world_lapse(&world, 3 * SHORT_MS);
+	ck_assert(!client_ended(&client));
+	carry(&world, 2, 0); /* it has never had one */
+	carry(&world, 1, 0);
+	closed_as(&world, &client, CLOSE_IDLE);
+	ck_assert_uint_lt(loop_now_ms(world.loop), until - GENEROUS_MS / 2);
+	world_close(&world);
+}
+END_TEST
+
+/* SEC-26.1.5-4: what several have one of them does not end */
+START_TEST(a_connection_of_several_keeps_the_latest_end)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.idle_timeout_ms = SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	uint64_t until = loop_now_ms(world.loop) + GENEROUS_MS;
+	carry(&world, 1, until);
+	carry(&world, 2, until);
+	carry(&world, 1, 0);
+	world_lapse(&world, 3 * SHORT_MS);
+	ck_assert(!client_ended(&client));
+	client_close(&client);
+	world_close(&world);
+}
+END_TEST
+
+/* … and when all of them have come to their end, who comes next is alone again. */
+START_TEST(several_that_have_ended_are_forgotten)
+{
+	struct world world;
+	struct client client;
+	struct net_settings settings = *usual_settings();
+	settings.idle_timeout_ms = 6 * SHORT_MS;
+	world_open(&world, &settings, TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	uint64_t start = loop_now_ms(world.loop);
+	carry(&world, 1, start + SHORT_MS);
+	carry(&world, 2, start + SHORT_MS);
+	world_lapse(&world, 2 * SHORT_MS);
+	carry(&world, 3, start + GENEROUS_MS);
+	carry(&world, 3, 0);
+	closed_as(&world, &client, CLOSE_IDLE);
+	ck_assert_uint_lt(loop_now_ms(world.loop), start + GENEROUS_MS / 2);
 	world_close(&world);
 }
 END_TEST
@@ -336,5 +414,7 @@ END_TEST
 SUITE(deadline, no_first_message, a_first_message_that_takes_its_time, a_message_in_drips,
       half_a_keepalive_is_never_late, whole_messages_are_never_late,
       while_paused_the_peer_is_not_late, idle_connections_close_and_keepalives_count,
-      a_binding_suspends_the_idle_limit, who_is_owed_an_answer_is_not_idle, quiet_connections_stay,
-      what_has_arrived_is_not_late, what_has_arrived_must_be_enough)
+      a_binding_suspends_the_idle_limit, a_binding_that_is_removed_suspends_nothing,
+      a_connection_of_several_keeps_the_latest_end, several_that_have_ended_are_forgotten,
+      who_is_owed_an_answer_is_not_idle, quiet_connections_stay, what_has_arrived_is_not_late,
+      what_has_arrived_must_be_enough)

@@ -1,5 +1,6 @@
 /* Connections over loopback: pieces, queues, half-closed peers, caps, ends. */
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "../../src/net/internal.h"
@@ -434,8 +435,14 @@ START_TEST(a_peer_of_the_past_finds_nobody)
 	client_write(&first, "one\n");
 	UNTIL(&world, world.lines == 1);
 	struct peer past = world.peer;
-	client_close(&first);
+	client_open(&second, &world);
+	UNTIL(&world, world.accepts == 2);
+	client_close(&second);
 	UNTIL(&world, world.closes == 1);
+	ck_assert_uint_eq(world.closed_mark, 2);
+	client_close(&first);
+	UNTIL(&world, world.closes == 2);
+	ck_assert_uint_eq(world.closed_mark, 1);
 	client_open(&second, &world);
 	client_write(&second, "two\n");
 	UNTIL(&world, world.lines == 2);
@@ -503,6 +510,55 @@ START_TEST(running_out_of_descriptors_is_no_spin)
 }
 END_TEST
 
+static unsigned
+count_of(int file, const char *word)
+{
+	char text[8192] = "";
+	unsigned count = 0;
+	ck_assert_int_ge(pread(file, text, sizeof(text) - 1, 0), 0);
+	for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+		count++;
+	return count;
+}
+
+/* At the edge of the limit each connection that goes lets one in, and the log hears of it once a
+ * second. */
+START_TEST(the_edge_of_the_descriptors_is_told_now_and_then)
+{
+	struct world world;
+	struct client clients[6];
+	struct rlimit limit, low;
+	if (skipped_under_valgrind(__func__, "it hands out descriptors beyond any limit"))
+		return;
+	world_open(&world, usual_settings(), TRANSPORT_TCP, "127.0.0.1", NULL);
+	for (int i = 0; i < 6; i++)
+		client_open(&clients[i], &world);
+	int file = memfd_create("log", MFD_CLOEXEC);
+	log_output(file);
+	log_set_level(LOG_LEVEL_WARNING);
+	int next = dup(0);
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	uint64_t began_ms = clock_monotonic_ms();
+	for (unsigned i = 0; i < 6; i++) {
+		low.rlim_cur = (rlim_t)next + i;
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+		UNTIL(&world, world.accepts == i);
+		world_lapse(&world, 150); /* the listener has found out that there are no more */
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	unsigned told = count_of(file, " warning accept.paused ");
+	ck_assert_uint_ge(told, 1);
+	ck_assert_uint_le(told, 1 + (clock_monotonic_ms() - began_ms) / 1000);
+	log_output(STDERR_FILENO);
+	UNTIL(&world, world.accepts == 6);
+	for (int i = 0; i < 6; i++)
+		client_close(&clients[i]);
+	world_close(&world);
+}
+END_TEST
+
 START_TEST(shutting_down_waits_for_what_is_owed)
 {
 	struct world world;
@@ -559,5 +615,5 @@ SUITE(stream, any_number_of_pieces, answers_stay_on_their_connection,
       the_message_limit_holds_to_the_octet, wanted_spares_calls, what_is_known_comes_back,
       pausing_holds_back_what_has_arrived, the_greedy_take_turns, connections_are_capped,
       a_peer_of_the_past_finds_nobody, who_comes_and_goes_without_a_word_is_a_probe,
-      running_out_of_descriptors_is_no_spin, shutting_down_waits_for_what_is_owed,
-      shutting_down_answers_what_has_arrived)
+      running_out_of_descriptors_is_no_spin, the_edge_of_the_descriptors_is_told_now_and_then,
+      shutting_down_waits_for_what_is_owed, shutting_down_answers_what_has_arrived)

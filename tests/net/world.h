@@ -57,6 +57,7 @@ struct world {
 	struct stream_known known; /* what the last call was told */
 	struct peer peer;	   /* of the last line or datagram */
 	struct peer closed_peer;
+	uint64_t marks, closed_mark;
 	size_t last_len;
 };
 
@@ -128,22 +129,25 @@ world_stream(struct net_user *user, const struct peer *peer, const char *octets,
 }
 
 static inline bool
-world_accept(struct net_user *user, enum transport transport, const struct endpoint *source)
+world_accept(struct net_user *user, enum transport transport, const struct endpoint *source,
+	     uint64_t *mark)
 {
 	struct world *world = container_of(user, struct world, user);
 	(void)transport;
 	ck_assert(ip_loopback(&source->ip));
 	world->accepts += !world->decline;
+	*mark = ++world->marks;
 	return !world->decline;
 }
 
 static inline void
-world_closed(struct net_user *user, const struct peer *peer, enum close_cause cause)
+world_closed(struct net_user *user, const struct peer *peer, uint64_t mark, enum close_cause cause)
 {
 	struct world *world = container_of(user, struct world, user);
 	world->closes++;
 	world->cause = cause;
 	world->closed_peer = *peer;
+	world->closed_mark = mark;
 	ck_assert(!peer_alive(world->net, peer));
 }
 

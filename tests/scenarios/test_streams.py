@@ -307,6 +307,8 @@ def test_idle_streams_are_closed_unless_they_carry_a_binding(env):
         closes(other.wire, "an idle %s connection" % transport)
         true(not carrier.wire.closed(1.5), "a %s connection that carries a binding was closed" % transport)
         carrier.reg(contact_of(carrier)).expect(200)
+        carrier.reg(contact_of(carrier), expires=0).expect(200)
+        closes(carrier.wire, "a %s connection whose binding is gone" % transport)
 
 
 @covers("TRN-18-2")

@@ -147,6 +147,21 @@ START_TEST(aor_by_source)
 }
 END_TEST
 
+/* How many of so many tries are let in; mark is that of the last. */
+static unsigned
+connects(struct limits *limits, const struct ip *source, uint64_t *mark, unsigned tries)
+{
+	unsigned count = 0;
+	uint64_t latest;
+	for (unsigned i = 0; i < tries; i++) {
+		if (!limits_connection(limits, source, &latest))
+			continue;
+		*mark = latest;
+		count++;
+	}
+	return count;
+}
+
 /* SEC-26.1.5-2: connections at the limit, one more, and one that went */
 START_TEST(connections_are_counted)
 {
@@ -154,13 +169,55 @@ START_TEST(connections_are_counted)
 	struct limits *limits = limits_open(&settings);
 	ck_assert_ptr_nonnull(limits);
 	struct ip source = ip("192.0.2.1"), other = ip("192.0.2.2");
-	for (int i = 0; i < 3; i++)
-		ck_assert(limits_connection(limits, &source));
-	ck_assert(!limits_connection(limits, &source));
-	ck_assert(limits_connection(limits, &other));
-	limits_connection_closed(limits, &source);
-	ck_assert(limits_connection(limits, &source));
-	ck_assert(!limits_connection(limits, &source));
+	uint64_t mark, others;
+	ck_assert_uint_eq(connects(limits, &source, &mark, 5), 3);
+	ck_assert_uint_eq(connects(limits, &other, &others, 1), 1);
+	limits_connection_closed(limits, &source, mark);
+	ck_assert_uint_eq(connects(limits, &source, &mark, 5), 1);
+	limits_close(limits);
+}
+END_TEST
+
+/* SEC-26.1.5-2: one that was let in uncounted makes no room for another one when it goes */
+START_TEST(what_was_not_counted_is_not_given_back)
+{
+	struct limits_settings settings = usual();
+	struct ip_prefix exempt;
+	ck_assert(ip_prefix_parse(STR("192.0.2.0/24"), &exempt));
+	settings.exempt = &exempt;
+	settings.exempt_count = 1;
+	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
+	struct ip source = ip("192.0.2.1");
+	uint64_t early, mark;
+	ck_assert_uint_eq(connects(limits, &source, &early, 1), 1);
+	settings.exempt_count = 0;
+	limits_configure(limits, &settings);
+	ck_assert_uint_eq(connects(limits, &source, &mark, 5), 3);
+	limits_connection_closed(limits, &source, early);
+	ck_assert_uint_eq(connects(limits, &source, &mark, 1), 0);
+	limits_close(limits);
+}
+END_TEST
+
+/* The same for one whose entry another source has had since. */
+START_TEST(what_was_forgotten_is_not_given_back)
+{
+	struct limits_settings settings = usual();
+	struct limits *limits = limits_open(&settings);
+	ck_assert_ptr_nonnull(limits);
+	struct ip source = ip("192.0.2.1");
+	uint64_t early, mark;
+	ck_assert_uint_eq(connects(limits, &source, &early, 1), 1);
+	for (int i = 0; i < 8; i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "198.51.100.%d", i);
+		struct ip other = ip(text);
+		ck_assert_uint_eq(connects(limits, &other, &mark, 1), 1);
+	}
+	ck_assert_uint_eq(connects(limits, &source, &mark, 5), 3);
+	limits_connection_closed(limits, &source, early);
+	ck_assert_uint_eq(connects(limits, &source, &mark, 1), 0);
 	limits_close(limits);
 }
 END_TEST
@@ -181,10 +238,10 @@ START_TEST(exempt_sources_have_no_limit)
 	ck_assert(limits_exempt(limits, &local6));
 	ck_assert(!limits_exempt(limits, &other));
 	ck_assert_uint_eq(passed(limits, "127.0.0.5", 100, 1000), 100);
-	for (int i = 0; i < 100; i++) {
+	uint64_t mark;
+	for (int i = 0; i < 100; i++)
 		ck_assert(registers(limits, "a", &local, 1000));
-		ck_assert(limits_connection(limits, &local6));
-	}
+	ck_assert_uint_eq(connects(limits, &local6, &mark, 100), 100);
 	limits_close(limits);
 }
 END_TEST
@@ -216,17 +273,16 @@ START_TEST(settings_change)
 	struct limits *limits = limits_open(&settings);
 	ck_assert_ptr_nonnull(limits);
 	struct ip source = ip("2001:db8::1");
-	for (int i = 0; i < 3; i++)
-		ck_assert(limits_connection(limits, &source));
+	uint64_t mark;
+	ck_assert_uint_eq(connects(limits, &source, &mark, 5), 3);
 	settings.connections_per_ip = 4;
 	settings.ip_per_second = 0;
 	limits_configure(limits, &settings);
-	ck_assert(limits_connection(limits, &source));
-	ck_assert(!limits_connection(limits, &source));
+	ck_assert_uint_eq(connects(limits, &source, &mark, 2), 1);
 	ck_assert_uint_eq(passed(limits, "192.0.2.1", 100, 1000), 100);
 	settings.ipv6_prefix = 56; /* other sources now: counted anew */
 	limits_configure(limits, &settings);
-	ck_assert(limits_connection(limits, &source));
+	ck_assert_uint_eq(connects(limits, &source, &mark, 1), 1);
 	limits_close(limits);
 }
 END_TEST
@@ -309,4 +365,6 @@ END_TEST
 
 SUITE(limits, failures_that_count, bans_and_exemptions, burst_then_rate, sources_by_prefix,
       datagrams_and_streams_by_themselves, asking_takes_nothing, aor_by_source,
-      connections_are_counted, exempt_sources_have_no_limit, tables_are_bounded, settings_change)
+      connections_are_counted, what_was_not_counted_is_not_given_back,
+      what_was_forgotten_is_not_given_back, exempt_sources_have_no_limit, tables_are_bounded,
+      settings_change)

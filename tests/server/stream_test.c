@@ -316,31 +316,75 @@ START_TEST(client_leaves)
 }
 END_TEST
 
+static bool
+about(uint64_t time_ms, uint64_t expected_ms)
+{
+	return time_ms >= expected_ms && time_ms <= expected_ms + 50;
+}
+
+static const struct carried *
+register_over(struct site *site, struct fake_connection *c, struct site_request request)
+{
+	c->carried = (struct carried){ 0 };
+	fake_sent_forget(site->net);
+	fake_write(site->net, c, site_text(site, request));
+	site_pass(site, 10);
+	ck_assert_int_eq(sent_status(site, 0), 200);
+	return &c->carried;
+}
+
 /* SEC-26.1.5-4: a connection is kept for as long as the bindings last that came over it */
 START_TEST(connection_carries_its_bindings)
 {
 	struct site site;
 	site_open(&site);
 	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
-	fake_write(site.net, c, site_text(&site, (struct site_request){ .cseq = 1 }));
-	site_pass(&site, 10);
-	ck_assert_uint_eq(c->bound_until_ms, 0); /* a fetch brings none */
+	const struct carried *carried = register_over(&site, c, (struct site_request){ .cseq = 1 });
+	ck_assert_uint_eq(carried->whose, 0); /* a fetch says nothing */
 	uint64_t start_ms = loop_now_ms(site.loop);
 	const char *contacts = C1 ";expires=100, <sip:alice@192.0.2.11>;expires=600";
-	fake_write(site.net, c,
-		   site_text(&site, (struct site_request){ .contact = contacts, .cseq = 2 }));
-	site_pass(&site, 10);
-	ck_assert_int_eq(sent_status(&site, 1), 200);
-	ck_assert_uint_ge(c->bound_until_ms, start_ms + 600000);
-	ck_assert_uint_le(c->bound_until_ms, start_ms + 600010);
+	register_over(&site, c, (struct site_request){ .contact = contacts, .cseq = 2 });
+	ck_assert(about(carried->until_ms, start_ms + 600000));
+	ck_assert_uint_eq(carried->most_ms, carried->until_ms);
+	unsigned whose = carried->whose;
+	ck_assert_uint_ne(whose, 0);
 	/* Those of earlier requests do not count, whatever connection they came over. */
 	struct fake_connection *d = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
-	fake_write(
-		site.net, d,
-		site_text(&site, (struct site_request){ .contact = C1 ";expires=60", .cseq = 3 }));
-	site_pass(&site, 10);
-	ck_assert_uint_ge(d->bound_until_ms, start_ms + 60000);
-	ck_assert_uint_le(d->bound_until_ms, start_ms + 60020);
+	carried = register_over(&site, d,
+				(struct site_request){ .contact = C1 ";expires=60", .cseq = 3 });
+	ck_assert(about(carried->until_ms, start_ms + 60000));
+	ck_assert(about(carried->most_ms, start_ms + 600000));
+	ck_assert_uint_eq(carried->whose, whose);
+	site_close(&site);
+}
+END_TEST
+
+/* SEC-26.1.5-4: who takes his bindings away says so, for himself alone */
+START_TEST(a_binding_that_is_removed_is_carried_no_more)
+{
+	struct site site;
+	site_open(&site);
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TLS, SOURCE);
+	uint64_t start_ms = loop_now_ms(site.loop);
+	const struct carried *carried = register_over(
+		&site, c, (struct site_request){ .contact = C1 ";expires=600", .cseq = 1 });
+	unsigned whose = carried->whose;
+	register_over(&site, c,
+		      (struct site_request){ .contact = "<sip:alice@192.0.2.11>;expires=300",
+					     .call_id = "another",
+					     .cseq = 1 });
+	ck_assert(about(carried->most_ms, start_ms + 300000));
+	ck_assert_uint_ne(carried->whose, whose);
+	register_over(&site, c, (struct site_request){ .contact = C1 ";expires=0", .cseq = 2 });
+	ck_assert_uint_eq(carried->whose, whose);
+	ck_assert_uint_eq(carried->until_ms, 0);
+	ck_assert_uint_eq(carried->most_ms, 0);
+	register_over(&site, c, (struct site_request){ .contact = C1 ";expires=600", .cseq = 3 });
+	register_over(
+		&site, c,
+		(struct site_request){ .contact = "*", .fields = "Expires: 0\r\n", .cseq = 4 });
+	ck_assert_uint_eq(carried->whose, whose);
+	ck_assert_uint_eq(carried->most_ms, 0);
 	site_close(&site);
 }
 END_TEST
@@ -414,5 +458,5 @@ END_TEST
 SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, no_octet_is_searched_twice,
       nothing_stays_behind_streams, answers_take_their_own_connection, keepalives,
       what_begins_a_message, body_is_no_keepalive, broken_streams, endless_header_section,
-      client_leaves, connection_carries_its_bindings, connections_of_a_source, rate_of_a_source,
-      trying_on_a_stream)
+      client_leaves, connection_carries_its_bindings, a_binding_that_is_removed_is_carried_no_more,
+      connections_of_a_source, rate_of_a_source, trying_on_a_stream)

@@ -64,11 +64,12 @@ fake_connect(struct net *net, enum transport transport, const char *source)
 	peer.slot = net->connection_count;
 	peer.generation = 7;
 	peer.secure = transport == TRANSPORT_TLS;
-	if (!net->user->accept(net->user, transport, &peer.source))
+	uint64_t mark;
+	if (!net->user->accept(net->user, transport, &peer.source, &mark))
 		return NULL;
 	assert(net->connection_count < CONNECTIONS_MAX);
 	struct fake_connection *connection = &net->connections[net->connection_count++];
-	*connection = (struct fake_connection){ .peer = peer, .alive = true };
+	*connection = (struct fake_connection){ .peer = peer, .alive = true, .mark = mark };
 	return connection;
 }
 
@@ -117,7 +118,7 @@ gone(struct net *net, struct fake_connection *connection, enum close_cause cause
 {
 	connection->alive = false;
 	connection->cause = cause;
-	net->user->closed(net->user, &connection->peer, cause);
+	net->user->closed(net->user, &connection->peer, connection->mark, cause);
 }
 
 void
@@ -238,9 +239,9 @@ peer_saw_keepalive(struct net *net, const struct peer *peer)
 }
 
 void
-peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms)
+peer_carries_binding(struct net *net, const struct peer *peer, const struct carried *carried)
 {
 	struct fake_connection *connection = find(net, peer);
-	if (connection != NULL && until_ms > connection->bound_until_ms)
-		connection->bound_until_ms = until_ms;
+	if (connection != NULL)
+		connection->carried = *carried;
 }

@@ -15,7 +15,8 @@ struct fake_connection {
 	bool paused;
 	bool begun; /* what was not taken begins a message */
 	int owed;
-	uint64_t bound_until_ms;
+	uint64_t mark;
+	struct carried carried; /* what was said last */
 	unsigned messages;
 	unsigned keepalives;
 	char *in;

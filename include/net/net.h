@@ -153,6 +153,8 @@ void peer_pause(struct net *net, const struct peer *peer, bool pause);
 void peer_saw_message(struct net *net, const struct peer *peer);
 void peer_saw_keepalive(struct net *net, const struct peer *peer);
 void peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms);
+/* That time; 0: it never carried any, or is gone. */
+uint64_t peer_bound_until_ms(struct net *net, const struct peer *peer);
 uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was
  * sent, also for what has arrived and was not read yet: never from within a call of the net to its

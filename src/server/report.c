@@ -143,7 +143,6 @@ void
 report_answer(struct requests *all, const struct request *rq, enum reason reason)
 {
 	count(all, rq, reason);
-	limits_failure(all->limits, rq->peer.transport, &rq->peer.source.ip, reason);
 	switch (kind_of(reason)) {
 	case KIND_SILENT:
 		return;

@@ -140,6 +140,8 @@ void streams_close(struct requests *all);
 /* A request from this connection waits, or waits no more: what limits.max_per_stream counts. */
 void stream_enter(struct requests *all, const struct peer *peer);
 void stream_leave(struct requests *all, const struct peer *peer);
+/* A log-in over it has failed: if its source is banned, that was the last one. */
+void stream_guessed(struct requests *all, const struct peer *peer);
 
 /* reply.c */
 /*

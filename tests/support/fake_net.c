@@ -244,3 +244,10 @@ peer_carries_binding(struct net *net, const struct peer *peer, uint64_t until_ms
 	if (connection != NULL && until_ms > connection->bound_until_ms)
 		connection->bound_until_ms = until_ms;
 }
+
+uint64_t
+peer_bound_until_ms(struct net *net, const struct peer *peer)
+{
+	const struct fake_connection *connection = find(net, peer);
+	return connection == NULL ? 0 : connection->bound_until_ms;
+}

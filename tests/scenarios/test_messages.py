@@ -81,6 +81,18 @@ def test_password_in_the_url(env):
     true("hunter2" not in run(server, "-t")[1], "the password is repeated")
 
 
+def test_urls_that_libpq_refuses(env):
+    """Before anything is started or reloaded, and never with a value."""
+    for options, words in (("sslmod=require", 'error: database.url: libpq has no option "sslmod"; did you mean "sslmode"?'),
+                           ("sslmode=verify_full", "error: database.url: sslmode is none of disable, allow, "),
+                           ("target_session_attrs=readwrite", "error: database.url: target_session_attrs is none of any, "),
+                           ("port=abc", "error: database.url: port is not a number from 1 to 65535"),
+                           ("passwort=hunter2", 'error: database.url: libpq has no option "passwort"')):
+        server = changed(env, {"database": {"url": "postgresql://rollcall@/x?" + options}})
+        refused(server, words, "rollcall.conf:")
+        true("hunter2" not in run(server, "-t")[1], "a value is repeated")
+
+
 def test_no_such_configuration(env):
     server = env.make()
     os.unlink(server.configuration_path)

@@ -1,6 +1,8 @@
 """Typical mistakes of operators (operators.md, section 10): each has its sentence, checked where it is read."""
 import os
+import re
 import resource
+import shutil
 import socket
 import subprocess
 
@@ -112,6 +114,30 @@ def test_password_file_without_a_password(env):
         with open(server.directory + "/password", "w") as file:
             file.write(text)
         refused(server, "password", words)
+
+
+def test_secrets_that_everybody_can_read(env):
+    """Password and private key, as the file of tokens: -t, a start and a reload say so and go on."""
+    server = env.make()
+    copy = os.path.join(server.directory, "copied.key")
+    shutil.copyfile(server.certificates + "/server.key", copy)
+    server.configure({("certificate", "main"): {"key": copy}})
+    secret = {"database.password_file": server.directory + "/password", "certificate main: key": copy}
+    for path in secret.values():
+        os.chmod(path, 0o644)
+    words = ["%s %s can be read by everybody; run: chmod o= %s" % (name, path, path) for name, path in secret.items()]
+    warned(server, *["warning: " + text for text in words])
+    server.start()
+    for text in words:
+        server.wait_log("warning start .*" + re.escape(text))
+    said = server.log
+    server.reload()
+    server.wait_log("configuration applied")
+    for text in words:
+        true(re.search("warning reload .*" + re.escape(text), server.log[len(said):]), "a reload does not say " + text)
+    for path in secret.values():
+        os.chmod(path, 0o640)
+    equal(run(server, "-t"), (0, "configuration ok\n"), "-t")
 
 
 # --- certificates ---

@@ -110,6 +110,16 @@ def test_the_unit_takes_privileges_away(env):
     equal({key: lines.get(key) for key in UNIT}, UNIT, "lines of the unit")
 
 
+def test_a_reload_checks_what_is_started(env):
+    """With the options of the daemon, which a drop-in may set, for both in one place."""
+    with open(os.path.join(ROOT, "src", "packaging", "rollcalld.service.in")) as file:
+        unit = file.read()
+    start, check = (re.search(r"^%s=\S+/rollcalld(.*)$" % key, unit, re.M).group(1).split() for key in ("ExecStart", "ExecReload"))
+    equal(check, ["-t", "-q", *start], "arguments of the check")
+    equal(start, ["$ROLLCALLD_OPTIONS"], "arguments of the start")
+    equal(re.findall(r"^Environment=(.*)$", unit, re.M), ["ROLLCALLD_OPTIONS="], "none unless somebody says so")
+
+
 def test_a_process_killed_for_memory_stops_no_other(env):
     """The usual policy of systemd ends the whole service when the kernel kills one worker of it."""
     equal(unit_lines().get("OOMPolicy"), "continue", "OOMPolicy")

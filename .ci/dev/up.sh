@@ -44,6 +44,7 @@ database_create() {
 	as_superuser <<-END
 		create role rollcall_owner login createrole password '$(cat "$DEV/database/rollcall_owner.password")';
 		create role rollcall login password '$(cat "$DEV/database/rollcall.password")';
+		alter role rollcall set log_parameter_max_length = 0;
 		create database rollcall owner rollcall_owner;
 	END
 	{ pgpass_user rollcall_owner; pgpass_user rollcall; } | secret_file "$DEV/database/pgpass"

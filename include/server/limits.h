@@ -66,6 +66,7 @@ void limits_connection_closed(struct limits *limits, const struct ip *source, ui
  * streams alone, in both directions; those of an operator are for all. */
 bool limits_banned(const struct limits *limits, enum transport transport, const struct ip *source,
 		   uint64_t now_ms);
-/* A log-in of the source has failed; counted where the transport proves the source. */
-void limits_failure(const struct limits *limits, enum transport transport, const struct ip *source,
+/* A log-in of the source has failed: true where that counts, for the transport proves the source.
+ */
+bool limits_failure(const struct limits *limits, enum transport transport, const struct ip *source,
 		    enum reason reason);

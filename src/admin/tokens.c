@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "admin_internal.h"
+#include "base/exposed.h"
 #include "base/log.h"
 
 #define SENTENCE_BYTES 512
@@ -62,17 +62,8 @@ read_tokens(struct tokens *tokens, FILE *file, const char *path, char *error, si
 	return good;
 }
 
-/* The hashes of long random tokens tell nobody the tokens, but whoever may write makes new ones. */
-static void
-look_for_strangers(FILE *file, const char *path, char *text, size_t cap)
-{
-	struct stat entry;
-	if (fstat(fileno(file), &entry) == 0 && (entry.st_mode & (S_IWOTH | S_IROTH)) != 0)
-		snprintf(text, cap, "admin.tokens_file %s can be %s by everybody; run: chmod o= %s",
-			 path, (entry.st_mode & S_IWOTH) != 0 ? "written" : "read", path);
-}
-
-/* strangers stays as it is, or gets a sentence about who may use the file. */
+/* strangers stays as it is, or gets a sentence about who may use the file: the hashes of long
+ * random tokens tell nobody the tokens, but whoever may write makes new ones. */
 static bool
 load(struct tokens *tokens, const char *path, char *error, size_t error_cap, char *strangers,
      size_t strangers_cap)
@@ -85,7 +76,7 @@ load(struct tokens *tokens, const char *path, char *error, size_t error_cap, cha
 		snprintf(error, error_cap, "admin.tokens_file %s: %s", path, strerror(errno));
 		return false;
 	}
-	look_for_strangers(file, path, strangers, strangers_cap);
+	exposed_say("admin.tokens_file", path, strangers, strangers_cap);
 	bool good = read_tokens(tokens, file, path, error, error_cap);
 	fclose(file);
 	return good;

@@ -392,6 +392,7 @@ check_database(struct loader *loader)
 	struct place place = section_place(database, "url");
 	switch (database_url_judge(str_of(loader->config->database.url))) {
 	case DATABASE_URL_GOOD:
+		database_options_check(loader, place);
 		return;
 	case DATABASE_URL_UNKNOWN:
 		complain(loader, place,

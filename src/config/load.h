@@ -118,6 +118,10 @@ void value_parse(struct loader *loader, const struct setting *setting, void *fie
 void value_parse_list(struct loader *loader, const struct setting *setting, void *field);
 bool text_has_control(struct str text);
 bool type_is_list(enum config_type type);
+/* Words separated by blanks, for people. */
+const char *with_commas(struct loader *loader, const char *words);
+/* What libpq will say of database.url, a good one by database_url_judge(). */
+void database_options_check(struct loader *loader, struct place place);
 /* Which of the key's words text is; complains when it is none. */
 bool word_index(struct loader *loader, const struct setting *setting, struct str text,
 		size_t *index);

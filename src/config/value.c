@@ -101,7 +101,7 @@ parse_switch(struct loader *loader, const struct setting *setting, struct str te
 		 STR_ARG(text));
 }
 
-static const char *
+const char *
 with_commas(struct loader *loader, const char *words)
 {
 	char *text = loader_copy(loader, str_of(words));

@@ -14,6 +14,13 @@
 #define READ_ONLY                         \
 	"select (pg_is_in_recovery() or " \
 	"current_setting('transaction_read_only')::boolean)::integer"
+/* Statements are logged, and the values of their parameters with them. */
+#define LOGS_VALUES                                                              \
+	"select (current_setting('log_parameter_max_length', true) <> '0' and (" \
+	"current_setting('log_statement') in ('mod', 'all') "                    \
+	"or current_setting('log_min_duration_statement') <> '-1' "              \
+	"or current_setting('log_min_duration_sample', true) <> '-1' "           \
+	"or current_setting('log_transaction_sample_rate')::float8 > 0))::integer"
 /* A record in the write-ahead log and no row: a commit that costs what a real one costs and leaves
  * nothing behind. */
 #define WRITE "select pg_logical_emit_message(true, 'rollcall', 'doctor')"
@@ -120,6 +127,19 @@ check_triggers(struct doctor *doctor, PGconn *connection)
 			    "changes of accounts by replication would go unseen");
 }
 
+static void
+check_log(struct doctor *doctor, PGconn *connection)
+{
+	double logs;
+	char fix[128];
+	if (!ask_number(connection, LOGS_VALUES, &logs) || logs == 0)
+		return;
+	snprintf(fix, sizeof(fix), "as a superuser: alter role %s set log_parameter_max_length = 0",
+		 PQuser(connection));
+	doctor_note(doctor, "database", CTL_WARN, fix,
+		    "PostgreSQL logs statements with their values, hashes of passwords too");
+}
+
 /* The hosts of the URL that are not the one we are connected to. */
 static void
 check_standbys(struct doctor *doctor, PGconn *connection)
@@ -173,6 +193,7 @@ check_connection(struct doctor *doctor, PGconn *connection)
 		check_triggers(doctor, connection);
 	check_standbys(doctor, connection);
 	check_clock(doctor, connection);
+	check_log(doctor, connection);
 }
 
 void

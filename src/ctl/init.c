@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/exposed.h"
 #include "base/textfile.h"
 #include "config/config.h"
 #include "ctl.h"
@@ -206,6 +207,15 @@ beside(const char *path, const char *name)
 	return file;
 }
 
+/* Nobody looks at the mode of a file that was there before. */
+static void
+warn_exposed(const char *name, const char *path)
+{
+	char said[2 * ANSWER_MAX + 128];
+	if (exposed_say(name, path, said, sizeof(said)))
+		ctl_warn("%s", said);
+}
+
 static enum ctl_exit
 write_files(const struct ctl_options *options, const struct answers *answers, const char *path)
 {
@@ -215,6 +225,10 @@ write_files(const struct ctl_options *options, const struct answers *answers, co
 	enum ctl_exit code =
 		text == NULL ? CTL_FAILED : write_both(options, path, text, answers->tokens);
 	free(text);
+	if (code == CTL_DONE) {
+		warn_exposed("database.password_file", answers->password);
+		warn_exposed("certificate main: key", answers->key);
+	}
 	return code;
 }
 

@@ -98,3 +98,10 @@ peer_carries_binding(struct net *net, const struct peer *peer, const struct carr
 	if (carried->until_ms > c->bound_until_ms)
 		c->bound_until_ms = carried->until_ms;
 }
+
+uint64_t
+peer_bound_until_ms(struct net *net, const struct peer *peer)
+{
+	const struct connection *connection = connection_find(net, peer);
+	return connection == NULL ? 0 : connection->bound_until_ms;
+}

@@ -333,14 +333,15 @@ is_failure(enum reason reason)
 	}
 }
 
-void
+bool
 limits_failure(const struct limits *limits, enum transport transport, const struct ip *source,
 	       enum reason reason)
 {
 	if (limits->failures == NULL || transport == TRANSPORT_UDP || !is_failure(reason) ||
 	    limits_exempt(limits, source))
-		return;
+		return false;
 	struct failure failure = { .source = limits_source(limits, source), .reason = reason };
 	if (!failures_report(limits->failures, &failure))
 		stats->failures_lost++;
+	return true;
 }

@@ -123,6 +123,7 @@ check(const struct config *config, bool quiet)
 		fprintf(stderr, "error: %s\n", error);
 		return EXIT_FAILURE;
 	}
+	settings_exposed(config, print_warning, NULL);
 	admin_tokens_judge(config, "admin.listen refuses everybody", print_warning, NULL);
 	if (!quiet)
 		puts("configuration ok");

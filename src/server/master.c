@@ -19,6 +19,7 @@
 #include "master.h"
 #include "notify.h"
 #include "privileges.h"
+#include "settings.h"
 
 #define TURN_MS 200
 #define TURN_STARTING_MS 10
@@ -471,6 +472,13 @@ run(struct master *master)
 	}
 }
 
+static void
+log_exposed(const char *sentence, void *arg)
+{
+	(void)arg;
+	log_message(LOG_LEVEL_WARNING, "start", "%s", sentence);
+}
+
 int
 master_main(const struct launch *launch, struct config *config)
 {
@@ -493,6 +501,7 @@ master_main(const struct launch *launch, struct config *config)
 		log_message(
 			LOG_LEVEL_WARNING, "start",
 			"running as root, which is not needed; server.user names whom to become");
+	settings_exposed(config, log_exposed, NULL);
 	notify_status("starting: waiting for the workers and their database");
 	run(&master);
 	http_sockets_close(&master.http, master.config);

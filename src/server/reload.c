@@ -266,6 +266,7 @@ reload_prepare(struct reload *reload, struct config *config, const struct runnin
 	bool good = files_judge(config, &reload->marks, memo);
 	if (good) {
 		compare(reload, running, memo);
+		settings_exposed(config, find_warning, memo);
 		admin_tokens_judge(config, "the tokens read before stay in force", find_warning,
 				   memo);
 	}

@@ -111,6 +111,14 @@ write_answer(struct request *rq, struct writer *w)
 			    &rq->peer.source, str_of(rq->to_tag));
 }
 
+static void
+count_failure(struct request *rq, enum reason reason)
+{
+	struct requests *all = rq->all;
+	if (limits_failure(all->limits, rq->peer.transport, &rq->peer.source.ip, reason))
+		stream_guessed(all, &rq->peer);
+}
+
 struct str
 reply_send(struct request *rq)
 {
@@ -133,6 +141,7 @@ reply_send(struct request *rq)
 	if (answer->status == 200)
 		carry_bindings(rq);
 	report_answer(rq->all, rq, reason);
+	count_failure(rq, reason);
 	return response;
 }
 

@@ -1,6 +1,7 @@
 /*
  * One count and one event for each outcome (docs/operations.md, "Logs"). What anybody can cause at
- * will is held back: failed log-ins and refusals, once a second for each source and reason.
+ * will is held back: failed log-ins and refusals, once a second for each source and reason, and
+ * those of whom nobody knows apart from the others, so that a flood of them hides no user's.
  */
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "requests.h"
 
 #define HTTP_TOLD_MS 3600000u
+#define ASKED_PART_MAX 300u /* more than the log shows of a value */
 
 enum kind { KIND_SILENT, KIND_REGISTRATION, KIND_CHALLENGE, KIND_FAILED, KIND_REFUSED };
 
@@ -41,6 +43,24 @@ kind_of(enum reason reason)
 	}
 }
 
+/* Which address the request was about; one that was refused before it had an address-of-record has
+ * what its To says, so that whoever looks for a phone finds it by its mistyped domain. */
+static void
+log_aor(struct log_line *line, const struct request *rq)
+{
+	char text[2 * ASKED_PART_MAX + 1];
+	struct writer w = writer_on(text, sizeof(text));
+	const struct sip_uri *to = &rq->message.to.uri;
+	struct str key = rq->registration.aor.key;
+	if (str_empty(key) && to->has_user) {
+		writer_str(&w, str_slice(to->user, 0, ASKED_PART_MAX));
+		writer_char(&w, '@');
+		writer_str(&w, str_slice(to->host.text, 0, ASKED_PART_MAX));
+		key = writer_text(&w);
+	}
+	log_user(line, "aor", key);
+}
+
 static void
 log_outcome(const struct request *rq, enum log_level level, const char *event, enum reason reason,
 	    uint32_t count)
@@ -58,7 +78,7 @@ log_outcome(const struct request *rq, enum log_level level, const char *event, e
 	if (r->answer.status == 200)
 		log_number(&line, "bindings", r->answer.binding_count);
 	log_user(&line, "user", r->credentials.username);
-	log_user(&line, "aor", r->aor.key);
+	log_aor(&line, rq);
 	log_text(&line, "method", rq->message.method_text);
 	log_opaque(&line, "call_id", rq->message.call_id_text);
 	log_text(&line, "agent", sip_message_value(&rq->message, SIP_HEADER_USER_AGENT, &found));
@@ -101,11 +121,28 @@ log_quietly(struct requests *all, struct quiet *quiet, const struct request *rq,
 		log_outcome(rq, level, event, reason, count);
 }
 
+/*
+ * A phone that is refused before it has proved who it is would be found nowhere else. What is our
+ * own trouble has events of its own, and would be told for every phone.
+ */
+static void
+log_refusal(struct requests *all, const struct request *rq, enum reason reason)
+{
+	static const char event[] = "request.refused";
+	bool of_phone =
+		rq->message.method == SIP_METHOD_REGISTER && rq->registration.answer.status < 500;
+	if (rq->recognized)
+		log_quietly(all, &all->refused_log, rq, LOG_LEVEL_NOTICE, event, reason);
+	else if (of_phone)
+		log_quietly(all, &all->stranger_log, rq, LOG_LEVEL_NOTICE, event, reason);
+	else
+		log_outcome(rq, LOG_LEVEL_DEBUG, event, reason, 0);
+}
+
 void
 report_answer(struct requests *all, const struct request *rq, enum reason reason)
 {
 	count(all, rq, reason);
-	limits_failure(all->limits, rq->peer.transport, &rq->peer.source.ip, reason);
 	switch (kind_of(reason)) {
 	case KIND_SILENT:
 		return;
@@ -119,11 +156,7 @@ report_answer(struct requests *all, const struct request *rq, enum reason reason
 		log_quietly(all, &all->failed_log, rq, LOG_LEVEL_WARNING, "auth.failed", reason);
 		return;
 	case KIND_REFUSED:
-		if (rq->recognized)
-			log_quietly(all, &all->refused_log, rq, LOG_LEVEL_NOTICE, "request.refused",
-				    reason);
-		else
-			log_outcome(rq, LOG_LEVEL_DEBUG, "request.refused", reason, 0);
+		log_refusal(all, rq, reason);
 		return;
 	}
 }

@@ -86,11 +86,12 @@ struct requests {
 	bool overload_told;	/* the log says so */
 	uint64_t overloaded_ms; /* when it was so last */
 	struct traffic traffic;
-	uint64_t http_told_ms;	  /* when the log last told of a probe on a SIP port; 0: never */
-	int64_t latest_ms;	  /* the time given to the last registration … */
-	uint64_t latest_at_ms;	  /* … and what the loop's clock said then */
-	struct quiet failed_log;  /* auth.failed */
-	struct quiet refused_log; /* request.refused */
+	uint64_t http_told_ms;	   /* when the log last told of a probe on a SIP port; 0: never */
+	int64_t latest_ms;	   /* the time given to the last registration … */
+	uint64_t latest_at_ms;	   /* … and what the loop's clock said then */
+	struct quiet failed_log;   /* auth.failed */
+	struct quiet refused_log;  /* request.refused, of whom we know */
+	struct quiet stranger_log; /* the same, of all others */
 	char scratch[REPLY_STREAM_MAX]; /* the response being built */
 };
 
@@ -139,6 +140,8 @@ void streams_close(struct requests *all);
 /* A request from this connection waits, or waits no more: what limits.max_per_stream counts. */
 void stream_enter(struct requests *all, const struct peer *peer);
 void stream_leave(struct requests *all, const struct peer *peer);
+/* A log-in over it has failed: if its source is banned, that was the last one. */
+void stream_guessed(struct requests *all, const struct peer *peer);
 
 /* reply.c */
 /*

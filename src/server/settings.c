@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/exposed.h"
 #include "base/table.h"
 #include "seen.h"
 
@@ -356,6 +357,20 @@ struct tls_server *
 settings_tls_any_date(const struct config *config, char *error, size_t error_cap)
 {
 	return open_tls(config, true, error, error_cap, NULL, NULL);
+}
+
+void
+settings_exposed(const struct config *config, void (*warn)(const char *, void *), void *arg)
+{
+	char said[1024], name[128];
+	if (exposed_say("database.password_file", config->database.password_file, said,
+			sizeof(said)))
+		warn(said, arg);
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		snprintf(name, sizeof(name), "certificate %s: key", config->certificates[i].name);
+		if (exposed_say(name, config->certificates[i].key, said, sizeof(said)))
+			warn(said, arg);
+	}
 }
 
 /* Another file under the name counts as well, be it older than the one before. */

@@ -38,6 +38,10 @@ struct tls_server *settings_tls(const struct config *config, char *error, size_t
 /* The same with certificates that have expired, or are not valid yet: for who would have none. */
 struct tls_server *settings_tls_any_date(const struct config *config, char *error,
 					 size_t error_cap);
+/* The files of the password and of the private keys that everybody on the host may use, each as a
+ * sentence. */
+void settings_exposed(const struct config *config, void (*warn)(const char *sentence, void *arg),
+		      void *arg);
 /* Another one when any of its files, tls.client_ca included, is not what it was. Taken before they
  * are read, so that what comes meanwhile is seen the next time. */
 uint64_t settings_tls_mark(const struct config *config);

@@ -262,12 +262,29 @@ on_accept(struct net_user *user, enum transport transport, const struct endpoint
 	return false;
 }
 
-/* For whoever was let in before he was banned. Answers that he is still owed go unsaid. */
+/*
+ * For whoever was let in before he was banned. Answers that he is still owed go unsaid. Failures
+ * ban an address, behind which others may live: a connection over which one of them proved a
+ * password stays while its binding does. What an operator bans has none to spare.
+ */
 static bool
 close_banned(const struct peer *peer, void *arg)
 {
 	struct requests *all = arg;
-	return banned(all, peer->transport, &peer->source.ip);
+	const struct ip *source = &peer->source.ip;
+	uint64_t now_ms = loop_now_ms(all->loop);
+	bool spared = peer_bound_until_ms(all->net, peer) > now_ms &&
+		      !limits_banned(all->limits, TRANSPORT_UDP, source, now_ms);
+	return !spared && banned(all, peer->transport, source);
+}
+
+/* What a password was right for once is no licence to guess others. */
+void
+stream_guessed(struct requests *all, const struct peer *peer)
+{
+	if (peer->transport != TRANSPORT_UDP && all->net != NULL &&
+	    banned(all, peer->transport, &peer->source.ip))
+		peer_close(all->net, peer, CLOSE_UNWANTED);
 }
 
 void

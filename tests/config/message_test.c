@@ -42,6 +42,64 @@ START_TEST(one_run_reports_all)
 }
 END_TEST
 
+#define URL(text) DOMAIN CERTIFICATE "database {\n\turl = \"" text "\"\n}\n"
+#define URL_FAULT "test.conf:4: error: database.url"
+
+/* What libpq would find out when it connects; a value is never repeated, nor what looks like one.
+ */
+START_TEST(options_of_the_database)
+{
+	static const char *const good[] = {
+		URL("postgresql://u@a,b:5433,[::1]:5434/"
+		    "x?target_session_attrs=read-write&sslmode=verify-full"),
+		URL("postgresql:///x?host=/run/pg&port=&connect_timeout=-1&keepalives_idle=%2010"),
+		URL("host=a,b port=5432,5433 user=u application_name='a b' gssencmode=disable"),
+		URL("postgresql://u@a/x?ssl=true"),
+	};
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		expect_good(good[i], "");
+	expect_bad(URL("postgresql:///x?sslmod=require"),
+		   URL_FAULT ": libpq has no option \"sslmod\"; did you mean \"sslmode\"?\n");
+	expect_bad(URL("host=a passwort=hunter2"),
+		   URL_FAULT ": libpq has no option \"passwort\"; did you mean \"password\"?\n");
+	expect_bad(URL("postgresql:///x?sslmode=verify_full"),
+		   URL_FAULT ": sslmode is none of disable, allow, prefer, require, verify-ca, "
+			     "verify-full; did you mean \"verify-full\"?\n");
+	expect_bad(URL("postgresql:///x?target_session_attrs=readwrite"),
+		   URL_FAULT ": target_session_attrs is none of any, read-write, read-only, "
+			     "primary, standby, prefer-standby; did you mean \"read-write\"?\n");
+	expect_bad(URL("host=a port=abc"), URL_FAULT ": port is not a number from 1 to 65535\n");
+	expect_bad(URL("postgresql://a:5432,b:65536/x"),
+		   URL_FAULT ": port is not a number from 1 to 65535\n");
+	expect_bad(URL("postgresql:///x?connect_timeout=5s&keepalives=yes"),
+		   URL_FAULT ": connect_timeout is not a number\n" URL_FAULT
+			     ": keepalives is not a number\n");
+}
+END_TEST
+
+START_TEST(urls_that_libpq_cannot_read)
+{
+	static const char *const bad[] = {
+		URL("postgresql://u@a/x?hunter2"),
+		URL("postgresql://hunter2%zz@a/x"),
+		URL("host=a hunter2 user=u"),
+		URL("host='a user=hunter2"),
+		URL("postgresql://u@[::1/hunter2"),
+		URL("postgresql:///x?hun%20ter2=x"),
+		URL("host=a hunter2hunter2hunter2hunter2hunter2=x"),
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct loaded loaded = load_text(bad[i]);
+		ck_assert_ptr_null(loaded.config);
+		ck_assert_msg(strstr(loaded.messages, URL_FAULT " is not what libpq can read ") ==
+				      loaded.messages,
+			      "%s: %s", bad[i], loaded.messages);
+		ck_assert_ptr_null(strstr(loaded.messages, "ter2"));
+		unload(&loaded);
+	}
+}
+END_TEST
+
 START_TEST(repeated_options)
 {
 	expect_bad(DOMAIN CERTIFICATE "server {\n\tworkers = 1\n\tworkers = 2\n}\n",
@@ -652,8 +710,9 @@ START_TEST(too_many_sockets)
 }
 END_TEST
 
-SUITE(message, unknown_names, one_run_reports_all, repeated_options, repeated_titles,
-      contradictions, minimum_over_one_hour, body_limit_follows, domains, service_routes,
+SUITE(message, unknown_names, one_run_reports_all, options_of_the_database,
+      urls_that_libpq_cannot_read, repeated_options, repeated_titles, contradictions,
+      minimum_over_one_hour, body_limit_follows, domains, service_routes,
       host_names_at_their_limits, tls_only_domains_without_tls, certificates, admin_is_loopback,
       ports_of_http_are_taken_once, ports_of_http_beside_others, prefixes_mean_what_they_say,
       passwords_stay_out, too_many_connections_for_the_descriptors, connections_for_every_worker,

@@ -159,10 +159,10 @@ END_TEST
 
 START_TEST(no_file_gives_the_defaults)
 {
-	struct config_override override = { "database.url=postgresql://db/x?a=b" };
+	struct config_override override = { "database.url=postgresql://db/x?sslmode=require" };
 	struct loaded loaded = load_path(NULL, &override, 1);
 	ck_assert_str_eq(loaded.messages, "");
-	ck_assert_str_eq(loaded.config->database.url, "postgresql://db/x?a=b");
+	ck_assert_str_eq(loaded.config->database.url, "postgresql://db/x?sslmode=require");
 	ck_assert_str_eq(loaded.config->admin.socket, "/run/rollcall/admin.sock");
 	ck_assert_uint_eq(loaded.config->listener_count, 0);
 	unload(&loaded);

@@ -104,6 +104,34 @@ def test_a_hundred_wrong_answers_ban_their_source_and_nobody_else(env):
 
 
 @covers("SEC-26.3.2.4-1")
+def test_neighbours_who_are_registered_stay_so(env):
+    """One phone of an office has the wrong password. Whoever is registered over his connection keeps it, and may refresh;
+    who guesses over such a connection loses it, though his account is a good one."""
+    server = env.start({"limits": LIMITS})
+    neighbours = [phone_from(server, A, transport) for transport in ("tcp", "tls")]
+    contacts = [C1, "<sips:alice@192.0.2.11>"]
+    for phone, contact in zip(neighbours, contacts):
+        phone.reg(contact).expect(200)
+    customer = phone_from(server, A, user="bob")
+    customer.reg("<sip:bob@192.0.2.12>").expect(200)
+    idle = phone_from(server, A)
+    idle.opt().expect(200)
+    guess(server, A, 5)
+    wait_refused(server, A)
+    true(idle.wire.closed(), "a connection that proved nothing stays open")
+    for phone, contact in zip(neighbours, contacts):
+        phone.reg(contact).expect(200)
+    customer.password = "guess"
+    customer.reg("<sip:bob@192.0.2.12>").expect(401)
+    true(customer.wire.closed(), "a connection stays open for more guesses")
+    for phone, contact in zip(neighbours, contacts):
+        phone.reg(contact).expect(200)
+    api(server, "POST", "/bans", {"cidr": A, "for": 60}).expect(201)
+    for phone in neighbours:
+        true(phone.wire.closed(), "the ban of an operator spares a connection")
+
+
+@covers("SEC-26.3.2.4-1")
 def test_failures_in_datagrams_ban_nobody(env):
     """Anybody can write any source on a datagram."""
     server = env.start({"limits": LIMITS})

@@ -203,6 +203,21 @@ def test_clock_of_the_database_differs(env):
     expect(doctor(server), 0, "→ check NTP")
 
 
+def test_database_that_logs_values(env):
+    cluster = env.own_cluster()
+    server = env.start(udp_buffer(env), cluster=cluster)
+    words = "PostgreSQL logs statements with their values, hashes of passwords too"
+    equal(texts(server, "database", "warning"), [], "before statements are logged")
+    for name, value in (("log_statement", "mod"), ("log_min_duration_statement", "100")):
+        cluster.psql("postgres", "alter role rollcall set %s = '%s'" % (name, value))
+        equal(texts(server, "database", "warning"), [words], name)
+        expect(doctor(server), 0, "→ as a superuser: alter role rollcall set log_parameter_max_length = 0")
+        cluster.psql("postgres", "alter role rollcall reset %s" % name)
+    cluster.psql("postgres", "alter role rollcall set log_statement = 'all'")
+    cluster.psql("postgres", "alter role rollcall set log_parameter_max_length = 0")
+    equal(texts(server, "database", "warning"), [], "with the setting")
+
+
 def test_schema_that_is_old(env):
     server = env.start(udp_buffer(env))
     newest = int(server.database.value("select max(version) from schema_version"))

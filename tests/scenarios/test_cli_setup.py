@@ -58,8 +58,9 @@ def test_init_takes_the_password_file_that_is_there(env):
     true('\n#\tpassword_file = "%s"\n' % password in read(path), "a file that is not there is no comment")
     os.unlink(path)
     with open(password, "w") as file:
+        os.chmod(password, 0o644)
         file.write("secret\n")
-    expect(ctl("init", "-c", path, *FLAGS), 0)
+    expect(ctl("init", "-c", path, *FLAGS), 0, "database.password_file %s can be read by everybody; run: chmod o= " % password)
     true('\n\tpassword_file = "%s"\n' % password in read(path), "the file is not taken")
 
 

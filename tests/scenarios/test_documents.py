@@ -1,16 +1,18 @@
 """The console examples of docs/operations.md, one after the other as the page has them, on a node like the one it sets up."""
+import glob
 import os
 import re
 import shutil
 
-from harness import true
+from harness import equal, true
 from harness.console import compare, examples, run
 from harness.database import ROOT
 from harness.server import BUILD
+from test_admin import with_tcp
 
 PAGE = os.path.join(ROOT, "docs", "operations.md")
 # Commands that change the machine, need another one, or have a test of their own (packages, init, tokens, doctor).
-NOT_RUN = re.compile(r"apt |apt-get |cmake |ninja |install |useradd |ssh |token=|\./dev package|fail2ban-regex |curl -H |"
+NOT_RUN = re.compile(r"apt |apt-get |cmake |ninja |install |useradd |ssh |umask |\./dev package|fail2ban-regex |curl -H |"
                      r"rollcallctl (init|doctor|--url)")
 PROGRESS = "importing "
 
@@ -62,9 +64,33 @@ class World:
         return [line.rstrip() for line in said if not line.startswith(PROGRESS)]
 
 
+def test_a_token_of_the_page(env):
+    """The one block that test_operations leaves out, at a node that has a port for it."""
+    with open(PAGE, encoding="utf-8") as file:
+        block, = [block for _, block in examples(file.read()) if block[0][0].startswith("umask ")]
+    server = with_tcp(env).start()
+    places = {"http://127.0.0.1:8080": "http://127.0.0.1:%d" % server.admin_tcp[1],
+              "token create": "token create -c " + server.configuration_path}
+    for command, wanted in block:
+        for theirs, ours in places.items():
+            command = command.replace(theirs, ours)
+        environment = {**os.environ, "PATH": BUILD + ":" + os.environ["PATH"], "ROLLCALL_URL": "unix:" + server.socket}
+        said = run(command, server.directory, environment)
+        compare(command, wanted, [line.replace(server.tokens, "/etc/rollcall/tokens") for line in said])
+    equal(os.stat(os.path.join(server.directory, "read.header")).st_mode & 0o777, 0o600, "mode of the token's file")
+
+
+def test_no_document_puts_a_token_on_a_command_line(env):
+    for path in glob.glob(os.path.join(ROOT, "docs", "**", "*.md"), recursive=True) + [os.path.join(ROOT, "README.md")]:
+        with open(path, encoding="utf-8") as file:
+            for _, block in examples(file.read()):
+                for command, _ in block:
+                    true(not re.search(r"Bearer +[\w$]|(?<!-)--token[ =]", command), "%s: %s" % (path, command))
+
+
 def test_operations(env):
     with open(PAGE, encoding="utf-8") as file:
-        blocks = [block for _, block in examples(file.read()) if not block[0][0].startswith("token=")]
+        blocks = [block for _, block in examples(file.read()) if not block[0][0].startswith("umask ")]
     commands = [pair for block in blocks for pair in block if not NOT_RUN.match(pair[0])]
     true(len(commands) > 15, "only %d examples were found" % len(commands))
     true(shutil.which("curl"), "curl is missing")

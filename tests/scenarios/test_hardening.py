@@ -98,12 +98,32 @@ UNIT = {"User": "rollcall", "Group": "rollcall", "NoNewPrivileges": "yes", "Capa
         "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX"}
 
 
+def unit_lines():
+    with open(os.path.join(ROOT, "src", "packaging", "rollcalld.service.in")) as file:
+        return dict(re.findall(r"^(\w+)=(.*)$", file.read(), re.M))
+
+
 @covers("SEC-26.2-1")
 def test_the_unit_takes_privileges_away(env):
     """Its user is not root, it keeps no capability, and cannot get one again. test_service has the verdict of systemd."""
-    with open(os.path.join(ROOT, "src", "packaging", "rollcalld.service.in")) as file:
-        lines = dict(re.findall(r"^(\w+)=(.*)$", file.read(), re.M))
+    lines = unit_lines()
     equal({key: lines.get(key) for key in UNIT}, UNIT, "lines of the unit")
+
+
+def test_a_reload_checks_what_is_started(env):
+    """With the options of the daemon, which a drop-in may set, for both in one place."""
+    with open(os.path.join(ROOT, "src", "packaging", "rollcalld.service.in")) as file:
+        unit = file.read()
+    start, check = (re.search(r"^%s=\S+/rollcalld(.*)$" % key, unit, re.M).group(1).split() for key in ("ExecStart", "ExecReload"))
+    equal(check, ["-t", "-q", *start], "arguments of the check")
+    equal(start, ["$ROLLCALLD_OPTIONS"], "arguments of the start")
+    equal(re.findall(r"^Environment=(.*)$", unit, re.M), ["ROLLCALLD_OPTIONS="], "none unless somebody says so")
+
+
+def test_a_process_killed_for_memory_stops_no_other(env):
+    """The usual policy of systemd ends the whole service when the kernel kills one worker of it."""
+    equal(unit_lines().get("OOMPolicy"), "continue", "OOMPolicy")
+    equal(unit_lines().get("Restart"), "on-failure", "Restart, for the master")
 
 
 def identities(server):

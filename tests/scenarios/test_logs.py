@@ -133,6 +133,16 @@ def test_broken_handshakes_of_a_second_are_one_line(env):
     true(len(lines_of(server.log, "tls.failed")) < sent, "%d lines for %d failures" % (len(lines_of(server.log, "tls.failed")), sent))
 
 
+def test_who_is_refused_before_a_log_in_is_found(env):
+    """At the level that is the default: the phone with a typing mistake in its domain, and the one without TLS."""
+    server = env.start({("domain", "example.com"): {"require_tls": "yes"}, "log": {"format": "text", "level": "info"}})
+    server.phone("tcp", domain="exmaple.com", user="alice").reg0(C1).expect(404)
+    server.wait_log(r' notice request\.refused reason=domain_not_served src=127\.0\.0\.1:\d+ transport=tcp status=404 '
+                    r'node=reg-test count=1 user="" aor="alice@exmaple\.com" method="REGISTER" ')
+    server.phone("udp").reg0(C1).expect(403)
+    server.wait_log(r' notice request\.refused reason=tls_required src=127\.0\.0\.1:\d+ .*user="" aor="alice@example\.com" ')
+
+
 # --- personal data ---
 
 def test_masked_lines_name_nobody(env):
@@ -145,7 +155,7 @@ def test_masked_lines_name_nobody(env):
     server.wait_log(r' registration reason=registered src=127\.0\.0\.0/24 .* user="a\*\*\*" aor="a\*\*\*@example\.com" .*'
                     r'agent="Phone of a\*\*\*@example\.com at 127\.0\.0\.0/24"')
     server.wait_log(r' auth\.failed reason=bad_password src=127\.0\.0\.0/24 transport=tcp ')
-    server.wait_log(r' request\.refused reason=domain_not_served src=127\.0\.0\.0/24 ')
+    server.wait_log(r' request\.refused reason=domain_not_served src=127\.0\.0\.0/24 .* aor="n\*\*\*@elsewhere\.example" ')
     server.wait_log(r' admin\.write .*path="/api/v1/users/b\*\*\*@example\.com"')
     told = [line for line in server.log.splitlines() if " db.up " not in line]
     for word in ("alice", "bob", "nobody", "127.0.0.1"):

@@ -1,6 +1,8 @@
 """Typical mistakes of operators (operators.md, section 10): each has its sentence, checked where it is read."""
 import os
+import re
 import resource
+import shutil
 import socket
 import subprocess
 
@@ -81,6 +83,18 @@ def test_password_in_the_url(env):
     true("hunter2" not in run(server, "-t")[1], "the password is repeated")
 
 
+def test_urls_that_libpq_refuses(env):
+    """Before anything is started or reloaded, and never with a value."""
+    for options, words in (("sslmod=require", 'error: database.url: libpq has no option "sslmod"; did you mean "sslmode"?'),
+                           ("sslmode=verify_full", "error: database.url: sslmode is none of disable, allow, "),
+                           ("target_session_attrs=readwrite", "error: database.url: target_session_attrs is none of any, "),
+                           ("port=abc", "error: database.url: port is not a number from 1 to 65535"),
+                           ("passwort=hunter2", 'error: database.url: libpq has no option "passwort"')):
+        server = changed(env, {"database": {"url": "postgresql://rollcall@/x?" + options}})
+        refused(server, words, "rollcall.conf:")
+        true("hunter2" not in run(server, "-t")[1], "a value is repeated")
+
+
 def test_no_such_configuration(env):
     server = env.make()
     os.unlink(server.configuration_path)
@@ -100,6 +114,30 @@ def test_password_file_without_a_password(env):
         with open(server.directory + "/password", "w") as file:
             file.write(text)
         refused(server, "password", words)
+
+
+def test_secrets_that_everybody_can_read(env):
+    """Password and private key, as the file of tokens: -t, a start and a reload say so and go on."""
+    server = env.make()
+    copy = os.path.join(server.directory, "copied.key")
+    shutil.copyfile(server.certificates + "/server.key", copy)
+    server.configure({("certificate", "main"): {"key": copy}})
+    secret = {"database.password_file": server.directory + "/password", "certificate main: key": copy}
+    for path in secret.values():
+        os.chmod(path, 0o644)
+    words = ["%s %s can be read by everybody; run: chmod o= %s" % (name, path, path) for name, path in secret.items()]
+    warned(server, *["warning: " + text for text in words])
+    server.start()
+    for text in words:
+        server.wait_log("warning start .*" + re.escape(text))
+    said = server.log
+    server.reload()
+    server.wait_log("configuration applied")
+    for text in words:
+        true(re.search("warning reload .*" + re.escape(text), server.log[len(said):]), "a reload does not say " + text)
+    for path in secret.values():
+        os.chmod(path, 0o640)
+    equal(run(server, "-t"), (0, "configuration ok\n"), "-t")
 
 
 # --- certificates ---
@@ -147,7 +185,13 @@ def test_chain_incomplete(env):
 
 
 def test_certificate_expired(env):
-    refused(with_certificate(env, *certificate(env, "old", days="-1")), "error: certificate main: expired 1 day ago (20")
+    """UDP and TCP are down with it; docs/operations.md says how they come back before there is another certificate."""
+    server = with_certificate(env, *certificate(env, "old", days="-1"))
+    refused(server, "error: certificate main: expired 1 day ago (20")
+    server.configure({("certificate", "main"): None, ("listener", "tls"): None})
+    server.start()
+    for transport in ("udp", "tcp"):
+        server.phone(transport).reg("<sip:alice@192.0.2.10>").expect(200)
 
 
 def test_name_not_in_the_certificate(env):

@@ -91,7 +91,7 @@ def test_cmake_installs_elsewhere_too(env):
         true(os.path.exists(os.path.join(destination, name)), name + " is missing")
     equal(run(os.path.join(destination, "usr/sbin/rollcalld"), "-V").stdout[:10], "rollcalld ", "rollcalld -V")
     with open(os.path.join(destination, "usr/lib/systemd/system/rollcalld.service")) as file:
-        true("\nExecStart=/usr/sbin/rollcalld\n" in file.read(), "the unit starts something else")
+        true("\nExecStart=/usr/sbin/rollcalld $ROLLCALLD_OPTIONS\n" in file.read(), "the unit starts something else")
 
 
 # --- manual pages ---

@@ -217,6 +217,25 @@ def test_no_secret_of_a_whole_session_is_told(env):
     is_told(secret, said)
 
 
+@covers("SEC-26.2-1")
+def test_the_log_of_the_database_holds_no_secret(env):
+    """PostgreSQL logs statements as its operator likes; with what docs/operations.md says of the role it leaves their values out."""
+    with open(os.path.join(ROOT, "docs/operations.md")) as file:
+        settings = re.findall(r"^alter role rollcall set .*;$", file.read(), re.M)
+    cluster = env.own_cluster()
+    for statement in ["alter system set log_statement = 'all'", "select pg_reload_conf()", *settings]:
+        cluster.psql("postgres", statement)
+    server = env.start(cluster=cluster)
+    added = "Add-" + secrets.token_hex(8)
+    server.phone().reg(C1).expect(200)
+    server.ctl("user", "add", "dora@example.com", "--password-stdin", input=added + "\n")
+    server.phone(user="dora", password=added).reg("<sip:dora@192.0.2.11>").expect(200)
+    with open(os.path.join(cluster.home, "data", "server.log"), "rb") as file:
+        said = file.read()
+    true(b"insert into secret" in said.lower(), "statements are not logged")
+    is_told({**keys(server), **hashes("dora", added)}, {"the log of the database": said})
+
+
 # --- wiped after use ---
 
 def touched_ranges(pid):

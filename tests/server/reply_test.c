@@ -420,13 +420,83 @@ START_TEST(outcomes_are_counted)
 	ck_assert_uint_eq(logged(" debug auth.challenge ", line), 1);
 	site_send(&site, (struct site_request){ .uri = "sip:nowhere.example" });
 	ck_assert_uint_eq(site.stats.outcomes[REASON_DOMAIN_NOT_SERVED][TRANSPORT_UDP], 1);
+	ck_assert_uint_eq(logged(" notice request.refused ", line), 1);
+	site_send(&site, (struct site_request){ .method = "SUBSCRIBE" });
+	ck_assert_uint_eq(site.stats.outcomes[REASON_METHOD_NOT_ALLOWED][TRANSPORT_UDP], 1);
 	ck_assert_uint_eq(logged(" debug request.refused ", line), 1);
 	site_send(&site, (struct site_request){ .contact = "<sip:alice@192.0.2.10>;expires=5",
 						.cseq = 5 });
 	site_pass(&site, 10);
 	ck_assert_uint_eq(site.stats.outcomes[REASON_INTERVAL_TOO_BRIEF][TRANSPORT_UDP], 1);
 	ck_assert_uint_eq(logged(" notice request.refused ", line), 1);
-	ck_assert_uint_eq(STATS_SUM(site.stats.sip_responses), 7);
+	ck_assert_uint_eq(STATS_SUM(site.stats.sip_responses), 8);
+	site_close(&site);
+}
+END_TEST
+
+/* A phone that is refused before it has proved anything is found by what it asked for, without a
+ * password that somebody put there. */
+START_TEST(a_mistyped_domain_is_found_in_the_log)
+{
+	struct site site;
+	char line[2048];
+	char to[1024];
+	site_open(&site);
+	capture_log(LOG_LEVEL_INFO);
+	site_send(&site, (struct site_request){ .uri = "sip:exmaple.com",
+						.to = "\"A\" <sip:alice:pass@exmaple.com>",
+						.no_credentials = true });
+	ck_assert_int_eq(sent_status(&site, 0), 404);
+	ck_assert_uint_eq(logged(" notice request.refused ", line), 1);
+	ck_assert_ptr_nonnull(strstr(line, "reason=domain_not_served src=192.0.2.4:40000 "));
+	ck_assert_ptr_nonnull(strstr(line, " user=\"\" aor=\"alice@exmaple.com\" method="));
+	site_pass(&site, 1000);
+	int len = snprintf(to, sizeof(to), "<sip:");
+	memset(to + len, 'a', 900);
+	snprintf(to + len + 900, sizeof(to) - (size_t)len - 900, "@exmaple.com>");
+	site_send(&site, (struct site_request){ .uri = "sip:exmaple.com", .to = to });
+	ck_assert_uint_eq(logged(" notice request.refused ", line), 1);
+	ck_assert_uint_lt(strlen(line), 600);
+	ck_assert_ptr_nonnull(strstr(line, " aor=\"aaaa"));
+	site_close(&site);
+}
+END_TEST
+
+static void
+send_strangers(struct site *site, unsigned from)
+{
+	for (unsigned i = from; i < from + 100; i++) {
+		char call_id[16], source[32];
+		snprintf(call_id, sizeof(call_id), "s%u", i);
+		snprintf(source, sizeof(source), "198.51.100.%u:5060", i % 100 + 1);
+		struct peer stranger = fake_host(source);
+		fake_datagram(site->net, &stranger,
+			      site_text(site, (struct site_request){ .uri = "sip:nowhere.example",
+								     .call_id = call_id,
+								     .no_credentials = true }));
+	}
+}
+
+/* A bounded number of lines a second for all who proved nothing, and a user's is told beside them.
+ */
+START_TEST(refusals_of_many_sources)
+{
+	struct site site;
+	char line[2048];
+	site_open(&site);
+	fake_loop_pass(site.loop, 1000 - loop_now_ms(site.loop) % 1000);
+	capture_log(LOG_LEVEL_INFO);
+	for (unsigned second = 0; second < 2; second++) {
+		send_strangers(&site, 100 * second);
+		site_send(&site,
+			  (struct site_request){ .contact = "<sip:alice@192.0.2.10>;expires=5",
+						 .cseq = second + 1 });
+		site_pass(&site, 10);
+		ck_assert_uint_eq(logged("request.refused", line), 21);
+		ck_assert_ptr_nonnull(strstr(line, "reason=interval_too_brief "));
+		site_pass(&site, 990);
+	}
+	ck_assert_uint_eq(site.stats.outcomes[REASON_DOMAIN_NOT_SERVED][TRANSPORT_UDP], 200);
 	site_close(&site);
 }
 END_TEST
@@ -434,4 +504,5 @@ END_TEST
 SUITE(reply, targets, amplification_is_bounded, small_requests, long_lists_are_sent,
       a_captured_request_amplifies_nothing, who_has_proved_a_password, scanners_get_silence,
       failures_are_logged_once_a_second, failures_of_many_sources, a_clock_that_was_set_is_logged,
-      log_lines_are_safe, outcomes_are_counted)
+      log_lines_are_safe, outcomes_are_counted, a_mistyped_domain_is_found_in_the_log,
+      refusals_of_many_sources)

@@ -1,5 +1,6 @@
 /* Requests over connections: cutting, pausing, keep-alives, closing. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "server/site.h"
 
@@ -389,6 +390,80 @@ START_TEST(a_binding_that_is_removed_is_carried_no_more)
 }
 END_TEST
 
+static void
+ban_source(struct site *site, struct bans *bans, bool manual)
+{
+	struct ban_set *set = calloc(1, sizeof(*set));
+	struct ban ban = { .manual = manual, .until_ms = loop_now_ms(site->loop) + 3600000 };
+	ck_assert(ip_prefix_parse(STR("192.0.2.4/32"), &ban.prefix) && ban_set_put(set, &ban));
+	bans_publish(bans, set);
+	free(set);
+	requests_close_banned(site->requests);
+}
+
+/* A connection of the site's source, over which alice has registered a contact of its own. */
+static struct fake_connection *
+connect_bound(struct site *site, unsigned port)
+{
+	char contact[64], call_id[16];
+	snprintf(contact, sizeof(contact), "<sip:alice@192.0.2.10:%u>", port);
+	snprintf(call_id, sizeof(call_id), "p%u", port);
+	struct fake_connection *c = fake_connect(site->net, TRANSPORT_TCP, SOURCE);
+	fake_write(
+		site->net, c,
+		site_text(site, (struct site_request){ .contact = contact, .call_id = call_id }));
+	site_pass(site, 10);
+	return c;
+}
+
+/* SEC-26.3.2.4-1: failures ban an address behind which others live: who has registered over his
+ * connection keeps it, until somebody guesses over it. An operator's ban spares nobody. */
+START_TEST(a_ban_spares_who_is_registered)
+{
+	struct site site;
+	site_open(&site);
+	struct bans *bans = bans_map();
+	struct fake_connection *other = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	struct fake_connection *guesser = connect_bound(&site, 5071);
+	struct fake_connection *neighbour = connect_bound(&site, 5072);
+	limits_use_bans(site.limits, bans, failures_map(1));
+	ban_source(&site, bans, false);
+	ck_assert(!other->alive && guesser->alive && neighbour->alive);
+	ck_assert_ptr_null(fake_connect(site.net, TRANSPORT_TCP, SOURCE));
+	fake_sent_forget(site.net);
+	fake_write(site.net, neighbour,
+		   site_text(&site, (struct site_request){ .call_id = "p5072", .cseq = 2 }));
+	fake_write(
+		site.net, guesser,
+		site_text(&site, (struct site_request){ .password = "guess", .call_id = "guess" }));
+	site_pass(&site, 100);
+	ck_assert_uint_eq(sent_with_status(&site, 200), 1);
+	ck_assert_uint_eq(sent_with_status(&site, 401), 1);
+	ck_assert(guesser->closing && !neighbour->closing);
+	ck_assert_int_eq(guesser->cause, CLOSE_UNWANTED);
+	ban_source(&site, bans, true);
+	ck_assert(!neighbour->alive);
+	site_close(&site);
+}
+END_TEST
+
+/* A binding that has ended spares nobody. */
+START_TEST(a_ban_after_the_binding)
+{
+	struct site site;
+	site_open(&site);
+	struct bans *bans = bans_map();
+	struct fake_connection *c = connect_bound(&site, 5071);
+	limits_use_bans(site.limits, bans, failures_map(1));
+	ban_source(&site, bans, false);
+	ck_assert(c->alive);
+	site_pass(&site, 3600000);
+	ban_source(&site, bans, false);
+	ck_assert(!c->alive);
+	site_close(&site);
+}
+END_TEST
+
 /* SEC-26.1.5-2: connections of one source are bounded, and one that goes makes room */
 START_TEST(connections_of_a_source)
 {
@@ -459,4 +534,5 @@ SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, no_octet_is_searched_twi
       nothing_stays_behind_streams, answers_take_their_own_connection, keepalives,
       what_begins_a_message, body_is_no_keepalive, broken_streams, endless_header_section,
       client_leaves, connection_carries_its_bindings, a_binding_that_is_removed_is_carried_no_more,
-      connections_of_a_source, rate_of_a_source, trying_on_a_stream)
+      connections_of_a_source, rate_of_a_source, trying_on_a_stream, a_ban_spares_who_is_registered,
+      a_ban_after_the_binding)

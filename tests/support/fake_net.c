@@ -245,3 +245,10 @@ peer_carries_binding(struct net *net, const struct peer *peer, const struct carr
 	if (connection != NULL)
 		connection->carried = *carried;
 }
+
+uint64_t
+peer_bound_until_ms(struct net *net, const struct peer *peer)
+{
+	const struct fake_connection *connection = find(net, peer);
+	return connection == NULL ? 0 : connection->carried.until_ms;
+}

@@ -201,8 +201,7 @@ def test_successors_serve_under_a_newer_schema(env):
     ask(server.socket, "GET", "/api/v1/bindings").expect(200)
     server.stop()
     server.launch()
-    server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
-                "/readyz tells that the schema is too new")
+    server.wait(lambda: "database schema is 999, this version knows" in server.reason("database"), "the schema is too new")
 
 
 def test_admin_requests_wait_for_the_first_connection_to_the_database(env):

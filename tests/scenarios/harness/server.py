@@ -231,6 +231,10 @@ class Server:
     def stats(self):
         return json.loads(self.api("/stats")[1])
 
+    def reason(self, check):
+        """What an operator is told of one of the checks of health, and strangers are not."""
+        return next(c["detail"] for c in self.stats()["checks"] if c["name"] == check)
+
     def outcomes(self, *reasons, transport=None):
         """How many requests and connections ended with one of these reasons."""
         found = self.stats()["outcomes"]

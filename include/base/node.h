@@ -36,6 +36,8 @@ struct node {
 	int64_t log_until_ms;	   /* real time of its end, 0: none */
 	_Atomic bool log_torn;	   /* see log_share() */
 	_Atomic bool store_was_up; /* see store_settings */
+	/* the same: of look-ups, of commits */
+	_Atomic uint32_t store_refusals[2];
 	struct node_domains domains;
 };
 

@@ -94,7 +94,8 @@
 	X(DATABASE_TIMEOUT, database_timeout,                                                      \
 	  "PostgreSQL did not answer within database.query_timeout.")                              \
 	X(INTERNAL, internal,                                                                      \
-	  "An error of the server itself; the log of the same second says more.")                  \
+	  "An error of the server itself, or a change that the database refused: no space, no "    \
+	  "rights. Nothing is known to be stored; the log of the same second says more.")          \
 	X(TLS_HANDSHAKE_FAILED, tls_handshake_failed,                                              \
 	  "The TLS handshake failed, or key updates or renegotiation went on without end; the "    \
 	  "log line carries the words.")                                                           \

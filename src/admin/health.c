@@ -80,6 +80,29 @@ check_database(const struct admin *admin, struct checks *checks)
 	snprintf(checks->reasons[CHECK_DATABASE], sizeof(checks->reasons[0]), "%s", trouble);
 }
 
+/* What this process reads of the files; what the workers serve may be older, or nothing. */
+static void
+check_certificates(const struct admin *admin, struct checks *checks)
+{
+	char *text = checks->texts[CHECK_CERTIFICATES];
+	char *reason = checks->reasons[CHECK_CERTIFICATES];
+	uint32_t serving = node_serving_workers(admin->memory);
+	uint32_t without = node_workers_without_tls(admin->memory);
+	if (certificates_warn(admin, text, sizeof(checks->texts[0]), reason,
+			      sizeof(checks->reasons[0])))
+		checks->findings[CHECK_CERTIFICATES] = FINDING_WARNING;
+	if (without == 0)
+		return;
+	checks->findings[CHECK_CERTIFICATES] = without == serving ? FINDING_BAD : FINDING_WARNING;
+	if (without == serving)
+		snprintf(text, sizeof(checks->texts[0]),
+			 "TLS is not served: no certificate can be used");
+	else
+		snprintf(text, sizeof(checks->texts[0]),
+			 "%u of %u workers serve no TLS: no certificate can be used", without,
+			 serving);
+}
+
 static struct checks
 look(const struct admin *admin)
 {
@@ -101,9 +124,7 @@ look(const struct admin *admin)
 		snprintf(checks.texts[CHECK_DRAINING], sizeof(checks.texts[0]),
 			 "the node is going to stop");
 	}
-	if (certificates_warn(admin, checks.texts[CHECK_CERTIFICATES], sizeof(checks.texts[0]),
-			      checks.reasons[CHECK_CERTIFICATES], sizeof(checks.reasons[0])))
-		checks.findings[CHECK_CERTIFICATES] = FINDING_WARNING;
+	check_certificates(admin, &checks);
 	checks.stopped = node->stopping && !node->serving;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		checks.stopped = checks.stopped && node->worker_pids[i] == 0;

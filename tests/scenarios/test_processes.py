@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness import Failure, covers, equal, true
-from harness.check import not_under_valgrind
+from harness.check import PATIENT, not_under_valgrind
 from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_successor,
                             wait_workers, worker_of, workers)
 from harness.http import ask
@@ -231,6 +231,18 @@ def certificate_shown(server):
         return shown(server)
     except OSError:
         return None
+
+
+def test_probes_do_not_wait_for_an_admin_process_that_keeps_dying(env):
+    """They would take a node away that serves its phones: no death costs more than a second, and those who ask in it are answered."""
+    server = env.start()
+    for _ in range(5):
+        kill(server.wait(lambda: admin(server), "an admin process"))
+        began = time.monotonic()
+        server.wait(lambda: server.health()[0] == 200, "/readyz", 30)
+        took = time.monotonic() - began
+        true(took < 3 * PATIENT, "/readyz took %.1f s" % took)
+    server.phone().reg(C1).expect(200)
 
 
 def replace_worker(server):

@@ -10,6 +10,7 @@
 #include "inside.h"
 
 #define PROBE_MS 2000
+#define DOUBT_PROBE_MS 500 /* behind one that failed, which may have been its row */
 #define BELIEVED 2u
 
 static const char *const probes[] = {
@@ -147,6 +148,8 @@ on_probe(struct store_query *query, enum query_result result, const struct store
 	refusal->failures += result == QUERY_UNAVAILABLE ? BELIEVED : 1;
 	if (believed(refusal))
 		tell_node(store, kind);
+	else
+		refusal->next_ms -= PROBE_MS - DOUBT_PROBE_MS;
 }
 
 static void

@@ -36,6 +36,8 @@ struct node {
 	int64_t log_until_ms;	   /* real time of its end, 0: none */
 	_Atomic bool log_torn;	   /* see log_share() */
 	_Atomic bool store_was_up; /* see store_settings */
+	/* the same: of look-ups, of commits */
+	_Atomic uint32_t store_refusals[2];
 	struct node_domains domains;
 };
 
@@ -60,7 +62,8 @@ unsigned node_domain_find(const struct node_domains *domains, const char *name);
 
 /*
  * What all processes agree on, from shared memory alone. A worker serves when its own page says so;
- * the node is ready when it is not draining, its loops turn, and at least one worker serves.
+ * the node is ready when it is not draining, its loops turn, and at least one worker serves, over
+ * TLS too where that is configured.
  */
 #define NODE_STUCK_MS 5000u
 /* The first worker whose loop stands still, or worker_count; a worker that is not there just now is
@@ -69,4 +72,6 @@ uint32_t node_stuck_worker(const struct node_memory *memory, uint64_t now_ms);
 /* Of all workers, from phones and relays. */
 uint64_t node_connections(const struct node_memory *memory);
 uint32_t node_serving_workers(const struct node_memory *memory);
+/* Of those, the ones that have TLS listeners and no certificate. */
+uint32_t node_workers_without_tls(const struct node_memory *memory);
 bool node_ready(const struct node_memory *memory, uint64_t now_ms);

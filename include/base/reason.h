@@ -94,10 +94,12 @@
 	X(DATABASE_TIMEOUT, database_timeout,                                                      \
 	  "PostgreSQL did not answer within database.query_timeout.")                              \
 	X(INTERNAL, internal,                                                                      \
-	  "An error of the server itself; the log of the same second says more.")                  \
+	  "An error of the server itself, or a change that the database refused: no space, no "    \
+	  "rights. Nothing is known to be stored; the log of the same second says more.")          \
 	X(TLS_HANDSHAKE_FAILED, tls_handshake_failed,                                              \
 	  "The TLS handshake failed, or key updates or renegotiation went on without end; the "    \
-	  "log line carries the words.")                                                           \
+	  "log line carries the words. Or there is no certificate that can be used; see "          \
+	  "tls.certificate in the log.")                                                           \
 	X(TLS_NO_SHARED_CIPHER, tls_no_shared_cipher,                                              \
 	  "Client and server share no cipher suite or version.")                                   \
 	X(TLS_BAD_CLIENT_CERTIFICATE, tls_bad_client_certificate,                                  \

@@ -284,6 +284,7 @@ struct stats {
 	/* What has no sum over the processes. */
 	uint64_t loop_turn_ms;	     /* monotonic time of the last turn of the loop */
 	uint64_t store_usable;	     /* 1: the store of this process takes operations */
+	uint64_t tls_missing;	     /* 1: its TLS listeners have no certificate to serve */
 	uint64_t loop_busy_us;	     /* spent in its turns, waiting left out */
 	uint64_t udp_drops_seen;     /* the kernel's own count, of the sockets served now */
 	uint64_t udp_receive_buffer; /* octets, the smallest of the UDP sockets so far; 0: none */

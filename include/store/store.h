@@ -42,6 +42,9 @@ struct store_settings {
 	 * another's place goes on under a schema that is newer than what the node began with. NULL:
 	 * it has only its own. */
 	_Atomic bool *node_was_up;
+	/* How often a store of this node found that the database refuses look-ups, and commits: the
+	 * others ask for themselves then. Two of them, or NULL. */
+	_Atomic uint32_t *node_refusals;
 };
 
 enum store_state {
@@ -111,10 +114,12 @@ void store_lookup(struct store *store, struct store_op *op);
 void store_commit(struct store *store, struct store_op *op);
 
 enum store_state store_state(const struct store *store);
-/* Milliseconds since the state last was STORE_UP; 0 while it is. */
+/* For how many milliseconds nothing could be done: since the state last was STORE_UP, or, while it
+ * is, since the database began to refuse all look-ups or all commits, for want of space, rights or
+ * a standby. What comes is tried all the same then. 0 while there is nothing of the kind. */
 uint64_t store_down_ms(const struct store *store);
 /* Why it is not up, in words, "database schema is 5, this version needs 7; run: rollcallctl db
- * migrate"; for health and status. Empty when up. */
+ * migrate"; for health and status. Empty when up and nothing is refused. */
 const char *store_trouble(const struct store *store);
 /* Another number when another server was found good than the last time, or the same one was started
  * anew or has other data: the versions that were read until then may stand for something else now.

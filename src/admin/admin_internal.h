@@ -140,7 +140,8 @@ void certificates_close(struct admin *admin);
 /* The one that ends first, as {"certificate","expires_in"}; null without any. */
 json_t *certificates_next(const struct admin *admin);
 /* True, with a sentence, when one of them wants somebody's attention. */
-bool certificates_warn(const struct admin *admin, char *text, size_t cap);
+bool certificates_warn(const struct admin *admin, char *text, size_t cap, char *reason,
+		       size_t reason_cap);
 
 /* health.c */
 void health_answer(struct exchange *x, const char *path);

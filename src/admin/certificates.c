@@ -110,15 +110,15 @@ certificates_next(const struct admin *admin)
 }
 
 bool
-certificates_warn(const struct admin *admin, char *text, size_t cap)
+certificates_warn(const struct admin *admin, char *text, size_t cap, char *reason,
+		  size_t reason_cap)
 {
 	size_t index;
 	json_t *item;
 	if (admin->certificate_trouble[0] != '\0') {
 		snprintf(text, cap,
-			 "the files cannot be used, the certificates read before are "
-			 "served: %s",
-			 admin->certificate_trouble);
+			 "the files cannot be used, the certificates read before are served");
+		snprintf(reason, reason_cap, "%s", admin->certificate_trouble);
 		return true;
 	}
 	json_array_foreach(admin->certificates, index, item)

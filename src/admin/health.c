@@ -25,7 +25,9 @@ enum finding { FINDING_OK, FINDING_WARNING, FINDING_BAD };
 
 struct checks {
 	enum finding findings[CHECK_COUNT];
-	char texts[CHECK_COUNT][320];
+	char texts[CHECK_COUNT][160]; /* for anybody */
+	/* Whose words, hosts and files it is about: for operators. */
+	char reasons[CHECK_COUNT][320];
 	bool ready;
 	bool stopped;
 };
@@ -65,14 +67,40 @@ check_database(const struct admin *admin, struct checks *checks)
 {
 	enum store_state state = store_state(admin->store);
 	const char *trouble = store_trouble(admin->store);
+	uint64_t down_ms = store_down_ms(admin->store);
 	bool served = node_serving_workers(admin->memory) > 0;
-	if (state == STORE_UP || (state == STORE_CONNECTING && *trouble == '\0' && served))
+	if (down_ms == 0 || (state == STORE_CONNECTING && *trouble == '\0' && served))
 		return;
 	checks->findings[CHECK_DATABASE] = served ? FINDING_WARNING : FINDING_BAD;
-	snprintf(checks->texts[CHECK_DATABASE], sizeof(checks->texts[0]), "%s for %jus%s%s",
-		 state == STORE_SILENT ? "no answer" : "not connected",
-		 (uintmax_t)store_down_ms(admin->store) / 1000, *trouble == '\0' ? "" : ": ",
-		 trouble);
+	snprintf(checks->texts[CHECK_DATABASE], sizeof(checks->texts[0]), "%s for %jus",
+		 state == STORE_UP	 ? "refuses requests"
+		 : state == STORE_SILENT ? "no answer"
+					 : "not connected",
+		 (uintmax_t)down_ms / 1000);
+	snprintf(checks->reasons[CHECK_DATABASE], sizeof(checks->reasons[0]), "%s", trouble);
+}
+
+/* What this process reads of the files; what the workers serve may be older, or nothing. */
+static void
+check_certificates(const struct admin *admin, struct checks *checks)
+{
+	char *text = checks->texts[CHECK_CERTIFICATES];
+	char *reason = checks->reasons[CHECK_CERTIFICATES];
+	uint32_t serving = node_serving_workers(admin->memory);
+	uint32_t without = node_workers_without_tls(admin->memory);
+	if (certificates_warn(admin, text, sizeof(checks->texts[0]), reason,
+			      sizeof(checks->reasons[0])))
+		checks->findings[CHECK_CERTIFICATES] = FINDING_WARNING;
+	if (without == 0)
+		return;
+	checks->findings[CHECK_CERTIFICATES] = without == serving ? FINDING_BAD : FINDING_WARNING;
+	if (without == serving)
+		snprintf(text, sizeof(checks->texts[0]),
+			 "TLS is not served: no certificate can be used");
+	else
+		snprintf(text, sizeof(checks->texts[0]),
+			 "%u of %u workers serve no TLS: no certificate can be used", without,
+			 serving);
 }
 
 static struct checks
@@ -96,8 +124,7 @@ look(const struct admin *admin)
 		snprintf(checks.texts[CHECK_DRAINING], sizeof(checks.texts[0]),
 			 "the node is going to stop");
 	}
-	if (certificates_warn(admin, checks.texts[CHECK_CERTIFICATES], sizeof(checks.texts[0])))
-		checks.findings[CHECK_CERTIFICATES] = FINDING_WARNING;
+	check_certificates(admin, &checks);
 	checks.stopped = node->stopping && !node->serving;
 	for (uint32_t i = 0; i < node->worker_count; i++)
 		checks.stopped = checks.stopped && node->worker_pids[i] == 0;
@@ -132,16 +159,22 @@ health_state(const struct admin *admin)
 	return state_word(&checks);
 }
 
+/* Whoever asks on the health port has not logged in, and gets no reasons. */
 static json_t *
-check_list(const struct checks *checks, unsigned count)
+check_list(const struct checks *checks, unsigned count, bool with_reasons)
 {
 	json_t *list = json_array();
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		char detail[sizeof(checks->texts[0]) + sizeof(checks->reasons[0]) + 2];
+		bool told = with_reasons && checks->reasons[i][0] != '\0';
+		snprintf(detail, sizeof(detail), "%s%s%s", checks->texts[i], told ? ": " : "",
+			 told ? checks->reasons[i] : "");
 		json_array_append_new(list,
 				      json_pack("{s:s,s:b,s:b,s:o}", "name", check_names[i], "ok",
 						checks->findings[i] != FINDING_BAD, "warning",
 						checks->findings[i] == FINDING_WARNING, "detail",
-						json_octets(str_of(checks->texts[i]))));
+						json_octets(str_of(detail))));
+	}
 	return list;
 }
 
@@ -151,7 +184,7 @@ health_checks(const struct admin *admin, bool *ready, const char **state)
 	struct checks checks = look(admin);
 	*ready = checks.ready;
 	*state = state_word(&checks);
-	return check_list(&checks, CHECK_COUNT);
+	return check_list(&checks, CHECK_COUNT, true);
 }
 
 /* "[+]listeners ok", "[!]certificates: …", "[-]database: …" a line; or "ok", or the first that
@@ -220,7 +253,7 @@ health_answer(struct exchange *x, const char *path)
 	if (accept != NULL && strstr(accept, "application/json") != NULL)
 		exchange_answer(x, good ? 200 : 503,
 				json_pack("{s:s,s:o}", "state", state_word(&checks), "checks",
-					  check_list(&checks, count)));
+					  check_list(&checks, count, false)));
 	else
 		send_words(x, good, &checks, count);
 }

@@ -91,10 +91,20 @@ node_serving_workers(const struct node_memory *memory)
 	return count;
 }
 
+uint32_t
+node_workers_without_tls(const struct node_memory *memory)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < memory->node->worker_count; i++)
+		count += memory->pages[i].ready != 0 && memory->pages[i].tls_missing != 0;
+	return count;
+}
+
 bool
 node_ready(const struct node_memory *memory, uint64_t now_ms)
 {
 	const struct node *node = memory->node;
-	return node->serving && !node->stopping && node_serving_workers(memory) > 0 &&
+	uint32_t serving = node_serving_workers(memory);
+	return node->serving && !node->stopping && serving > node_workers_without_tls(memory) &&
 	       node_stuck_worker(memory, now_ms) == node->worker_count;
 }

@@ -43,6 +43,7 @@ stats_bury(struct stats *page)
 	memset(page->connections_live, 0, sizeof(page->connections_live));
 	memset(page->db_lanes, 0, sizeof(page->db_lanes));
 	page->store_usable = 0;
+	page->tls_missing = 0;
 }
 
 /* --- counting ------------------------------------------------------------------------- */

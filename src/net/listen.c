@@ -83,10 +83,11 @@ listeners_resume(struct timer *timer)
 }
 
 static void
-refuse(enum transport transport)
+refuse(int fd, enum reason reason, enum transport transport)
 {
+	close(fd);
 	stats->connections_refused++;
-	stats_outcome(REASON_CONNECTION_LIMIT, transport, DOMAIN_OTHER);
+	stats_outcome(reason, transport, DOMAIN_OTHER);
 }
 
 static struct endpoint
@@ -108,11 +109,12 @@ welcome(struct served *served, int fd, const struct sockaddr_storage *from)
 {
 	struct net *net = served->net;
 	struct endpoint source;
-	bool usable = address_from_sockaddr(from, &source) &&
-		      (served->transport != TRANSPORT_TLS || *served->tls != NULL);
-	if (!usable || net->live >= net->settings.max_connections) {
-		close(fd);
-		refuse(served->transport);
+	if (!address_from_sockaddr(from, &source) || net->live >= net->settings.max_connections) {
+		refuse(fd, REASON_CONNECTION_LIMIT, served->transport);
+		return;
+	}
+	if (served->transport == TRANSPORT_TLS && *served->tls == NULL) {
+		refuse(fd, REASON_TLS_HANDSHAKE_FAILED, served->transport);
 		return;
 	}
 	struct endpoint local = local_of(fd, served);

@@ -19,7 +19,8 @@
 /* Where processors are scarce, phones come first: a listing waits for the workers, not they for it.
  */
 #define NICENESS 10
-#define LEAVE_MS 1500u /* so long for the database, or whoever asked for a reload, to be told */
+#define TROUBLE_MS 2000u /* then the certificates are looked at again, as workers do */
+#define LEAVE_MS 1500u	 /* so long for the database, or whoever asked for a reload, to be told */
 
 struct admin_process {
 	struct loop *loop;
@@ -28,7 +29,9 @@ struct admin_process {
 	struct admin *admin;
 	struct config *config;
 	struct control_watch control;
-	struct timer look;	    /* at the files of the certificates */
+	const struct node_memory *memory;
+	struct timer look; /* at the files of the certificates */
+	uint64_t looked_ms;
 	uint64_t certificates_mark; /* of those that were read last */
 	bool certificates_due;	    /* they are read again whatever their mark is */
 	struct timer leave;
@@ -61,10 +64,16 @@ static void
 look_at_certificates(struct timer *timer)
 {
 	struct admin_process *process = container_of(timer, struct admin_process, look);
-	if (process->certificates_due ||
-	    settings_tls_mark(process->config) != process->certificates_mark)
-		read_certificates(process);
-	timer_start(process->loop, &process->look, process->config->tls.reload_interval,
+	uint64_t now_ms = loop_now_ms(process->loop);
+	uint64_t interval = process->config->tls.reload_interval;
+	bool trouble = process->certificates_due || node_workers_without_tls(process->memory) > 0;
+	if (trouble || now_ms - process->looked_ms >= interval) {
+		process->looked_ms = now_ms;
+		if (process->certificates_due ||
+		    settings_tls_mark(process->config) != process->certificates_mark)
+			read_certificates(process);
+	}
+	timer_start(process->loop, &process->look, interval < TROUBLE_MS ? interval : TROUBLE_MS,
 		    look_at_certificates);
 }
 
@@ -107,8 +116,7 @@ reload(struct admin_process *process, enum log_level level, int fd)
 	config_free(process->config);
 	process->config = fresh;
 	read_certificates(process);
-	timer_start(process->loop, &process->look, fresh->tls.reload_interval,
-		    look_at_certificates);
+	look_at_certificates(&process->look);
 	process_log_setup(fresh);
 	log_set_level(level);
 }
@@ -173,6 +181,7 @@ admin_main(const struct birth *birth)
 		log_message(LOG_LEVEL_WARNING, "start", "admin: cannot lower its priority: %s",
 			    strerror(errno));
 	process.config = birth->config;
+	process.memory = birth->memory;
 	process.control.message = on_control;
 	process.control.closed = on_master_gone;
 	process.loop = loop_open();

@@ -1,7 +1,8 @@
 /*
  * A child that dies is replaced at once, on the sockets that the master kept; only from the third
  * death within a minute on, or when its birth fails again and again, its share is given to the
- * others for a while.
+ * others for a while. The admin process has nobody to give its share to, and whoever asks whether
+ * the node lives waits for it: it is back within a second.
  */
 #include "children.h"
 
@@ -18,6 +19,7 @@
 
 #define MINUTE_MS 60000u
 #define BACK_OFF_MS 10000u
+#define ADMIN_BACK_OFF_MS 1000u /* less than a probe waits */
 #define STUCK_MS 10000u
 #define STUCK_KILL_MS 12000u
 #define ABSENT_MS 2000u /* ten turns of the master: the host stood still, not the worker */
@@ -191,14 +193,14 @@ children_keep(struct children *children, struct birth *birth, int signals)
 /* --- death ------------------------------------------------------------------------------- */
 
 static void
-note_death(struct child *child, uint64_t now)
+note_death(struct child *child, uint64_t now, uint64_t back_off_ms)
 {
 	memmove(child->deaths_ms + 1, child->deaths_ms,
 		sizeof(child->deaths_ms) - sizeof(*child->deaths_ms));
 	child->deaths_ms[0] = now;
 	uint64_t third = child->deaths_ms[DEATHS_REMEMBERED - 1];
 	child->held_back = third != 0 && now - third < MINUTE_MS;
-	child->retry_ms = child->held_back ? now + BACK_OFF_MS : now;
+	child->retry_ms = child->held_back ? now + back_off_ms : now;
 }
 
 static void
@@ -254,7 +256,8 @@ children_reap(struct children *children, bool stopping)
 		if (made_room)
 			child->retry_ms = now;
 		else
-			note_death(child, now);
+			note_death(child, now,
+				   child == &children->admin ? ADMIN_BACK_OFF_MS : BACK_OFF_MS);
 		children->memory->node->worker_deaths++;
 		log_death(what, pid, status, child, now);
 	}

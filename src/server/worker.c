@@ -404,6 +404,15 @@ count_drops(const struct net *net)
 	stats->udp_drops_seen = seen;
 }
 
+static bool
+misses_tls(const struct worker *worker)
+{
+	bool wanted = false;
+	for (size_t i = 0; i < worker->served_count; i++)
+		wanted = wanted || worker->served[i].transport == TRANSPORT_TLS;
+	return wanted && worker->tls == NULL;
+}
+
 /* A first start is waited for; later a look now and then is enough. */
 static void
 tick(struct timer *timer)
@@ -417,6 +426,7 @@ tick(struct timer *timer)
 	if (worker->started || loop_now_ms(worker->loop) - worker->born_ms >= LISTEN_MS)
 		listen_on_all(worker);
 	look_at_certificates(worker);
+	stats->tls_missing = misses_tls(worker);
 	if (worker->tls != NULL && secret != NULL)
 		tls_server_ticket_secret(worker->tls, secret);
 	look_at_bans(worker);

@@ -11,6 +11,7 @@
 
 #define CLOCK_TRIP_MAX_MS 200 /* a slower answer says little about the clock of the database */
 #define ERROR_LOG_MS 1000
+#define NOT_REPLICATED "the wait for a synchronous standby was ended"
 
 static const char *
 error_field(const PGresult *error, int field)
@@ -86,6 +87,14 @@ log_error(struct lane *lane, const struct batch *batch)
 
 /* --- look-ups and commits */
 
+/* A sure look-up waits where commits do. */
+static enum op_kind
+kind_of(const struct batch *batch)
+{
+	bool waits = batch->kind == BATCH_COMMIT || batch->statement == STATEMENT_LOOKUP_SURE;
+	return waits ? OP_COMMIT : OP_LOOKUP;
+}
+
 /* The answer was written in the middle of the trip, as far as anybody knows. */
 static void
 learn_clock(struct store *store, const struct batch *batch, int64_t clock_ms)
@@ -116,6 +125,7 @@ complete_lookups(struct lane *lane, struct batch *batch)
 			continue;
 		}
 		stats->db_lookups++;
+		refusal_over(store, OP_LOOKUP);
 		op->record->clock_offset_ms = store_clock_offset_ms(store);
 		op->looked_up = LOOKUP_FOUND;
 		store_op_finish(store, op);
@@ -128,6 +138,7 @@ wait_for_lock(struct store *store, struct store_op *op)
 {
 	if (store_op_when_free(store, op))
 		return;
+	refusal_met(store, (enum op_kind)op->kind, true, "somebody has locked it");
 	if (op->kind == OP_LOOKUP)
 		store_lookup_fail(store, op, LOOKUP_TIMEOUT);
 	else
@@ -157,6 +168,10 @@ complete_commits(struct lane *lane, struct batch *batch)
 			wait_for_lock(store, op);
 			continue;
 		}
+		if (lane->unreplicated)
+			refusal_met(store, OP_COMMIT, false, NOT_REPLICATED);
+		else
+			refusal_over(store, OP_COMMIT);
 		store_commit_end(store, op, lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
@@ -180,6 +195,14 @@ meet_lock(struct store *store, struct batch *batch)
 	}
 }
 
+static void
+note_refusal(struct store *store, const struct batch *batch)
+{
+	if (refusal_is_general(sqlstate_of(batch->error)))
+		refusal_met(store, kind_of(batch), false,
+			    error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));
+}
+
 /* The statement failed as a whole, so nothing of it was done. */
 static void
 try_apart(struct lane *lane, struct batch *batch)
@@ -195,6 +218,7 @@ try_apart(struct lane *lane, struct batch *batch)
 		batch_part(store, batch);
 	} else if (!again || !store_op_again(store, batch->ops[0])) {
 		bool late = strcmp(sqlstate, "57014") == 0; /* statement_timeout */
+		note_refusal(store, batch);
 		batch_fail_ops(store, batch, late ? LOOKUP_TIMEOUT : LOOKUP_FAILED, COMMIT_FAILED);
 	}
 }
@@ -226,6 +250,7 @@ complete_query(struct lane *lane, struct batch *batch)
 		store_query_finish(query, QUERY_UNAVAILABLE, NULL);
 		return;
 	}
+	refusals_hear(store, query, error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));
 	str_copy(query->sqlstate, sizeof(query->sqlstate), str_of(sqlstate));
 	store_query_finish(query, QUERY_FAILED, NULL);
 }
@@ -424,6 +449,8 @@ lose_ops(struct store *store, struct batch *batch, bool timed_out)
 		}
 		loop_wake(store->loop);
 	}
+	if (timed_out)
+		refusal_met(store, kind_of(batch), false, "no answer in time");
 	batch_fail_ops(store, batch, timed_out ? LOOKUP_TIMEOUT : LOOKUP_UNAVAILABLE,
 		       COMMIT_UNKNOWN);
 }

@@ -93,6 +93,24 @@ struct orphans {
 	uint32_t next, count;
 };
 
+/* Look-ups or commits that the database refuses, whatever row it is. */
+struct refusal {
+	uint64_t since_ms; /* of the first behind the last that was done; 0: none */
+	uint64_t next_ms;  /* of the next probe */
+	uint32_t failures; /* of probes since then */
+	uint32_t heard;	   /* of the node's, so many */
+	bool locked;	   /* nothing was met but locks */
+	bool last;	   /* the next probe is for the last row, not the first */
+	char why[200];
+};
+
+struct refusals {
+	struct refusal kinds[2]; /* by enum op_kind */
+	struct store_query query;
+	enum op_kind asked;
+	bool asking;
+};
+
 /* The shortest that a batch took lately, mostly the way to the database and back: in this while and
  * in the one before. */
 struct trip {
@@ -146,6 +164,7 @@ struct store {
 	struct keys keys;
 	struct sweep sweep;
 	struct orphans orphans;
+	struct refusals refusals;
 };
 
 struct store_rows {
@@ -184,6 +203,21 @@ void store_query_add(struct store *store, struct store_query *query);
 
 /* The database's clock showed clock_ms at at_ms of our monotonic one. */
 void store_clock_learn(struct store *store, int64_t clock_ms, uint64_t at_ms);
+
+/* --- refusals.c */
+/* Does such an error say something of the database, and not of a row? */
+bool refusal_is_general(const char *sqlstate);
+/* An operation of this kind came to nothing for such a reason; locked: it met a lock. */
+void refusal_met(struct store *store, enum op_kind kind, bool locked, const char *why);
+/* One was done. */
+void refusal_over(struct store *store, enum op_kind kind);
+/* For how long none of a kind has been done, once that is believed; else 0. */
+uint64_t refusals_ms(const struct store *store);
+/* Sets the trouble, while there is one. */
+void refusals_explain(struct store *store);
+/* What the server said to a query that failed. */
+void refusals_hear(struct store *store, const struct store_query *query, const char *why);
+void refusals_tick(struct store *store);
 
 /* --- lane.c */
 void lane_init(struct lane *lane, struct store *store, struct store_op **slots);

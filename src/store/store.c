@@ -124,19 +124,20 @@ is_news(struct store *store)
 static void
 log_state(struct store *store)
 {
-	bool up = store->state == STORE_UP;
+	bool refuses = store->state == STORE_UP && refusals_ms(store) > 0;
+	bool up = store->state == STORE_UP && !refuses;
 	if (up && (store->told_count > 0 || !store->was_up)) {
 		log_message(LOG_LEVEL_NOTICE, "db.up", "%s", store_host(store));
 		store->told_count = 0;
 	} else if (!up && is_news(store)) {
 		char retry[40] = "";
 		bool soon = store->retry_ms < 1000;
-		if (store->state != STORE_SILENT)
+		if (store->state != STORE_SILENT && !refuses)
 			snprintf(retry, sizeof(retry),
 				 soon ? "retrying in %.0fms; " : "retrying in %.1fs; ",
 				 (double)store->retry_ms / (soon ? 1 : 1000));
-		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers 503 until then",
-			    store->trouble, retry);
+		log_message(LOG_LEVEL_WARNING, "db.down", "%s; %sSIP answers %s until then",
+			    store->trouble, retry, refuses ? "500 or 503" : "503");
 	}
 }
 
@@ -149,6 +150,8 @@ store_review(struct store *store)
 	else if (store->state == STORE_UP)
 		store->down_since_ms = loop_now_ms(store->loop);
 	store->state = state;
+	if (state == STORE_UP)
+		refusals_explain(store);
 	stats->store_usable = state == STORE_UP;
 	log_state(store);
 	if (state == STORE_UP) {
@@ -174,7 +177,10 @@ store_state(const struct store *store)
 uint64_t
 store_down_ms(const struct store *store)
 {
-	return store->state == STORE_UP ? 0 : loop_now_ms(store->loop) - store->down_since_ms;
+	uint64_t down_ms =
+		store->state == STORE_UP ? 0 : loop_now_ms(store->loop) - store->down_since_ms;
+	uint64_t refused_ms = refusals_ms(store);
+	return down_ms > refused_ms ? down_ms : refused_ms;
 }
 
 const char *
@@ -352,6 +358,7 @@ tick(struct timer *timer)
 		lane_tick(&store->lanes[i]);
 	store_expire(store);
 	keys_tick(store);
+	refusals_tick(store);
 	store_review(store);
 }
 

@@ -99,6 +99,83 @@ def test_database_gone_for_longer_than_the_grace(env):
     server.wait(lambda: phone.opt().status == 200, "OPTIONS says 200", 15)
 
 
+def refused_beyond_the_grace(server, phone, status, reason):
+    """Connected all the while, and nobody is served: neither probe sends more phones here, and the operator hears why."""
+    probe = server.phone("tcp")
+    phone.reg(C2).expect(*status)
+    server.wait(lambda: server.health()[0] == 503, "/readyz says 503", 30)
+    server.wait(lambda: probe.opt().status == 503, "OPTIONS says 503")
+    equal(server.health("/livez")[0], 200, "/livez")
+    phone.reg(C2).expect(*status)
+    server.wait(lambda: "NOT READY" in server.ctl("status", check=False).stdout, "rollcallctl status says so")
+    server.wait_log(r"warning db\.down .*refuses (changes|look-ups): %s.*; SIP answers 500 or 503 until then" % reason)
+    true(reason not in server.health("/readyz?verbose")[1], "the words of the database are on the health port")
+
+
+def served_again(server, phone, contact=C3):
+    """It comes back although nobody sends a phone, and then serves."""
+    server.wait(lambda: server.health()[0] == 200, "/readyz says 200 again", 30)
+    server.wait(lambda: server.health("/readyz?verbose")[1].count("[-]") == 0, "nothing is wrong any more")
+    phone.reg(contact).expect(200)
+
+
+def test_disk_of_the_database_full_for_longer_than_the_grace(env):
+    server = env.start({"health": {"db_grace": "1s"}, "server": {"workers": "2"}})
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    failing_commits(server.database, "53100", user=None)
+    refused_beyond_the_grace(server, phone, (500,), "made to fail")
+    true("[-]database: refuses requests for " in server.health("/readyz?verbose")[1], "the check of the database")
+    without_fault(server.database)
+    served_again(server, phone)
+    equal(contacts(server), [C1, C3], "bindings")
+
+
+def test_one_phone_that_the_database_refuses_takes_nobody_away(env):
+    """Whatever is said of its row, another one is tried before anybody believes that it is the database."""
+    server = env.start({"health": {"db_grace": "0s"}})
+    phone = server.phone()
+    for state in ("53100", "XX001", "42501", "22001", "23514"):
+        failing_commits(server.database, state)
+        until = time.monotonic() + 2.5  # a probe comes every 2 s
+        while time.monotonic() < until:
+            phone.reg(C1).expect(500)
+            equal((server.health()[0], server.phone("tcp").opt().status), (200, 200), "/readyz and OPTIONS at " + state)
+            time.sleep(0.1)
+    without_fault(server.database)
+
+
+def test_rights_taken_away_for_longer_than_the_grace(env):
+    """As a backup does that is restored without privileges."""
+    cluster = env.own_cluster()
+    server = env.start({"health": {"db_grace": "1s"}}, cluster=cluster)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    cluster.psql("postgres", "revoke rollcall_daemon from rollcall")
+    refused_beyond_the_grace(server, phone, (500, 503), "permission denied")
+    cluster.psql("postgres", "grant rollcall_daemon to rollcall")
+    served_again(server, phone)
+
+
+@covers("REG-DB-7")
+def test_standby_away_for_longer_than_the_grace(env):
+    """Connections are made anew all the while, and are good until something is to be stored: no probe is told so now and then."""
+    cluster = env.own_cluster()
+    server = env.start({"health": {"db_grace": "1s"}, "database": {"query_timeout": "1s"}}, cluster=cluster)
+    phone = server.phone()
+    phone.reg(C1).expect(200)
+    want_a_standby(server, cluster)
+    phone.reg(C2).expect(500, 503)
+    server.wait(lambda: server.health()[0] == 503, "/readyz says 503", 30)
+    until = time.monotonic() + 8
+    while time.monotonic() < until:
+        equal(server.health()[0], 503, "/readyz while the standby is away")
+        time.sleep(0.02)
+    want_no_standby(cluster)
+    server.wait(lambda: server.health()[0] == 200, "/readyz says 200 again", 30)
+    server.wait(lambda: phone.reg(C3).status == 200, "the phone is served again", 20)
+
+
 @covers("TXN-4321-1")
 def test_frozen_database(env):
     """In flight: 500 or 503 at about query_timeout. Later ones: 503 at once. OPTIONS all the while. Then full speed."""
@@ -709,7 +786,8 @@ def not_ready(env, server, reason):
     server.launch()
     server.wait_log(reason)
     equal(server.health()[0], 503, "/readyz")
-    server.wait(lambda: re.search(reason, server.health("/readyz?verbose")[1]), "/readyz tells the reason")
+    server.wait(lambda: re.search(reason, server.reason("database")), "rollcallctl status tells the reason")
+    true(not re.search(reason, server.health("/readyz?verbose")[1]), "and the health port does not")
     retry_after(server.phone().reg0(C1).expect(503))
 
 
@@ -784,8 +862,7 @@ def test_schema_older_and_newer(env):
     server.database.query("delete from schema_version")
     not_ready(env, server, r"database schema is 0, this version needs \d+; run: rollcallctl db migrate")
     server.database.query("insert into schema_version (version) values (999)")
-    server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
-                "/readyz tells that the schema is too new")
+    server.wait(lambda: "database schema is 999, this version knows" in server.reason("database"), "the schema is too new")
     server.database.query("update schema_version set version = %s" % newest)
     server.wait_ready()
 

@@ -179,6 +179,23 @@ def test_database_lost_by_policy_ignored(env):
     server.phone().reg0(C1).expect(401, 503)
 
 
+def test_strangers_are_told_nothing_of_the_insides(env):
+    """Whoever reaches the port has not logged in: no users, hosts, files or words of PostgreSQL, in any form, ready or not."""
+    server = own_certificates(env, env.make({"tls": {"reload_interval": "1s"}, "health": {"db_grace": "0s"}}, cluster=env.own_cluster()))
+    server.start()
+    server.database.cluster.stop()
+    time.sleep(1.1)  # the files are judged by their time in seconds
+    with open(server.certificates + "/server.pem", "w") as file:
+        file.write("nothing\n")
+    server.wait(lambda: probe(server, "/readyz").status == 503, "not ready", 20)
+    server.wait(lambda: "server.pem" in server.reason("certificates") and "PGSQL" in server.reason("database"),
+                "an operator is told")
+    for how in (dict(path="/readyz"), dict(path="/readyz?verbose"), dict(path="/readyz", fields=JSON)):
+        body = probe(server, **how).body.decode()
+        for word in ("/", "pem", "refused", "rollcall", "127.0.0.1", "5432"):
+            true(word not in body, "%r in %s" % (word, body))
+
+
 def test_liveness_does_not_mind_the_database(env):
     """Alive for as long as the loops turn, beyond every grace."""
     cluster = env.own_cluster()
@@ -292,7 +309,7 @@ def test_certificate_unreadable_on_re_read_is_degraded(env):
     with open(server.certificates + "/server.pem", "w") as file:
         file.write("nothing\n")
     server.wait(lambda: probe(server, "/readyz", fields=JSON).json["state"] == "degraded", "degraded")
-    true("server.pem: holds no certificate" in probe(server, "/readyz?verbose").body.decode(), "the reason")
+    true("server.pem: holds no certificate" in server.reason("certificates"), "the reason")
     server.phone("tls").opt().expect(200)
     shown = json.loads(server.api("/certificates")[1])["items"]
     equal([c["certificate"] for c in shown], ["main"], "those read before are served, and listed")

@@ -258,7 +258,8 @@ def test_database_down_at_start(env):
         server.wait_log(r'warning db\.down node=reg-test message="127\.0\.0\.1:1 refused, 127\.0\.0\.1:%d timed out after 1s; '
                         r'retrying in (\d+ms|\d\.\ds); SIP answers 503 until then"' % port)
         server.wait(lambda: server.health("/livez")[0] == 200, "alive all the same")
-        server.wait(lambda: "127.0.0.1:%d timed out after 1s" % port in server.health("/readyz?verbose")[1], "/readyz names the host")
+        server.wait(lambda: "127.0.0.1:%d timed out after 1s" % port in server.reason("database"), "the host is named")
+        true("127.0.0.1" not in server.health("/readyz?verbose")[1], "the host is named to strangers")
 
 
 def test_pooler_breaks_statements(env):

@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness import Failure, Udp, covers, equal, true
-from harness.check import not_under_valgrind
+from harness.check import PATIENT, not_under_valgrind
 from harness.faults import (Stopped, add_users, admin, alive, children, phones_of_both, slow_commits, wait_successor,
                             wait_workers, worker_of, workers)
 from harness.http import ask
@@ -226,8 +226,7 @@ def test_successors_serve_under_a_newer_schema(env):
     ask(server.socket, "GET", "/api/v1/bindings").expect(200)
     server.stop()
     server.launch()
-    server.wait(lambda: "database schema is 999, this version knows" in server.health("/readyz?verbose")[1],
-                "/readyz tells that the schema is too new")
+    server.wait(lambda: "database schema is 999, this version knows" in server.reason("database"), "the schema is too new")
 
 
 def test_admin_requests_wait_for_the_first_connection_to_the_database(env):
@@ -259,6 +258,18 @@ def certificate_shown(server):
         return None
 
 
+def test_probes_do_not_wait_for_an_admin_process_that_keeps_dying(env):
+    """They would take a node away that serves its phones: no death costs more than a second, and those who ask in it are answered."""
+    server = env.start()
+    for _ in range(5):
+        kill(server.wait(lambda: admin(server), "an admin process"))
+        began = time.monotonic()
+        server.wait(lambda: server.health()[0] == 200, "/readyz", 30)
+        took = time.monotonic() - began
+        true(took < 3 * PATIENT, "/readyz took %.1f s" % took)
+    server.phone().reg(C1).expect(200)
+
+
 def replace_worker(server):
     victim, = workers(server)
     kill(victim)
@@ -279,10 +290,33 @@ def test_a_worker_is_born_while_a_certificate_is_half_renewed(env):
     server.phone("tcp").reg(C1).expect(200)
     equal(certificate_shown(server), None, "a certificate without its key")
     server.wait_log(r" error tls\.certificate .*private key does not belong to chain.*TLS is not served")
+    equal((server.outcomes("connection_limit"), server.outcomes("tls_handshake_failed", transport="tls")), (0, 1), "refused for")
+    server.wait(lambda: server.health()[0] == 503, "/readyz: TLS is not served")
+    equal(server.phone("tcp").opt().status, 503, "OPTIONS")
+    true("[-]certificates: TLS is not served" in server.health("/readyz?verbose")[1], "the check of the certificates")
+    server.wait(lambda: "private key does not belong" in server.reason("certificates"), "an operator is told why")
     shutil.copyfile(fresh + "/server.key", server.certificates + "/server.key")
     server.wait(lambda: certificate_shown(server) == der(fresh + "/server.pem"), "TLS is served again", 20)
     server.wait_log(r" notice tls\.certificate .*TLS is served again")
+    server.wait(lambda: server.health()[0] == 200, "/readyz")
+    server.wait(lambda: "[+]certificates ok" in server.health("/readyz?verbose")[1], "nothing is wrong with the certificates", 20)
     equal(deaths(server), 1, "deaths")
+
+
+def test_one_worker_of_two_without_a_certificate_is_told(env):
+    """Half of the handshakes fail then, and the other half does not: a warning, and the admin process that is born meanwhile knows it."""
+    server = own_certificates(env, env.make({"tls": {"reload_interval": "1h"}, "server": {"workers": "2"}})).start()
+    fresh, victim = env.certificates("renewed_by_half_again"), workers(server)[0]
+    shutil.copyfile(fresh + "/server.pem", server.certificates + "/server.pem")
+    kill(victim)
+    server.wait(lambda: len(workers(server)) == 2 and victim not in workers(server), "another worker", 20)
+    told = "[!]certificates: 1 of 2 workers serve no TLS"
+    server.wait(lambda: told in server.health("/readyz?verbose")[1], "the check of the certificates", 20)
+    kill(admin(server))
+    server.wait(lambda: told in server.health("/readyz?verbose")[1], "that of another admin process", 20)
+    equal(server.health()[0], 200, "/readyz")
+    shutil.copyfile(fresh + "/server.key", server.certificates + "/server.key")
+    server.wait(lambda: "[+]certificates ok" in server.health("/readyz?verbose")[1], "nothing is wrong with the certificates", 20)
 
 
 def test_a_worker_is_born_while_a_certificate_has_expired(env):

@@ -231,6 +231,13 @@ class Server:
     def stats(self):
         return json.loads(self.api("/stats")[1])
 
+    def reason(self, check):
+        """What an operator is told of one of the checks of health, and strangers are not; "" while there is nobody to ask."""
+        try:
+            return next(c["detail"] for c in self.stats()["checks"] if c["name"] == check)
+        except OSError:
+            return ""
+
     def outcomes(self, *reasons, transport=None):
         """How many requests and connections ended with one of these reasons."""
         found = self.stats()["outcomes"]

@@ -1,0 +1,180 @@
+/*
+ * What the database refuses although its connections are good: no space, no rights, no standby. An
+ * operation that fails proves little, since it may be its row; so the store asks for itself, at one
+ * end of the table and at the other, and believes what neither of them gets done. The first
+ * operation that is done, or probe, ends it: it comes back also when nobody sends a phone here.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "inside.h"
+
+#define PROBE_MS 2000
+#define DOUBT_PROBE_MS 500 /* behind one that failed, which may have been its row */
+#define BELIEVED 2u
+
+static const char *const probes[] = {
+	[OP_LOOKUP] = "probe_lookups", [OP_COMMIT] = "probe_commits"
+};
+static const char *const words[] = { [OP_LOOKUP] = "look-ups", [OP_COMMIT] = "changes" };
+
+/* About the database, whatever the row: its space and memory, its disk, rights and objects that are
+ * missing, read-only, inner errors, too slow for its own deadline, a table that is locked. */
+bool
+refusal_is_general(const char *sqlstate)
+{
+	static const char *const classes[] = { "53", "58",    "42",    "3F",
+					       "XX", "25006", "57014", "55P03" };
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		if (strncmp(sqlstate, classes[i], strlen(classes[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool
+believed(const struct refusal *refusal)
+{
+	return refusal->failures >= BELIEVED;
+}
+
+static void
+set_why(struct refusal *refusal, const char *why)
+{
+	str_copy(refusal->why, sizeof(refusal->why),
+		 str_slice(str_of(why), 0, sizeof(refusal->why) - 1));
+}
+
+void
+refusal_met(struct store *store, enum op_kind kind, bool locked, const char *why)
+{
+	struct refusal *refusal = &store->refusals.kinds[kind];
+	if (refusal->since_ms == 0) {
+		refusal->since_ms = loop_now_ms(store->loop);
+		refusal->locked = locked;
+	}
+	refusal->locked = refusal->locked && locked;
+	if (!believed(refusal))
+		set_why(refusal, why);
+}
+
+/* Not sooner than its time the next probe all the same. */
+void
+refusal_over(struct store *store, enum op_kind kind)
+{
+	struct refusal *refusal = &store->refusals.kinds[kind];
+	refusal->since_ms = 0;
+	refusal->failures = 0;
+}
+
+uint64_t
+refusals_ms(const struct store *store)
+{
+	uint64_t longest_ms = 0, now_ms = loop_now_ms(store->loop);
+	for (int kind = OP_LOOKUP; kind <= OP_COMMIT; kind++) {
+		const struct refusal *refusal = &store->refusals.kinds[kind];
+		if (believed(refusal) && now_ms - refusal->since_ms >= longest_ms)
+			longest_ms = now_ms - refusal->since_ms + 1; /* never 0 */
+	}
+	return longest_ms;
+}
+
+void
+refusals_explain(struct store *store)
+{
+	for (int kind = OP_LOOKUP; kind <= OP_COMMIT; kind++) {
+		const struct refusal *refusal = &store->refusals.kinds[kind];
+		if (believed(refusal)) {
+			store_trouble_set(store, "%s refuses %s: %s", store_host(store),
+					  words[kind], refusal->why);
+			return;
+		}
+	}
+}
+
+void
+refusals_hear(struct store *store, const struct store_query *query, const char *why)
+{
+	struct refusal *refusal = &store->refusals.kinds[store->refusals.asked];
+	if (query == &store->refusals.query && !believed(refusal))
+		set_why(refusal, why);
+}
+
+/* Others of this node may not have tried what we are refused; they ask for themselves. */
+static void
+tell_node(struct store *store, enum op_kind kind)
+{
+	if (store->settings.node_refusals != NULL)
+		store->refusals.kinds[kind].heard = ++store->settings.node_refusals[kind];
+}
+
+static void
+hear_node(struct store *store, enum op_kind kind)
+{
+	struct refusal *refusal = &store->refusals.kinds[kind];
+	if (store->settings.node_refusals == NULL)
+		return;
+	uint32_t told = store->settings.node_refusals[kind];
+	if (told != refusal->heard && refusal->since_ms == 0)
+		refusal_met(store, kind, false, "another process of this node says so");
+	refusal->heard = told;
+}
+
+/* A row was there and locked by somebody. */
+static bool
+met_lock(enum op_kind kind, const struct store_rows *rows)
+{
+	return kind == OP_COMMIT && !str_eq(store_rows_value(rows, 0, 0), STR("0")) &&
+	       str_eq(store_rows_value(rows, 0, 1), STR("0"));
+}
+
+static void
+on_probe(struct store_query *query, enum query_result result, const struct store_rows *rows)
+{
+	struct store *store = container_of(query, struct store, refusals.query);
+	enum op_kind kind = store->refusals.asked;
+	struct refusal *refusal = &store->refusals.kinds[kind];
+	store->refusals.asking = false;
+	refusal->last = !refusal->last;
+	refusal->next_ms = loop_now_ms(store->loop) + PROBE_MS;
+	bool locked = result == QUERY_DONE && met_lock(kind, rows);
+	if (refusal->since_ms == 0 || (locked && refusal->locked))
+		return;
+	if ((result == QUERY_DONE && !locked) ||
+	    (result == QUERY_FAILED && !refusal_is_general(query->sqlstate))) {
+		refusal_over(store, kind);
+		return;
+	}
+	/* silence comes late, so one is enough */
+	refusal->failures += result == QUERY_UNAVAILABLE ? BELIEVED : 1;
+	if (believed(refusal))
+		tell_node(store, kind);
+	else
+		refusal->next_ms -= PROBE_MS - DOUBT_PROBE_MS;
+}
+
+static void
+ask(struct store *store, enum op_kind kind)
+{
+	struct refusals *refusals = &store->refusals;
+	struct store_query *query = &refusals->query;
+	*query = (struct store_query){ .name = probes[kind],
+				       .param_count = 1,
+				       .done = on_probe,
+				       .started_ms = loop_now_ms(store->loop) };
+	query->params[0] = refusals->kinds[kind].last ? "false" : "true";
+	refusals->asked = kind;
+	refusals->asking = true;
+	store_query_add(store, query);
+}
+
+void
+refusals_tick(struct store *store)
+{
+	for (int kind = OP_LOOKUP; kind <= OP_COMMIT; kind++) {
+		const struct refusal *refusal = &store->refusals.kinds[kind];
+		hear_node(store, (enum op_kind)kind);
+		if (refusal->since_ms != 0 && !store->refusals.asking && store->state == STORE_UP &&
+		    loop_now_ms(store->loop) >= refusal->next_ms)
+			ask(store, (enum op_kind)kind);
+	}
+}

@@ -21,4 +21,6 @@ select
 		from pg_namespace
 		where nspname = any (current_schemas(false)) and has_schema_privilege('public'::name, oid, 'create'::text)
 	) as open_schemas,
-	current_setting('full_page_writes') = 'on' as full_page_writes
+	current_setting('full_page_writes') = 'on' as full_page_writes,
+	current_setting('synchronous_standby_names') = '' or current_setting('synchronous_commit') in ('on', 'remote_apply')
+		as standby_has_it_on_disk

@@ -113,6 +113,11 @@ check_server(struct doctor *doctor, PGconn *connection)
 		doctor_note(doctor, "database", CTL_WARN,
 			    "switch it on, unless the file system writes pages whole",
 			    "full_page_writes is off");
+	if (database_server_says(server, "standby_has_it_on_disk")[0] == 'f')
+		doctor_note(doctor, "database", CTL_WARN,
+			    "switch synchronous_commit on, for this log-in and database too",
+			    "registrations do not wait for the synchronous standby's disk: a "
+			    "failover may lose some that were acknowledged");
 	PQclear(server);
 }
 

@@ -257,6 +257,19 @@ def test_addresses_that_a_crash_empties(env):
     expect(doctor(server), 7, "✗ table aor is unlogged: a crash of the database empties it", "→ alter table aor set logged")
 
 
+def test_commits_that_do_not_wait_for_the_standby(env):
+    cluster = env.own_cluster()
+    server = env.start(udp_buffer(env), cluster=cluster)
+    server.database.query("alter database %s set synchronous_commit = local" % server.database.name)
+    server.stop()
+    cluster.psql("postgres", "alter system set synchronous_standby_names = 'nobody'")
+    cluster.psql("postgres", "select pg_reload_conf()")
+    server.start()
+    expect(doctor(server), 0, "! registrations do not wait for the synchronous standby's disk", "→ switch synchronous_commit on")
+    cluster.psql("postgres", "alter system reset synchronous_standby_names")
+    cluster.psql("postgres", "select pg_reload_conf()")
+
+
 def test_triggers_as_a_restored_dump_leaves_them(env):
     server = env.start(udp_buffer(env))
     server.database.query("alter table account disable trigger all; alter table account enable trigger all")

@@ -35,6 +35,26 @@ store_trip_learn(struct store *store, uint64_t took_us, uint64_t now_ms)
 	}
 }
 
+/* A probe is sent because operations fail, or hang: what is sent behind it would wait with it. */
+static bool
+has_probe(const struct store *store, const struct lane *lane)
+{
+	if (!store->refusals.asking)
+		return false;
+	list_each (node, &lane->flight)
+		if (container_of(node, struct batch, link)->query == &store->refusals.query)
+			return true;
+	return false;
+}
+
+/* Who has a single connection has no other to wait for. */
+static bool
+may_carry(const struct store *store, const struct lane *lane)
+{
+	return lane->state == LANE_UP && !lane->silent &&
+	       (store->settings.connections == 1 || !has_probe(store, lane));
+}
+
 /* The least busy lane that answers and has room for a statement; NULL: none. */
 static struct lane *
 free_lane(const struct store *store, uint32_t room)
@@ -42,7 +62,7 @@ free_lane(const struct store *store, uint32_t room)
 	struct lane *freest = NULL;
 	for (uint32_t i = 0; i < store->settings.connections; i++) {
 		struct lane *lane = &store->lanes[i];
-		if (lane->state == LANE_UP && !lane->silent && lane->in_flight < room &&
+		if (may_carry(store, lane) && lane->in_flight < room &&
 		    (freest == NULL || lane->in_flight < freest->in_flight))
 			freest = lane;
 	}

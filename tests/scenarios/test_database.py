@@ -166,6 +166,7 @@ def test_standby_away_for_longer_than_the_grace(env):
     phone.reg(C1).expect(200)
     want_a_standby(server, cluster)
     phone.reg(C2).expect(500, 503)
+    server.wait_log(r"warning db\.down .*refuses changes: ", 30)
     server.wait(lambda: server.health()[0] == 503, "/readyz says 503", 30)
     until = time.monotonic() + 8
     while time.monotonic() < until:
@@ -829,7 +830,7 @@ def test_a_change_by_replication_is_seen(env):
 
 def test_dumps_are_restored(env):
     """Whole, with a view of somebody's on ours, and the data alone into a database that was migrated."""
-    server = env.server
+    server = env.start()
     server.database.add_user("%5C%C3%A4", "example.com", "secret", login="\\x5C\\xC3\\xA4")
     server.phone().reg(C1, fields=[("User-Agent", "\u20ac")]).expect(200)
     seen = "select aor, login from account order by 1; select aor, version from aor order by 1; select aor, user_agent from binding"

@@ -2,6 +2,7 @@
 import glob
 import os
 import re
+import shlex
 import shutil
 
 from harness import equal, true
@@ -70,7 +71,7 @@ def test_a_token_of_the_page(env):
         block, = [block for _, block in examples(file.read()) if block[0][0].startswith("umask ")]
     server = with_tcp(env).start()
     places = {"http://127.0.0.1:8080": "http://127.0.0.1:%d" % server.admin_tcp[1],
-              "token create": "token create -c " + server.configuration_path}
+              "token create": "token create -c " + shlex.quote(server.configuration_path)}
     for command, wanted in block:
         for theirs, ours in places.items():
             command = command.replace(theirs, ours)

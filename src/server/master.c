@@ -190,7 +190,7 @@ tell_sockets(struct master *master, const struct sockets *plan)
 		struct listening *gone = &master->sockets.items[i];
 		if (sockets_find(plan, gone) != NULL)
 			continue;
-		closing_add(&master->closing, gone, clock_monotonic_ms());
+		closing_add(&master->closing, gone, workers, clock_monotonic_ms());
 		children_unserve(&master->children, gone);
 		listening_close(gone, workers);
 	}
@@ -221,14 +221,13 @@ master_reload(struct master *master, bool check, struct memo *memo)
 {
 	struct running running = { .config = master->config,
 				   .sockets = &master->sockets,
-				   .closing = &master->closing.sockets,
+				   .closing = &master->closing,
 				   .marks = &master->marks,
 				   .workers = master->memory.node->worker_count };
 	struct reload fresh;
 	struct config *config = config_load_memo(master->launch, memo);
 	if (config == NULL)
 		return false;
-	closing_review(&master->closing, clock_monotonic_ms());
 	reload_prepare(&fresh, config, &running, check, memo);
 	if (!fresh.good)
 		return false;
@@ -506,7 +505,7 @@ master_main(const struct launch *launch, struct config *config)
 	run(&master);
 	http_sockets_close(&master.http, master.config);
 	sockets_free(&master.sockets);
-	sockets_free(&master.closing.sockets);
+	closing_free(&master.closing);
 	certificate_marks_free(&master.marks);
 	if (master.config != master.boot)
 		config_free(master.config);

@@ -1,5 +1,5 @@
 /* From /proc: the socket's inode by its port, then the process that holds a descriptor of that
- * inode. Start-up only. */
+ * inode. Only at start and reload. */
 #include "portowner.h"
 
 #include <dirent.h>
@@ -34,22 +34,32 @@ line_names_port(char *line, uint16_t port, bool udp, uint64_t *inode)
 }
 
 static bool
-find_inode(uint16_t port, bool udp, uint64_t *inode)
+table_holders(const char *name, uint16_t port, bool udp, bool (*good)(uint64_t inode, void *arg),
+	      void *arg)
 {
-	const char *tables[] = { udp ? "/proc/net/udp" : "/proc/net/tcp",
-				 udp ? "/proc/net/udp6" : "/proc/net/tcp6" };
-	for (unsigned i = 0; i < 2; i++) {
-		char line[512];
-		bool found = false;
-		FILE *table = fopen(tables[i], "re");
-		if (table == NULL)
-			continue;
-		while (!found && fgets(line, sizeof(line), table) != NULL)
-			found = line_names_port(line, port, udp, inode);
-		fclose(table);
-		if (found)
-			return true;
-	}
+	char line[512];
+	uint64_t inode;
+	bool all = true;
+	FILE *table = fopen(name, "re");
+	if (table == NULL)
+		return true;
+	while (all && fgets(line, sizeof(line), table) != NULL)
+		all = !line_names_port(line, port, udp, &inode) || good(inode, arg);
+	fclose(table);
+	return all;
+}
+
+bool
+port_holders(uint16_t port, bool udp, bool (*good)(uint64_t inode, void *arg), void *arg)
+{
+	return table_holders(udp ? "/proc/net/udp" : "/proc/net/tcp", port, udp, good, arg) &&
+	       table_holders(udp ? "/proc/net/udp6" : "/proc/net/tcp6", port, udp, good, arg);
+}
+
+static bool
+keep_first(uint64_t inode, void *arg)
+{
+	*(uint64_t *)arg = inode;
 	return false;
 }
 
@@ -93,7 +103,7 @@ port_owner(uint16_t port, bool udp, char *owner, size_t cap)
 	uint64_t inode;
 	char socket[64];
 	bool found = false;
-	if (!find_inode(port, udp, &inode))
+	if (port_holders(port, udp, keep_first, &inode))
 		return false;
 	snprintf(socket, sizeof(socket), "socket:[%" PRIu64 "]", inode);
 	DIR *processes = opendir("/proc");

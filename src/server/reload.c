@@ -149,8 +149,9 @@ open_added(struct sockets *plan, const struct reload *reload, const struct runni
 	for (size_t i = 0; i < plan->count; i++) {
 		struct listening *item = &plan->items[i];
 		const struct listening *before = sockets_find(running->sockets, item);
-		bool ours = sockets_meet(running->sockets, item) ||
-			    sockets_meet(running->closing, item) || sockets_meet(plan, item);
+		bool ours =
+			sockets_meet(running->sockets, item) || sockets_meet(plan, item) ||
+			closing_has(running->closing, running->sockets, item, clock_monotonic_ms());
 		if (before != NULL) {
 			memcpy(item->fds, before->fds, sizeof(item->fds));
 			item->open = before->open;

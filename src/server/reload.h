@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/memo.h"
+#include "closing.h"
 #include "config/config.h"
 #include "net/tls.h"
 #include "sockets.h"
@@ -31,7 +32,7 @@ struct certificate_marks {
 struct running {
 	const struct config *config;
 	const struct sockets *sockets;
-	const struct sockets *closing;
+	const struct closing *closing;
 	const struct certificate_marks *marks;
 	uint32_t workers;
 };

@@ -16,7 +16,6 @@
 #include "portowner.h"
 
 #define BACKLOG 4096
-#define CLOSING_MS 15000u /* a worker that stands still is ended before (children.c) */
 
 static socklen_t
 sockaddr_of(struct sockaddr_storage *address, const struct endpoint *endpoint)
@@ -196,29 +195,6 @@ sockets_meet(const struct sockets *sockets, const struct listening *item)
 			return true;
 	}
 	return false;
-}
-
-void
-closing_review(struct closing *closing, uint64_t now_ms)
-{
-	if (now_ms >= closing->until_ms)
-		sockets_free(&closing->sockets);
-}
-
-void
-closing_add(struct closing *closing, const struct listening *item, uint64_t now_ms)
-{
-	struct sockets *sockets = &closing->sockets;
-	closing_review(closing, now_ms);
-	closing->until_ms = now_ms + CLOSING_MS;
-	if (sockets_find(sockets, item) != NULL)
-		return;
-	struct listening *grown =
-		reallocarray(sockets->items, sockets->count + 1, sizeof(*sockets->items));
-	if (grown == NULL)
-		return;
-	sockets->items = grown;
-	sockets->items[sockets->count++] = *item;
 }
 
 static void

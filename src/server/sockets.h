@@ -26,15 +26,6 @@ struct sockets {
 	size_t count;
 };
 
-/*
- * What reloads have closed in the master. The workers do so a moment later, each when it hears of
- * it, and until the last of them has the port is taken, by us.
- */
-struct closing {
-	struct sockets sockets;
-	uint64_t until_ms; /* by then all of them have, or are dead */
-};
-
 /* What the configuration asks for, nothing opened yet; false when memory is out. */
 bool sockets_plan(struct sockets *sockets, const struct config *config);
 /* The item that serves the same transport and address; NULL when there is none. */
@@ -42,10 +33,6 @@ struct listening *sockets_find(const struct sockets *sockets, const struct liste
 /* Is one of them open that the kernel would not let another process open item beside? So it is when
  * a bind is narrowed or widened, and when tcp becomes tls. */
 bool sockets_meet(const struct sockets *sockets, const struct listening *item);
-/* Before the item is closed. When memory is out it is as if the workers had closed it already. */
-void closing_add(struct closing *closing, const struct listening *item, uint64_t now_ms);
-/* Forgets what is over. */
-void closing_review(struct closing *closing, uint64_t now_ms);
 /* One socket a worker; false with a sentence in error that names whoever has the port.
  * port_is_ours: it meets sockets of ours, so that nobody need be asked. */
 bool listening_open(struct listening *item, uint32_t workers, bool port_is_ours, char *error,

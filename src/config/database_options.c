@@ -1,5 +1,6 @@
 /*
- * What libpq would say of database.url when it connects, said when the file is read. Names of its
+ * What libpq would say of database.url when it connects, said when the file is read: of names, and
+ * of the values that are usually mistaken. Names of its
  * options are told, values never: one of them may be a password in the wrong place.
  */
 #include <libpq-fe.h>

@@ -120,7 +120,8 @@ bool text_has_control(struct str text);
 bool type_is_list(enum config_type type);
 /* Words separated by blanks, for people. */
 const char *with_commas(struct loader *loader, const char *words);
-/* What libpq will say of database.url, a good one by database_url_judge(). */
+/* What libpq will say of database.url, a good one by database_url_judge(): of names of options,
+ * ports and the values that are usually mistaken; it looks at others when it connects. */
 void database_options_check(struct loader *loader, struct place place);
 /* Which of the key's words text is; complains when it is none. */
 bool word_index(struct loader *loader, const struct setting *setting, struct str text,

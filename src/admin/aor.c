@@ -23,27 +23,30 @@ ask(struct exchange *x, void (*then)(struct exchange *))
 	exchange_lookup(x, then);
 }
 
-/* Is there a record to go on with? If not, it is answered, or then comes again. */
+/* Is there a record to go on with? If not, it is answered. */
 static bool
-record_found(struct exchange *x, void (*then)(struct exchange *))
+record_found(struct exchange *x)
 {
-	struct aor_work *work = x->work;
+	const struct aor_work *work = x->work;
 	if (x->op.looked_up != LOOKUP_FOUND)
 		exchange_unavailable(x);
 	else if (x->op.record->exists)
 		return true;
-	else if (address_by_alias(x, &work->address))
-		ask(x, then);
 	else
-		exchange_unknown_user(x);
+		address_unknown(x, &work->address);
 	return false;
 }
 
 static void
 show_found(struct exchange *x)
 {
-	const struct aor_work *work = x->work;
-	if (!record_found(x, show_found))
+	struct aor_work *work = x->work;
+	bool nobody = x->op.looked_up == LOOKUP_FOUND && !x->op.record->exists;
+	if (nobody && address_by_alias(x, &work->address)) {
+		ask(x, show_found);
+		return;
+	}
+	if (!record_found(x))
 		return;
 	const struct record *record = x->op.record;
 	int64_t at_ms = binding_now_ms(x);
@@ -135,7 +138,7 @@ static void
 remove_found(struct exchange *x)
 {
 	struct aor_work *work = x->work;
-	if (!record_found(x, remove_found))
+	if (!record_found(x))
 		return;
 	if (!plan_removal(x, x->op.record)) {
 		exchange_out_of_memory(x);

@@ -1,6 +1,9 @@
 /* Names of domains: see the header. */
 #include "domain.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "admin_internal.h"
 #include "sip/host.h"
 
@@ -54,4 +57,33 @@ address_by_alias(struct exchange *x, struct address *address)
 {
 	struct str given = address->key;
 	return address_serve(x, address) && !str_eq(address->key, given);
+}
+
+void
+address_unknown(struct exchange *x, const struct address *address)
+{
+	struct address other = *address;
+	char hint[600];
+	if (!address_by_alias(x, &other)) {
+		exchange_unknown_user(x);
+		return;
+	}
+	snprintf(hint, sizeof(hint), "It has an alias of a domain; write %.*s.",
+		 STR_ARG(str_slice(other.key, 0, 512)));
+	exchange_problem(x, 404, "aor_unknown", "No such user",
+			 "This address-of-record has no account.", NULL, hint);
+}
+
+bool
+domain_no_alias(struct exchange *x, const char *name)
+{
+	const struct config_domain *domain =
+		name == NULL ? NULL : serving(x->admin->config, str_of(name));
+	char hint[300];
+	if (domain == NULL || strcmp(domain->name, name) == 0)
+		return true;
+	snprintf(hint, sizeof(hint), "Write %s, the name of the domain.", domain->name);
+	exchange_problem(x, 400, "invalid_field", "An argument is no good",
+			 "It is an alias of a domain, which no account has.", "domain", hint);
+	return false;
 }

@@ -10,6 +10,7 @@
 #include "base/csv.h"
 #include "base/textfile.h"
 #include "base/wipe.h"
+#include "domain.h"
 #include "json.h"
 #include "stream.h"
 
@@ -239,7 +240,7 @@ list_answer(struct exchange *x, const struct list_kind *kind, bool selective, in
 	struct listing *list = arena_alloc(&x->arena, sizeof(*list));
 	const char *prefix;
 	if (list == NULL || !page_asked(x, &list->page) || !argument_domain(x, &list->domain) ||
-	    !argument_user_param(x, &prefix))
+	    !domain_no_alias(x, list->domain) || !argument_user_param(x, &prefix))
 		return;
 	list->kind = kind;
 	list->prefix = str_of(prefix);

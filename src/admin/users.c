@@ -101,18 +101,6 @@ change_written(struct exchange *x, const struct store_rows *rows)
 				 "Try again.");
 }
 
-static void
-change_elsewhere(struct exchange *x)
-{
-	struct change *change = x->work;
-	if (!address_by_alias(x, &change->address)) {
-		exchange_unknown_user(x);
-		return;
-	}
-	x->query.params[0] = arena_text(&x->arena, change->address.key);
-	exchange_query(x, "admin_user", 1, change_found);
-}
-
 /* A new password is hashed with the login that the account has, and written where it still has it.
  */
 static void
@@ -122,7 +110,7 @@ change_found(struct exchange *x, const struct store_rows *rows)
 	struct flaw flaw = { .field = NULL };
 	struct str login;
 	if (store_rows_count(rows) == 0) {
-		change_elsewhere(x);
+		address_unknown(x, &change->address);
 		return;
 	}
 	if (!user_login(x, rows, &login, &x->query.params[2])) {
@@ -163,15 +151,10 @@ user_change(struct exchange *x)
 static void
 deleted(struct exchange *x, const struct store_rows *rows)
 {
-	struct address *address = x->work;
-	if (store_rows_count(rows) > 0) {
+	if (store_rows_count(rows) > 0)
 		exchange_answer_empty(x, 204);
-	} else if (address_by_alias(x, address)) {
-		x->query.params[0] = arena_text(&x->arena, address->key);
-		exchange_query(x, "admin_user_delete", 1, deleted);
-	} else {
-		exchange_unknown_user(x);
-	}
+	else
+		address_unknown(x, x->work);
 }
 
 void

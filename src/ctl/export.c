@@ -15,8 +15,9 @@ static const char *const hashed[] = { "username",     "domain",	    "login",
 				      "display_name", "enabled",    "max_contacts",
 				      "may_register", NULL };
 
-/* A login that is no text is left out where the user part gives it; any other would come back from
- * an import as another one, with hashes that fit it no more. */
+/* A login that is no text is left out where the user part gives it, and where no hashes stand
+ * beside it; any other would come back from an import as another one, with hashes that fit it no
+ * more. */
 static bool
 login_ready(json_t *item)
 {
@@ -24,7 +25,8 @@ login_ready(json_t *item)
 	const char *name = json_string_value(json_object_get(item, "username"));
 	if (octets == NULL)
 		return true;
-	if (name != NULL && strcmp(octets, name) == 0)
+	bool hashes = json_object_get(item, "ha1_md5") != NULL;
+	if (!hashes || (name != NULL && strcmp(octets, name) == 0))
 		return json_object_set_new(item, "login", json_null()) == 0;
 	char *aor = output_aor(item);
 	ctl_error("%s: no CSV can hold its login %s; change that in the database, or leave the "

@@ -315,14 +315,15 @@ def test_an_alias_is_its_domain(env):
         found = api(server, "GET", "/aors/erin@" + alias).expect(200).json
         equal((found["aor"], len(found["bindings"])), ("sip:erin@example.com", 2), "bindings of " + alias)
     user = "erin@registrar.example.com"
-    server.ctl("binding", "remove", user, "--id", found["bindings"][0]["id"], "--yes")
-    equal(len(phone.fetch()), 1, "contacts after the removal of one")
-    server.ctl("binding", "remove", user, "--all", "--yes")
-    equal(phone.fetch(), {}, "contacts after the removal of all")
-    server.ctl("user", "passwd", user, "--password-stdin", input="other\n")
-    phone.password = "other"
-    phone.reg("<sip:erin@192.0.2.1>").expect(200)
-    server.ctl("user", "delete", user, "--yes")
+    for method, path, body in (("DELETE", "/aors/%s/bindings" % user, None), ("PATCH", "/users/" + user, {"enabled": False}),
+                               ("DELETE", "/users/" + user, None)):  # sent again it could meet another than before
+        problem = api(server, method, path, body).expect(404, "aor_unknown").json
+        equal(problem["hint"], "It has an alias of a domain; write erin@example.com.", "hint of %s %s" % (method, path))
+    for listed in ("/users", "/bindings"):
+        problem = api(server, "GET", listed + "?domain=registrar.example.com").expect(400, "invalid_field").json
+        equal(problem["hint"], "Write example.com, the name of the domain.", "hint of " + listed)
+    equal(len(phone.fetch()), 2, "contacts")
+    api(server, "DELETE", "/users/erin@example.com").expect(204)
     for path in ("/users/erin@example.com", "/users/" + user, "/aors/" + user):
         api(server, "GET", path).expect(404, "aor_unknown")
     api(server, "DELETE", "/users/" + user).expect(404, "aor_unknown")
@@ -341,6 +342,7 @@ def test_who_is_named_is_meant(env):
     equal(api(server, "PATCH", path, {"enabled": False}).expect(200).json["aor"], "sip:frank@registrar.example.com", "changed")
     equal(api(server, "GET", path).expect(200).json["algorithms"], ["MD5"], "shown")
     api(server, "DELETE", path).expect(204)
+    api(server, "DELETE", path).expect(404, "aor_unknown")  # sent again, as when its answer was lost
     user = api(server, "GET", "/users/frank@example.com").expect(200).json
     equal((user["enabled"], len(user["algorithms"])), (True, 3), "the other one")
     api(server, "DELETE", "/users/frank@example.com").expect(204)

@@ -478,6 +478,9 @@ def test_a_login_that_is_no_text_is_not_changed_on_its_way(env):
     done = server.ctl("user", "export", out, "--with-hashes", check=False)
     equal((done.returncode, os.path.exists(out)), (1, False), "exit status, and whether half an export stays")
     true("error: odd@example.com: " in done.stderr and "a%25%FE" in done.stderr, done.stderr)
+    server.ctl("user", "export", out)
+    with open(out, newline="") as file:
+        equal([row["login"] for row in csv.DictReader(file) if row["username"] == "odd"], [""], "without hashes nothing misleads")
     server.ctl("user", "export", out, "--with-hashes", "--user", "%FF")
     with open(out, newline="") as file:
         equal([(row["username"], row["login"]) for row in csv.DictReader(file)], [("%FF", "")], "the export by command")

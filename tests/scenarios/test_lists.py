@@ -481,6 +481,7 @@ def test_a_login_that_is_no_text_is_not_changed_on_its_way(env):
     server.ctl("user", "export", out)
     with open(out, newline="") as file:
         equal([row["login"] for row in csv.DictReader(file) if row["username"] == "odd"], [""], "without hashes nothing misleads")
+    os.remove(out)
     server.ctl("user", "export", out, "--with-hashes", "--user", "%FF")
     with open(out, newline="") as file:
         equal([(row["username"], row["login"]) for row in csv.DictReader(file)], [("%FF", "")], "the export by command")

@@ -86,6 +86,15 @@ find_flow(const struct requests *all, const struct peer *peer)
 	return NULL;
 }
 
+/* A ban spares whoever has registered, for one failure, which is known only when it is answered:
+ * nothing else may be judged meanwhile. */
+static bool
+enough(const struct requests *all, const struct peer *peer, const struct flow *flow)
+{
+	return flow->in_flight >= all->settings.max_per_stream ||
+	       (flow->in_flight > 0 && source_banned(all, peer->transport, &peer->source.ip));
+}
+
 void
 stream_enter(struct requests *all, const struct peer *peer)
 {
@@ -98,7 +107,8 @@ stream_enter(struct requests *all, const struct peer *peer)
 		chain_add(&all->flow_chains, peer->slot, &flow->chain);
 	}
 	peer_owes(all->net, peer, 1);
-	if (++flow->in_flight >= all->settings.max_per_stream && !flow->paused) {
+	flow->in_flight++;
+	if (!flow->paused && enough(all, peer, flow)) {
 		flow->paused = true;
 		peer_pause(all->net, peer, true);
 	}
@@ -111,13 +121,13 @@ stream_leave(struct requests *all, const struct peer *peer)
 		return;
 	struct flow *flow = find_flow(all, peer);
 	flow->in_flight--;
-	if (all->net != NULL) {
+	if (all->net != NULL)
 		peer_owes(all->net, peer, -1);
-		if (flow->paused && flow->in_flight < all->settings.max_per_stream)
+	if (flow->paused && !enough(all, peer, flow)) {
+		flow->paused = false;
+		if (all->net != NULL)
 			peer_pause(all->net, peer, false);
 	}
-	if (flow->in_flight < all->settings.max_per_stream)
-		flow->paused = false;
 	if (flow->in_flight == 0) {
 		chain_remove(&flow->chain);
 		list_prepend(&all->free_flows, &flow->link);
@@ -129,6 +139,15 @@ stream_full(const struct requests *all, const struct peer *peer)
 {
 	const struct flow *flow = find_flow(all, peer);
 	return flow != NULL && flow->paused;
+}
+
+bool
+stream_distrusted(const struct requests *all, const struct peer *peer)
+{
+	if (peer->transport == TRANSPORT_UDP)
+		return false;
+	const struct flow *flow = find_flow(all, peer);
+	return flow != NULL && flow->distrusted;
 }
 
 /* --- datagrams --------------------------------------------------------------------------- */
@@ -307,9 +326,13 @@ close_banned(const struct peer *peer, void *arg)
 void
 stream_guessed(struct requests *all, const struct peer *peer)
 {
-	if (peer->transport != TRANSPORT_UDP && all->net != NULL &&
-	    source_banned(all, peer->transport, &peer->source.ip))
-		peer_close(all->net, peer, CLOSE_UNWANTED);
+	if (peer->transport == TRANSPORT_UDP || all->net == NULL ||
+	    !source_banned(all, peer->transport, &peer->source.ip))
+		return;
+	struct flow *flow = find_flow(all, peer);
+	if (flow != NULL)
+		flow->distrusted = true;
+	peer_close(all->net, peer, CLOSE_UNWANTED);
 }
 
 void

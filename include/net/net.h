@@ -172,7 +172,7 @@ struct carried {
 	uint64_t most_ms;  /* of all that the client has registered there, over any connection */
 };
 void peer_carries_binding(struct net *net, const struct peer *peer, const struct carried *carried);
-/* That time; 0: it never carried any, or is gone. */
+/* That time; 0: it never carried any, is being closed or is gone. */
 uint64_t peer_bound_until_ms(struct net *net, const struct peer *peer);
 uint32_t net_connections(const struct net *net);
 /* Closes up to count connections that are not being closed yet, each after what is owed to it was

@@ -103,5 +103,7 @@ uint64_t
 peer_bound_until_ms(struct net *net, const struct peer *peer)
 {
 	const struct connection *connection = connection_find(net, peer);
-	return connection == NULL ? 0 : connection->bound_until_ms;
+	if (connection == NULL || connection->phase != PHASE_OPEN)
+		return 0;
+	return connection->bound_until_ms;
 }

@@ -196,11 +196,24 @@ count_for_rate(struct request *rq, enum register_next next)
 			&rq->peer.source.ip, loop_now_ms(all->loop));
 }
 
+/* Who is banned has one guess over a connection that is spared, not one for each request that he
+ * had sent by then. What may be stored already is seen to its end (TRN-18-3). */
+static bool
+forget_guess(struct request *rq)
+{
+	if (rq->registration.recheck || !stream_distrusted(rq->all, &rq->peer))
+		return false;
+	forget(rq, REASON_BANNED);
+	return true;
+}
+
 static void
 on_lookup(struct store_op *op)
 {
 	struct request *rq = container_of(op, struct request, op);
 	leave_store(rq, op->looked_up == LOOKUP_FOUND);
+	if (forget_guess(rq))
+		return;
 	if (op->looked_up == LOOKUP_UNAVAILABLE && rq->registration.recheck && !late(rq)) {
 		fifo_start(&rq->all->rechecks, &rq->recheck);
 		return;
@@ -351,7 +364,7 @@ on_enter(struct gate_pass *pass)
 {
 	struct request *rq = container_of(pass, struct request, pass);
 	rq->inside = true;
-	if (over_aor_rate(rq) || merged_meanwhile(rq))
+	if (forget_guess(rq) || over_aor_rate(rq) || merged_meanwhile(rq))
 		return;
 	enum register_next next = recall(rq);
 	count_for_rate(rq, next);

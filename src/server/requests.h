@@ -38,6 +38,7 @@ struct flow {
 	uint32_t generation;
 	uint32_t in_flight;
 	bool paused;
+	bool distrusted; /* a log-in over it failed while its source was banned */
 };
 
 /* Since a REGISTER found no room, until none has for a while (readiness.c). */
@@ -142,6 +143,8 @@ void stream_enter(struct requests *all, const struct peer *peer);
 void stream_leave(struct requests *all, const struct peer *peer);
 /* A log-in over it has failed: if its source is banned, that was the last one. */
 void stream_guessed(struct requests *all, const struct peer *peer);
+/* It was: what came over it with that one, and was not judged yet, is not to be. */
+bool stream_distrusted(const struct requests *all, const struct peer *peer);
 
 /* reply.c */
 /*

@@ -12,6 +12,40 @@
 #include "requests.h"
 #include "sip/frame.h"
 
+/* --- bans -------------------------------------------------------------------------------- */
+
+static bool
+source_banned(const struct requests *all, enum transport transport, const struct ip *source)
+{
+	return limits_banned(all->limits, transport, source, loop_now_ms(all->loop));
+}
+
+/* SEC-26.3.2.4-1. One count and no line in the log, or whoever is banned could fill it. */
+static bool
+banned(struct requests *all, enum transport transport, const struct ip *source)
+{
+	if (!source_banned(all, transport, source))
+		return false;
+	stats_outcome(REASON_BANNED, transport, DOMAIN_OTHER);
+	return true;
+}
+
+/* Failures ban an address, behind which others may live: a connection over which one of them proved
+ * a password stays while its binding does. What an operator bans has none to spare. */
+static bool
+spared(const struct requests *all, const struct peer *peer)
+{
+	return peer_bound_until_ms(all->net, peer) > loop_now_ms(all->loop) &&
+	       !source_banned(all, TRANSPORT_UDP, &peer->source.ip);
+}
+
+/* For whoever was let in before he was banned. */
+static bool
+unwelcome(struct requests *all, const struct peer *peer)
+{
+	return !spared(all, peer) && banned(all, peer->transport, &peer->source.ip);
+}
+
 /* --- requests in flight on one connection -------------------------------------------------- */
 
 bool
@@ -52,6 +86,15 @@ find_flow(const struct requests *all, const struct peer *peer)
 	return NULL;
 }
 
+/* A ban spares whoever has registered, for one failure, which is known only when it is answered:
+ * nothing else may be judged meanwhile. */
+static bool
+enough(const struct requests *all, const struct peer *peer, const struct flow *flow)
+{
+	return flow->in_flight >= all->settings.max_per_stream ||
+	       (flow->in_flight > 0 && source_banned(all, peer->transport, &peer->source.ip));
+}
+
 void
 stream_enter(struct requests *all, const struct peer *peer)
 {
@@ -64,7 +107,8 @@ stream_enter(struct requests *all, const struct peer *peer)
 		chain_add(&all->flow_chains, peer->slot, &flow->chain);
 	}
 	peer_owes(all->net, peer, 1);
-	if (++flow->in_flight >= all->settings.max_per_stream && !flow->paused) {
+	flow->in_flight++;
+	if (!flow->paused && enough(all, peer, flow)) {
 		flow->paused = true;
 		peer_pause(all->net, peer, true);
 	}
@@ -77,13 +121,13 @@ stream_leave(struct requests *all, const struct peer *peer)
 		return;
 	struct flow *flow = find_flow(all, peer);
 	flow->in_flight--;
-	if (all->net != NULL) {
+	if (all->net != NULL)
 		peer_owes(all->net, peer, -1);
-		if (flow->paused && flow->in_flight < all->settings.max_per_stream)
+	if (flow->paused && !enough(all, peer, flow)) {
+		flow->paused = false;
+		if (all->net != NULL)
 			peer_pause(all->net, peer, false);
 	}
-	if (flow->in_flight < all->settings.max_per_stream)
-		flow->paused = false;
 	if (flow->in_flight == 0) {
 		chain_remove(&flow->chain);
 		list_prepend(&all->free_flows, &flow->link);
@@ -97,6 +141,15 @@ stream_full(const struct requests *all, const struct peer *peer)
 	return flow != NULL && flow->paused;
 }
 
+bool
+stream_distrusted(const struct requests *all, const struct peer *peer)
+{
+	if (peer->transport == TRANSPORT_UDP)
+		return false;
+	const struct flow *flow = find_flow(all, peer);
+	return flow != NULL && flow->distrusted;
+}
+
 /* --- datagrams --------------------------------------------------------------------------- */
 
 /* Phones keep the mappings of their NATs open so (ORD-03). */
@@ -106,16 +159,6 @@ is_keepalive(const char *octets, size_t len)
 	for (size_t i = 0; i < len; i++)
 		if (octets[i] != '\r' && octets[i] != '\n' && octets[i] != '\0' && octets[i] != ' ')
 			return false;
-	return true;
-}
-
-/* SEC-26.3.2.4-1. One count and no line in the log, or whoever is banned could fill it. */
-static bool
-banned(struct requests *all, enum transport transport, const struct ip *source)
-{
-	if (!limits_banned(all->limits, transport, source, loop_now_ms(all->loop)))
-		return false;
-	stats_outcome(REASON_BANNED, transport, DOMAIN_OTHER);
 	return true;
 }
 
@@ -216,6 +259,16 @@ take_frame(struct requests *all, const struct peer *peer, struct str octets,
 	return false;
 }
 
+/* Its binding may have ended since the ban, or a log-in failed over it just now. */
+static bool
+turn_out(struct requests *all, const struct peer *peer)
+{
+	if (!unwelcome(all, peer))
+		return false;
+	peer_close(all->net, peer, CLOSE_UNWANTED);
+	return true;
+}
+
 static struct stream_taken
 on_stream(struct net_user *user, const struct peer *peer, const char *octets, size_t len,
 	  struct stream_known known)
@@ -223,7 +276,7 @@ on_stream(struct net_user *user, const struct peer *peer, const char *octets, si
 	struct requests *all = container_of(user, struct requests, user);
 	struct stream_taken result = { .known = known };
 	bool more = true;
-	while (more && result.taken < len) {
+	while (more && result.taken < len && !turn_out(all, peer)) {
 		struct str rest = { octets + result.taken, len - result.taken };
 		struct sip_frame_known front = { result.known.searched, result.known.judged };
 		struct sip_frame frame = sip_frame(rest, front, &all->settings.policy->limits);
@@ -262,29 +315,24 @@ on_accept(struct net_user *user, enum transport transport, const struct endpoint
 	return false;
 }
 
-/*
- * For whoever was let in before he was banned. Answers that he is still owed go unsaid. Failures
- * ban an address, behind which others may live: a connection over which one of them proved a
- * password stays while its binding does. What an operator bans has none to spare.
- */
+/* Answers that he is still owed go unsaid. */
 static bool
 close_banned(const struct peer *peer, void *arg)
 {
-	struct requests *all = arg;
-	const struct ip *source = &peer->source.ip;
-	uint64_t now_ms = loop_now_ms(all->loop);
-	bool spared = peer_bound_until_ms(all->net, peer) > now_ms &&
-		      !limits_banned(all->limits, TRANSPORT_UDP, source, now_ms);
-	return !spared && banned(all, peer->transport, source);
+	return unwelcome(arg, peer);
 }
 
 /* What a password was right for once is no licence to guess others. */
 void
 stream_guessed(struct requests *all, const struct peer *peer)
 {
-	if (peer->transport != TRANSPORT_UDP && all->net != NULL &&
-	    banned(all, peer->transport, &peer->source.ip))
-		peer_close(all->net, peer, CLOSE_UNWANTED);
+	if (peer->transport == TRANSPORT_UDP || all->net == NULL ||
+	    !source_banned(all, peer->transport, &peer->source.ip))
+		return;
+	struct flow *flow = find_flow(all, peer);
+	if (flow != NULL)
+		flow->distrusted = true;
+	peer_close(all->net, peer, CLOSE_UNWANTED);
 }
 
 void

@@ -218,6 +218,29 @@ START_TEST(a_binding_suspends_the_idle_limit)
 }
 END_TEST
 
+/* What is being closed carries nothing any more, though what it is owed may take a while. */
+START_TEST(a_binding_is_carried_until_the_close)
+{
+	struct world world;
+	struct client client;
+	world_open(&world, usual_settings(), TRANSPORT_TCP, "127.0.0.1", NULL);
+	client_open(&client, &world);
+	client_write(&client, "one\n");
+	UNTIL(&world, world.lines == 1);
+	uint64_t until = loop_now_ms(world.loop) + GENEROUS_MS;
+	ck_assert_uint_eq(peer_bound_until_ms(world.net, &world.peer), 0);
+	carry(&world, 1, until);
+	ck_assert_uint_eq(peer_bound_until_ms(world.net, &world.peer), until);
+	peer_owes(world.net, &world.peer, 1);
+	peer_close(world.net, &world.peer, CLOSE_UNWANTED);
+	ck_assert(peer_alive(world.net, &world.peer));
+	ck_assert_uint_eq(peer_bound_until_ms(world.net, &world.peer), 0);
+	peer_owes(world.net, &world.peer, -1);
+	closed_as(&world, &client, CLOSE_UNWANTED);
+	world_close(&world);
+}
+END_TEST
+
 /* SEC-26.1.5-4: once the only client has taken its binding away the connection is as any other */
 START_TEST(a_binding_that_is_removed_suspends_nothing)
 {
@@ -414,7 +437,7 @@ END_TEST
 SUITE(deadline, no_first_message, a_first_message_that_takes_its_time, a_message_in_drips,
       half_a_keepalive_is_never_late, whole_messages_are_never_late,
       while_paused_the_peer_is_not_late, idle_connections_close_and_keepalives_count,
-      a_binding_suspends_the_idle_limit, a_binding_that_is_removed_suspends_nothing,
-      a_connection_of_several_keeps_the_latest_end, several_that_have_ended_are_forgotten,
-      who_is_owed_an_answer_is_not_idle, quiet_connections_stay, what_has_arrived_is_not_late,
-      what_has_arrived_must_be_enough)
+      a_binding_suspends_the_idle_limit, a_binding_is_carried_until_the_close,
+      a_binding_that_is_removed_suspends_nothing, a_connection_of_several_keeps_the_latest_end,
+      several_that_have_ended_are_forgotten, who_is_owed_an_answer_is_not_idle,
+      quiet_connections_stay, what_has_arrived_is_not_late, what_has_arrived_must_be_enough)

@@ -132,6 +132,30 @@ def test_neighbours_who_are_registered_stay_so(env):
 
 
 @covers("SEC-26.3.2.4-1")
+def test_who_is_spared_has_one_guess(env):
+    """A customer who guesses at another one's password over his own connection, many times in one write: the first is judged,
+    and the right one behind it is not."""
+    server = env.start({"limits": LIMITS})
+    thieves = []
+    for transport in ("tcp", "tls"):
+        customer = phone_from(server, A, transport, user="bob")
+        customer.reg("<%s:bob@192.0.2.12>" % customer.scheme).expect(200)
+        thieves.append(Phone(customer.wire, transport))
+        thieves[-1].prepare()
+    guess(server, A, 5)
+    wait_refused(server, A)
+    for thief in thieves:
+        guesses = []
+        for thief.password in ["guess"] + 5 * [thief.password]:
+            guesses.append(bytes(thief.authorize(thief.register_request("<%s:thief@192.0.2.13>" % thief.scheme))))
+        thief.wire.send(b"".join(guesses))
+        thief.receive().expect(401)
+        true(thief.wire.closed(), "the connection stays open")
+        equal(thief.receive(0.1), None, "a second answer")
+    equal(phone_from(server, B).reg().expect(200).contacts, {}, "bindings of alice")
+
+
+@covers("SEC-26.3.2.4-1")
 def test_failures_in_datagrams_ban_nobody(env):
     """Anybody can write any source on a datagram."""
     server = env.start({"limits": LIMITS})

@@ -394,7 +394,7 @@ static void
 ban_source(struct site *site, struct bans *bans, bool manual)
 {
 	struct ban_set *set = calloc(1, sizeof(*set));
-	struct ban ban = { .manual = manual, .until_ms = loop_now_ms(site->loop) + 3600000 };
+	struct ban ban = { .manual = manual, .until_ms = loop_now_ms(site->loop) + 7200000 };
 	ck_assert(ip_prefix_parse(STR("192.0.2.4/32"), &ban.prefix) && ban_set_put(set, &ban));
 	bans_publish(bans, set);
 	free(set);
@@ -441,14 +441,96 @@ START_TEST(a_ban_spares_who_is_registered)
 	ck_assert_uint_eq(sent_with_status(&site, 401), 1);
 	ck_assert(guesser->closing && !neighbour->closing);
 	ck_assert_int_eq(guesser->cause, CLOSE_UNWANTED);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_BAD_PASSWORD][TRANSPORT_TCP], 1);
+	ck_assert_uint_eq(site.stats.outcomes[REASON_BANNED][TRANSPORT_TCP], 2); /* not the guess */
 	ban_source(&site, bans, true);
 	ck_assert(!neighbour->alive);
 	site_close(&site);
 }
 END_TEST
 
-/* A binding that has ended spares nobody. */
+/* SEC-26.3.2.4-1: a binding that has ended spares nobody: whatever comes next is not served. */
 START_TEST(a_ban_after_the_binding)
+{
+	struct site site;
+	site_open(&site);
+	struct bans *bans = bans_map();
+	struct fake_connection *pings = connect_bound(&site, 5071);
+	struct fake_connection *asks = connect_bound(&site, 5072);
+	limits_use_bans(site.limits, bans, failures_map(1));
+	ban_source(&site, bans, false);
+	fake_write(site.net, pings, STR("\r\n\r\n"));
+	ck_assert(pings->alive && !pings->closing && asks->alive);
+	site_pass(&site, 3600000);
+	fake_sent_forget(site.net);
+	fake_write(site.net, pings, STR("\r\n\r\n"));
+	fake_write(site.net, asks, site_text(&site, (struct site_request){ .cseq = 2 }));
+	site_pass(&site, 10);
+	ck_assert_uint_eq(fake_sent_count(site.net), 0);
+	ck_assert(pings->closing && asks->closing);
+	ck_assert_int_eq(pings->cause, CLOSE_UNWANTED);
+	ck_assert_int_eq(asks->cause, CLOSE_UNWANTED);
+	site_close(&site);
+}
+END_TEST
+
+/* Two log-ins as bob in one write, of which the second is right. */
+static void
+guess_twice(struct site *site, struct fake_connection *c, struct site_request first)
+{
+	struct site_request right = { .login = "bob", .password = "bob's", .contact = C1 };
+	struct str texts[2];
+	char both[8192];
+	first.password = "guess";
+	first.contact = right.contact;
+	first.call_id = "first";
+	texts[0] = site_text(site, first);
+	texts[1] = site_text(site, right);
+	struct writer w = writer_on(both, sizeof(both));
+	writer_str(&w, texts[0]);
+	writer_str(&w, texts[1]);
+	ck_assert(writer_ok(&w));
+	fake_sent_forget(site->net);
+	fake_write(site->net, c, writer_text(&w));
+}
+
+/* Nothing was answered but the first, and nothing of the second is left. */
+static void
+check_one_guess(const struct site *site, const struct fake_connection *c)
+{
+	ck_assert_uint_eq(fake_sent_count(site->net), 1);
+	ck_assert_int_eq(sent_status(site, 0), 401);
+	ck_assert(c->closing);
+	ck_assert_int_eq(c->owed, 0);
+	ck_assert_uint_eq(row_bindings(site, "bob@example.com"), 0);
+	ck_assert_uint_eq(requests_live(site->requests), 0);
+	ck_assert_uint_eq(requests_transactions(site->requests), 0);
+}
+
+/* SEC-26.3.2.4-1: who is spared and guesses has one guess, however many he writes at once. */
+START_TEST(one_guess_while_banned)
+{
+	static const uint32_t delays_ms[] = { 0, 20 };
+	for (size_t i = 0; i < 2; i++) {
+		struct site site;
+		site_init(&site);
+		site.settings.failure_delay_ms = delays_ms[i];
+		site_start(&site);
+		struct bans *bans = bans_map();
+		struct fake_connection *c = connect_bound(&site, 5071);
+		limits_use_bans(site.limits, bans, failures_map(1));
+		ban_source(&site, bans, false);
+		guess_twice(&site, c, (struct site_request){ .login = "bob" });
+		ck_assert(c->paused);
+		site_pass(&site, 100);
+		check_one_guess(&site, c);
+		site_close(&site);
+	}
+}
+END_TEST
+
+/* The same of a failure that needs no look-up, and so is answered before the next is looked at. */
+START_TEST(nothing_behind_a_failure_at_once)
 {
 	struct site site;
 	site_open(&site);
@@ -456,10 +538,68 @@ START_TEST(a_ban_after_the_binding)
 	struct fake_connection *c = connect_bound(&site, 5071);
 	limits_use_bans(site.limits, bans, failures_map(1));
 	ban_source(&site, bans, false);
-	ck_assert(c->alive);
-	site_pass(&site, 3600000);
+	guess_twice(&site, c, (struct site_request){ .login = "bob", .realm = "example.org" });
+	site_pass(&site, 100);
+	check_one_guess(&site, c);
+	site_close(&site);
+}
+END_TEST
+
+/* What was taken before the ban is judged in turn, and no more behind a failure: not what stands
+ * behind it at the gate, nor what it has looked up at the same time as another one. */
+START_TEST(nothing_behind_a_failure_in_flight)
+{
+	static const char *const logins[] = { "bob", "alice" };
+	for (size_t i = 0; i < 2; i++) {
+		struct site site;
+		site_open(&site);
+		struct bans *bans = bans_map();
+		struct fake_connection *c = connect_bound(&site, 5071);
+		limits_use_bans(site.limits, bans, failures_map(1));
+		fake_store_freeze(site.store, true);
+		guess_twice(&site, c, (struct site_request){ .login = logins[i] });
+		ck_assert_uint_eq(requests_live(site.requests), 2);
+		ban_source(&site, bans, false);
+		fake_store_freeze(site.store, false);
+		site_pass(&site, 100);
+		check_one_guess(&site, c);
+		ck_assert_uint_eq(site.stats.outcomes[REASON_BANNED][TRANSPORT_TCP], 1);
+		site_close(&site);
+	}
+}
+END_TEST
+
+/* Over a connection that is spared requests are judged one by one, and together again when the ban
+ * is over. */
+START_TEST(spared_one_by_one)
+{
+	struct site site;
+	site_open(&site);
+	struct bans *bans = bans_map();
+	struct fake_connection *c = fake_connect(site.net, TRANSPORT_TCP, SOURCE);
+	const char *contact = "<sip:alice@192.0.2.10:5001>"; /* one of the ten that follow */
+	register_over(&site, c, (struct site_request){ .contact = contact, .call_id = "mine" });
+	limits_use_bans(site.limits, bans, failures_map(1));
 	ban_source(&site, bans, false);
-	ck_assert(!c->alive);
+	fake_sent_forget(site.net);
+	fake_write(site.net, c, pipeline(&site, 20));
+	for (int i = 0; i < 5; i++) {
+		ck_assert_uint_eq(requests_live(site.requests), 1);
+		site_pass(&site, 1);
+	}
+	struct ban_set *none = calloc(1, sizeof(*none));
+	bans_publish(bans, none);
+	free(none);
+	uint32_t most = 0;
+	for (int i = 0; i < 100; i++) {
+		site_pass(&site, 1);
+		if (requests_live(site.requests) > most)
+			most = requests_live(site.requests);
+	}
+	ck_assert_uint_eq(most, 8);
+	ck_assert_uint_eq(sent_with_status(&site, 200), 20);
+	ck_assert(!c->paused && !c->closing);
+	ck_assert_int_eq(c->owed, 0);
 	site_close(&site);
 }
 END_TEST
@@ -535,4 +675,5 @@ SUITE(stream, fifty_in_one_write, fifty_octet_by_octet, no_octet_is_searched_twi
       what_begins_a_message, body_is_no_keepalive, broken_streams, endless_header_section,
       client_leaves, connection_carries_its_bindings, a_binding_that_is_removed_is_carried_no_more,
       connections_of_a_source, rate_of_a_source, trying_on_a_stream, a_ban_spares_who_is_registered,
-      a_ban_after_the_binding)
+      a_ban_after_the_binding, one_guess_while_banned, nothing_behind_a_failure_at_once,
+      nothing_behind_a_failure_in_flight, spared_one_by_one)

@@ -250,5 +250,5 @@ uint64_t
 peer_bound_until_ms(struct net *net, const struct peer *peer)
 {
 	const struct fake_connection *connection = find(net, peer);
-	return connection == NULL ? 0 : connection->carried.until_ms;
+	return connection == NULL || connection->closing ? 0 : connection->carried.until_ms;
 }

@@ -404,6 +404,51 @@ START_TEST(strangers_wait_when_the_buffer_fills)
 }
 END_TEST
 
+/* The loop's clock runs ahead by what a test does not wait for. */
+static uint64_t skipped_us;
+uint64_t __real_clock_monotonic_us(void);
+uint64_t __wrap_clock_monotonic_us(void);
+uint64_t
+__wrap_clock_monotonic_us(void)
+{
+	return __real_clock_monotonic_us() + skipped_us;
+}
+
+static void
+skip(struct world *world, uint64_t ms)
+{
+	skipped_us += ms * 1000;
+	loop_turn(world->loop, 0);
+}
+
+/* Of five answers to somebody who has proved nothing, so many arrive. */
+static unsigned
+arriving(struct world *world, const struct endpoint *to, int fd)
+{
+	for (int n = 0; n < 5; n++)
+		ck_assert(peer_send(world->net, &world->peer, to, STR("one")));
+	loop_turn(world->loop, 0);
+	return heard(fd);
+}
+
+/* It takes three seconds until the kernel has given up a neighbour. */
+START_TEST(a_stranger_is_answered_again_in_a_while)
+{
+	struct world world;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = acquaintance(&world);
+	quarters = 1;
+	skip(&world, 1500);
+	ck_assert_uint_eq(arriving(&world, NULL, fd), 0);
+	skip(&world, 1500);
+	ck_assert_uint_eq(arriving(&world, NULL, fd), 1);
+	quarters = 0;
+	skipped_us = 0;
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 /* Meanwhile nothing is read, also of what has come already; then it is, and a rest of a deaf socket
  * does not make it hear again */
 START_TEST(a_rest_keeps_datagrams_waiting)
@@ -454,5 +499,5 @@ SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       a_flood_is_worked_off_turn_by_turn, what_is_no_work_is_read_on,
       a_socket_no_longer_served_is_silent, a_deaf_socket_still_answers, a_full_buffer_loses_answers,
       a_full_buffer_keeps_the_answers_that_count, what_waits_goes_with_its_socket,
-      strangers_wait_when_the_buffer_fills, a_rest_keeps_datagrams_waiting,
-      a_rest_ends_when_memory_is_back)
+      strangers_wait_when_the_buffer_fills, a_stranger_is_answered_again_in_a_while,
+      a_rest_keeps_datagrams_waiting, a_rest_ends_when_memory_is_back)

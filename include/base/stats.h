@@ -173,7 +173,8 @@ enum stats_label {
 	X(connections_refused, "connections_refused", "stream connections refused by a limit")    \
 	X(probes, "probes", "connections that came and went without a word")                      \
 	X(udp_truncated, "udp_truncated", "datagrams or answers that did not fit")                \
-	X(udp_send_full, "udp_send_full", "answers that a full, or filling, send buffer held up") \
+	X(udp_send_full, "udp_send_full",                                                         \
+	  "answers thrown away, because a send buffer was full or filled")                        \
 	X(udp_receive_drops, "udp_receive_drops", "datagrams that the kernel dropped unread")     \
 	X(db_lookups, "db_lookups", "records read")                                               \
 	X(db_commits, "db_commits", "commits acknowledged by PostgreSQL")                         \

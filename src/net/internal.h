@@ -10,7 +10,7 @@
 #include "net/timer.h"
 
 struct datagrams;
-struct strangers;
+struct pressure;
 struct connection;
 struct ssl_st;
 
@@ -56,7 +56,7 @@ struct net {
 	uint32_t served_count;
 	uint32_t last_generation;
 	struct datagrams *datagrams;
-	struct strangers *strangers;
+	struct pressure *pressure;
 	struct connection_slot *slots;
 	uint32_t slot_count;
 	uint32_t free_slot;
@@ -100,8 +100,10 @@ void udp_forget(struct net *net, const struct served *served);
 
 /* --- pressure.c: who is still answered while a send buffer fills --- */
 
-struct strangers *strangers_open(void);
-void strangers_close(struct strangers *strangers);
+struct pressure *pressure_open(void);
+void pressure_close(struct pressure *pressure);
+/* Somebody at this address has shown a right password. */
+void pressure_note_proof(struct net *net, const struct ip *of);
 /* May a datagram be sent to him, with the buffer as full as it is? */
 bool pressure_admits(struct served *served, const struct ip *to, bool proved);
 

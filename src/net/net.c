@@ -28,11 +28,11 @@ net_open(struct loop *loop, struct net_user *user, const struct net_settings *se
 	net->loop = loop;
 	net->user = user;
 	net->datagrams = datagrams_open();
-	net->strangers = strangers_open();
+	net->pressure = pressure_open();
 	net->scratch = malloc(SCRATCH_BYTES);
-	if (net->datagrams == NULL || net->strangers == NULL || net->scratch == NULL) {
+	if (net->datagrams == NULL || net->pressure == NULL || net->scratch == NULL) {
 		datagrams_close(net->datagrams);
-		strangers_close(net->strangers);
+		pressure_close(net->pressure);
 		free(net->scratch);
 		free(net);
 		return NULL;
@@ -70,7 +70,7 @@ net_close(struct net *net)
 	timer_stop(&net->datagram_rest);
 	loop_no_turn_end(&net->turn_end);
 	datagrams_close(net->datagrams);
-	strangers_close(net->strangers);
+	pressure_close(net->pressure);
 	free(net->served);
 	free(net->scratch);
 	free(net);

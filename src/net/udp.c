@@ -333,6 +333,8 @@ udp_send(struct net *net, struct served *served, const struct peer *peer,
 	if (target == NULL)
 		target = &peer->hop;
 	loop_wake(net->loop);
+	if (peer->proved)
+		pressure_note_proof(net, &target->ip);
 	if (!pressure_admits(served, &target->ip, proved)) {
 		stats->udp_send_full++;
 		return true; /* lost on the way, for all that the caller can know */

@@ -404,6 +404,140 @@ START_TEST(strangers_wait_when_the_buffer_fills)
 }
 END_TEST
 
+/* The loop's clock runs ahead by what a test does not wait for. */
+static uint64_t skipped_us;
+uint64_t __real_clock_monotonic_us(void);
+uint64_t __wrap_clock_monotonic_us(void);
+uint64_t
+__wrap_clock_monotonic_us(void)
+{
+	return __real_clock_monotonic_us() + skipped_us;
+}
+
+static void
+skip(struct world *world, uint64_t ms)
+{
+	skipped_us += ms * 1000;
+	loop_turn(world->loop, 0);
+}
+
+/* Of five answers to somebody who has proved nothing, so many arrive. */
+static unsigned
+arriving(struct world *world, const struct endpoint *to, int fd)
+{
+	for (int n = 0; n < 5; n++)
+		ck_assert(peer_send(world->net, &world->peer, to, STR("one")));
+	loop_turn(world->loop, 0);
+	return heard(fd);
+}
+
+static void
+prove(struct world *world, const struct endpoint *at)
+{
+	struct peer peer = world->peer;
+	peer.proved = true;
+	ck_assert(peer_send(world->net, &peer, at, STR("proved")));
+}
+
+/* It takes three seconds until the kernel has given up a neighbour. */
+START_TEST(a_stranger_is_answered_again_in_a_while)
+{
+	struct world world;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	int fd = acquaintance(&world);
+	quarters = 1;
+	skip(&world, 1500);
+	ck_assert_uint_eq(arriving(&world, NULL, fd), 0);
+	skip(&world, 1500);
+	ck_assert_uint_eq(arriving(&world, NULL, fd), 1);
+	quarters = 0;
+	skipped_us = 0;
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
+/* One of the phones behind an address has shown a password: the others may ask for their challenges
+ * at once, for an hour, and nobody else may; the last quarter is not for challenges. */
+START_TEST(phones_of_an_address_that_proved_itself_are_answered)
+{
+	struct world world;
+	struct endpoint phone, other, stranger;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	close(acquaintance(&world));
+	int fd = bound_socket(SOCK_DGRAM, "127.0.0.8", &phone);
+	int other_fd = bound_socket(SOCK_DGRAM, "127.0.0.8", &other);
+	int stranger_fd = bound_socket(SOCK_DGRAM, "127.0.0.9", &stranger);
+	quarters = 3;
+	prove(&world, &phone);
+	loop_turn(world.loop, 0);
+	ck_assert_uint_eq(heard(fd), 1);
+	for (; quarters > 0; quarters--) {
+		world_lapse(&world, 2);
+		ck_assert_uint_eq(arriving(&world, &other, other_fd), quarters == 3 ? 0 : 5);
+		ck_assert_uint_eq(arriving(&world, &stranger, stranger_fd), quarters == 2);
+	}
+	quarters = 1;
+	skip(&world, 3590000);
+	ck_assert_uint_eq(arriving(&world, &other, other_fd), 5);
+	skip(&world, 10000);
+	ck_assert_uint_eq(arriving(&world, &other, other_fd), 1);
+	quarters = 0;
+	skipped_us = 0;
+	close(fd);
+	close(other_fd);
+	close(stranger_fd);
+	world_close(&world);
+}
+END_TEST
+
+/* Answers to addresses of 127.1.0.0/16, each of which has proved a password or nothing. */
+static void
+answer_crowd(struct world *world, unsigned first, unsigned count, bool proved)
+{
+	struct endpoint to;
+	struct peer peer = world->peer;
+	peer.proved = proved;
+	ck_assert(ip_parse(STR("127.1.0.0"), &to.ip));
+	to.port = 9;
+	for (unsigned n = first; n < first + count; n++) {
+		to.ip.octets[2] = (uint8_t)(n >> 8);
+		to.ip.octets[3] = (uint8_t)n;
+		ck_assert(peer_send(world->net, &peer, &to, STR("one")));
+	}
+	loop_turn(world->loop, 0);
+}
+
+/* Strangers, of whom anybody can forge as many as he likes, take no proof away; nor do some others
+ * who prove themselves, nor as many as there are when it is proved again meanwhile. */
+START_TEST(a_proof_is_not_washed_out)
+{
+	struct world world;
+	struct endpoint phone;
+	world_open(&world, usual_settings(), TRANSPORT_UDP, "127.0.0.1", NULL);
+	close(acquaintance(&world));
+	int fd = bound_socket(SOCK_DGRAM, "127.0.0.8", &phone);
+	quarters = 2;
+	prove(&world, &phone);
+	answer_crowd(&world, 0, 40000, false);
+	answer_crowd(&world, 0, 256, true);
+	ck_assert_uint_eq(heard(fd), 1);
+	ck_assert_uint_eq(arriving(&world, &phone, fd), 5);
+	for (unsigned n = 1; n <= 40; n++) {
+		skip(&world, 2);
+		prove(&world, &phone);
+		skip(&world, 2);
+		answer_crowd(&world, 256 * n, 256, true);
+		ck_assert_uint_eq(heard(fd), 1);
+		ck_assert_uint_eq(arriving(&world, &phone, fd), 5);
+	}
+	quarters = 0;
+	skipped_us = 0;
+	close(fd);
+	world_close(&world);
+}
+END_TEST
+
 /* Meanwhile nothing is read, also of what has come already; then it is, and a rest of a deaf socket
  * does not make it hear again */
 START_TEST(a_rest_keeps_datagrams_waiting)
@@ -454,5 +588,6 @@ SUITE(udp, answers_leave_from_where_the_request_arrived, large_datagrams_pass,
       a_flood_is_worked_off_turn_by_turn, what_is_no_work_is_read_on,
       a_socket_no_longer_served_is_silent, a_deaf_socket_still_answers, a_full_buffer_loses_answers,
       a_full_buffer_keeps_the_answers_that_count, what_waits_goes_with_its_socket,
-      strangers_wait_when_the_buffer_fills, a_rest_keeps_datagrams_waiting,
-      a_rest_ends_when_memory_is_back)
+      strangers_wait_when_the_buffer_fills, a_stranger_is_answered_again_in_a_while,
+      phones_of_an_address_that_proved_itself_are_answered, a_proof_is_not_washed_out,
+      a_rest_keeps_datagrams_waiting, a_rest_ends_when_memory_is_back)

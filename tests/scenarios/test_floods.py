@@ -121,18 +121,19 @@ def ask_for_neighbours(wire, to, port, text, stop):
 
 def test_answers_to_neighbours_that_are_not_there(env):
     """They wait in the kernel for ARP, up to three seconds, and all that time they are charged to the socket over which everybody
-    is answered. What is left of it is for who has proved a password, and one answer each for strangers."""
+    is answered. What is left of it is for who has proved a password, for the challenges of other phones behind that address, and
+    one answer each for strangers."""
     server = env.make({"connection": {"udp_send_buffer": "64k"}, "log": {"level": "notice"}})
     server.configure({("listener", "sip"): {"bind": ["0.0.0.0:%d" % server.port]}})
     start_apart(server, "link add v0 type veth peer name v1", "addr add 10.9.0.1/24 dev v0", "link set v1 up", "link set v0 up")
     with Inside(server.process.pid):
-        phone, stranger = server.phone(), server.phone(bind=("127.0.0.9", 0))
+        phone, neighbour, stranger = server.phone(), server.phone(user="bob"), server.phone(bind=("127.0.0.9", 0))
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         wire.bind(("v1", 0))
         addresses = subprocess.run(["ip", "-o", "link", "show", "v0"], capture_output=True, text=True, check=True).stdout
     hardware = bytes.fromhex(re.search(r"link/ether (\S+)", addresses).group(1).replace(":", ""))
     phone.reg(C1).expect(200)
-    stop, answered = threading.Event(), 0
+    stop, answered, challenged = threading.Event(), 0, 0
     flood = threading.Thread(target=ask_for_neighbours, args=(wire, hardware, server.port, template(phone), stop))
     flood.start()
     try:
@@ -142,13 +143,16 @@ def test_answers_to_neighbours_that_are_not_there(env):
             phone.send(request)
             answer = phone.receive(2.0)  # of a machine with other work; what is lost never comes
             answered += answer is not None and answer.status == 200
+            neighbour.send(neighbour.register_request(C1))
+            answer = neighbour.receive(2.0)
+            challenged += answer is not None and answer.status == 401
             time.sleep(0.15)
         stranger.reg(C1).expect(200)
     finally:
         stop.set()
         flood.join()
         wire.close()
-    equal(answered, 20, "refreshes of 20 that were answered")
+    equal((answered, challenged), (20, 20), "refreshes of 20 that were answered, and challenges of a phone behind that address")
     server.wait_log(r"warning datagrams.full .*answers were not sent")
     true(len(re.findall("datagrams.full", server.log)) < 4, "a line for each of them")
 

@@ -146,13 +146,79 @@ alter table account
 		login !~ E'\\\\x([2-4][0-9A-F]|5[0-9ABDEF]|6[0-9A-F]|7[0-9A-E])') not valid,
 	-- no element is empty or holds the space that stands between them here
 	add constraint may_register_is_canonical check (
-		array_position(may_register, '') is null
-		and position(' ' in array_to_string(may_register, '')) = 0
-		and array_to_string(may_register, ' ') ~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
+		pg_catalog.array_position(may_register, '') is null
+		and position(' ' in pg_catalog.array_to_string(may_register, '')) = 0
+		and pg_catalog.array_to_string(may_register, ' ') ~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
 			'%([018-9A-F][0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[B-DF]))+'
 			'@([a-z0-9._-]+|[[][0-9a-f:.]+[]])))*$') not valid,
+	-- as in 001
+	drop constraint may_register_has_no_null,
+	add constraint may_register_has_no_null check (pg_catalog.array_position(may_register, null) is null) not valid,
 	enable always trigger account_touch_aor,
 	enable always trigger account_touch_aor_of_deleted;
+
+-- As in 004. A view keeps the operators that it found when it was made, those of a stranger too, so all are asked for anew. A literal
+-- between operators has its type, or it is taken for whatever is on the other side.
+create or replace view binding as
+select
+	b ->> 'id'::text as id,
+	a.aor,
+	a.domain,
+	a.username,
+	wire_text(b ->> 'u'::text) as contact,
+	wire_text(b ->> 'd'::text) as display,
+	wire_text(b ->> 'p'::text) as params,
+	(b ->> 'q'::text)::integer::numeric / 1000.0 as q,
+	wire_text(b ->> 'c'::text) as call_id,
+	(b ->> 's'::text)::bigint as cseq,
+	wire_text(b ->> 'i'::text) as instance,
+	wire_text(b ->> 'a'::text) as user_agent,
+	wire_text(b ->> 'n'::text) as node,
+	b ->> 't'::text as transport,
+	wire_text(b ->> 'f'::text) as source,
+	to_timestamp((b ->> 'k'::text)::bigint::double precision / 1000::double precision) as created_at,
+	to_timestamp((b ->> 'm'::text)::bigint::double precision / 1000::double precision) as updated_at,
+	to_timestamp((b ->> 'e'::text)::bigint::double precision / 1000::double precision) as expires_at,
+	(b ->> 'r'::text)::bigint as requested,
+	wire_text(b ->> 'h'::text) as path,
+	wire_text(coalesce(b ->> 'g'::text, b ->> 'f'::text)) as peer,
+	coalesce((b ->> 'w'::text)::boolean, b ->> 't'::text = 'tls') as secure
+from aor a, jsonb_array_elements(a.bindings::jsonb) b
+where a.expires_at > now() and (b ->> 'e'::text)::bigint::numeric > (extract(epoch from now()) * '1000')::numeric;
+
+create or replace view kamailio_location as
+select
+	-- spreads rows over timers that take their share by id; it is no key
+	('x' || right(md5(b ->> 'id'::text), 7))::bit(28)::integer as id,
+	b ->> 'id'::text as ruid,
+	a.called as username,
+	a.domain,
+	wire_text(b ->> 'u'::text) as contact,
+	case when b ? 'h'::text then null else nat_source(wire_text(b ->> 'u'::text), b ->> 'f'::text, b ->> 't'::text) end as received,
+	wire_text(b ->> 'h'::text) as path,
+	to_timestamp((b ->> 'e'::text)::bigint::double precision / 1000::double precision)::timestamp(0) without time zone as expires,
+	coalesce((b ->> 'q'::text)::integer, -1)::real::double precision / 1000::double precision as q, -- -1 there: not given
+	wire_text(b ->> 'c'::text) as callid,
+	least((b ->> 's'::text)::bigint, 2147483647)::integer as cseq,
+	to_timestamp((b ->> 'm'::text)::bigint::double precision / 1000::double precision)::timestamp(0) without time zone as last_modified,
+	0 as flags,
+	0 as cflags,
+	coalesce(wire_text(b ->> 'a'::text), 'n/a') as user_agent, -- as Kamailio does; about none it complains at each look-up
+	null::text as socket,
+	null::integer as methods, -- all
+	wire_text(b ->> 'i'::text) as instance,
+	0 as reg_id,
+	0 as server_id,
+	-1 as connection_id, -- none of Kamailio's
+	0 as keepalive,
+	0 as partition
+from (
+	select domain, username as called, expires_at, bindings from aor where position('%' in username) = 0
+	union all
+	select domain, user_unescaped(username), expires_at, bindings from aor where position('%' in username) > 0
+) a, jsonb_array_elements(a.bindings::jsonb) b
+where a.expires_at > now() and (b ->> 'e'::text)::bigint::numeric > (extract(epoch from now()) * '1000')::numeric
+	and b ->> 'u'::text ~* '^sips?:'; -- nothing else is anything to send a request to
 
 -- Where `alter default privileges` took it from everybody.
 do $$

@@ -38,7 +38,7 @@ run(const char *sql)
 {
 	PGresult *result = PQexec(scratch_connection(), sql);
 	ExecStatusType status = PQresultStatus(result);
-	ck_assert_msg(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql,
+	ck_assert_msg(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%.400s: %s", sql,
 		      PQresultErrorMessage(result));
 	return result;
 }

@@ -227,8 +227,10 @@ def test_schema_that_is_old(env):
 
 
 def test_everybody_may_create(env):
-    """As PostgreSQL 13 and 14 make a database; the daemon says it once, and whoever migrates."""
+    """As PostgreSQL 13 and 14 make a database; the daemon says it once, and whoever migrates, who may not where there is
+    something to apply."""
     server = env.make(udp_buffer(env))
+    newest = server.database.value("select max(version) from schema_version")
     server.database.query("grant create on schema public to public")
     server.start()
     server.wait_log(r'warning db\.open .*message="everybody may create in schema public, and run code as this log-in; run: '
@@ -236,6 +238,10 @@ def test_everybody_may_create(env):
     expect(doctor(server), 0, "! everybody may create in schema public ", "→ revoke create on schema public from public")
     owner = "postgresql://postgres:%s@/%s?host=%s" % (server.database.cluster.password, server.database.name, server.database.cluster.sockets)
     expect(ctl("db", "migrate", "--url", owner), 0, "warning: everybody may create in schema public, and run code")
+    server.database.query("delete from schema_version where version > 1")
+    expect(ctl("db", "migrate", "--url", owner), 1, "error: everybody may create in schema public, and have his code run",
+           "nothing was changed; as the superuser run: revoke create on schema public from public; grant create on schema public to")
+    server.database.query("insert into schema_version (version) select generate_series(2, %s)" % newest)
     server.database.query("revoke create on schema public from public")
     expect(doctor(server), 0, "0 problems, 0 warnings")
 

@@ -1,6 +1,6 @@
 -- Who has a log-in of this database and no right of ours runs none of his code in our place; and what the schema promises also holds
--- under settings of a session or of the database that are not the usual ones. Only added to and no row is looked at, so locks are held
--- for a moment; a version without this goes on beside it.
+-- under settings of a session or of the database that are not the usual ones. Only added to, and of rows only accounts are looked at,
+-- while nobody but who writes accounts waits; a version without this goes on beside it.
 
 -- Wire text and display names hold any character there is: in another encoding a phone could store one that nobody can read any more.
 do $$
@@ -16,6 +16,23 @@ end $$;
 -- with another search_path. Strings with a backslash are written so that standard_conforming_strings = off changes nothing. Operators
 -- and functions are given exactly the types that they have: an operator found by way of a cast gives way to one of the right types that
 -- somebody put into a schema of the search_path (docs/schema.md).
+
+-- The rule that an account breaks, null for none: spellings that would never match a request, because it is compared in canonical form.
+-- An escape of what needs none; in may_register whatever is no address.
+create function account_rule_broken(username text, login text, may_register text[]) returns text
+language sql immutable parallel safe as $$
+	select case
+		when username ~ '%(2[1789ADE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' then 'username_escapes_what_it_must'
+		when login ~ E'\\\\x([2-4][0-9A-F]|5[0-9ABDEF]|6[0-9A-F]|7[0-9A-E])' then 'login_escapes_what_it_must'
+		-- no element is empty or holds the space that stands between them here
+		when pg_catalog.array_position(may_register, '') is not null
+			or position(' ' in pg_catalog.array_to_string(may_register, '')) > 0
+			or pg_catalog.array_to_string(may_register, ' ') !~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
+				'%([018-9A-F][0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[B-DF]))+'
+				'@([a-z0-9._-]+|[[][0-9a-f:.]+[]])))*$'
+			then 'may_register_is_canonical'
+	end
+$$;
 
 -- A trigger function cannot be called, but whoever may execute it may hang it on a table of his own, with columns of a type of his own
 -- that has casts of his own, which then run as the owner of account_touch_aor. So nobody else may execute it, and it refuses any table
@@ -61,6 +78,25 @@ begin
 end $function$
 	$body$, pg_catalog.current_schema());
 
+	-- Rows that broke a rule before there was the rule can still be disabled, given a password, dumped and restored: asked is what is
+	-- written anew.
+	execute pg_catalog.format($body$
+create function account_spelling() returns trigger language plpgsql as $function$
+declare
+	broken text := %1$I.account_rule_broken(
+		case when tg_op = 'INSERT' or new.username is distinct from old.username then new.username end,
+		case when tg_op = 'INSERT' or new.login is distinct from old.login then new.login end,
+		case when tg_op = 'INSERT' or pg_catalog.array_to_json(new.may_register)::text is distinct from
+			pg_catalog.array_to_json(old.may_register)::text then new.may_register end);
+begin
+	if broken is not null then
+		raise check_violation using message = 'account ' || new.aor || ' breaks the rule ' || broken,
+			constraint = broken, schema = tg_table_schema, table = tg_table_name;
+	end if;
+	return new;
+end $function$
+	$body$, pg_catalog.current_schema());
+
 	-- inlined into a query, so without a search_path of its own
 	execute pg_catalog.format($body$
 create or replace function wire_text(wire text) returns text language sql immutable parallel safe as $function$
@@ -68,8 +104,22 @@ create or replace function wire_text(wire text) returns text language sql immuta
 $function$
 	$body$, pg_catalog.current_schema());
 end $$;
-revoke execute on function account_touch_aor(), account_complete() from public;
+revoke execute on function account_touch_aor(), account_complete(), account_spelling() from public;
 
+-- What can never match gives nobody anything, so it goes, before there is anybody who would not bear it in the list. A list of which
+-- nothing is left stays a list: null would be the account's own address.
+lock table account in share row exclusive mode;
+update account
+set may_register = array(
+	select entry
+	from pg_catalog.unnest(may_register) with ordinality as listed (entry, place)
+	where account_rule_broken(null::text, null::text, array[entry]) is null
+	order by place)
+where account_rule_broken(null::text, null::text, may_register) is not null;
+
+-- behind account_complete, by its name
+create trigger account_spelling before insert or update on account
+	for each row execute function account_spelling();
 create trigger account_touch_aor_of_deleted after delete on account
 	for each row when (current_setting('session_replication_role') = 'replica') execute function account_touch_aor();
 
@@ -137,21 +187,8 @@ exception when data_exception or program_limit_exceeded then -- the latter: nest
 	return null;
 end $$;
 
--- More spellings that would never match a request, because it is compared in canonical form: an escape of what needs none. Not valid:
--- rows that are there stay until somebody changes them, and the table is not read.
+-- As in 001; not valid, so that the table is not read while nobody may read it.
 alter table account
-	add constraint username_escapes_what_it_must check (
-		username !~ '%(2[1789ADE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])') not valid,
-	add constraint login_escapes_what_it_must check (
-		login !~ E'\\\\x([2-4][0-9A-F]|5[0-9ABDEF]|6[0-9A-F]|7[0-9A-E])') not valid,
-	-- no element is empty or holds the space that stands between them here
-	add constraint may_register_is_canonical check (
-		pg_catalog.array_position(may_register, '') is null
-		and position(' ' in pg_catalog.array_to_string(may_register, '')) = 0
-		and pg_catalog.array_to_string(may_register, ' ') ~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
-			'%([018-9A-F][0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[B-DF]))+'
-			'@([a-z0-9._-]+|[[][0-9a-f:.]+[]])))*$') not valid,
-	-- as in 001
 	drop constraint may_register_has_no_null,
 	add constraint may_register_has_no_null check (pg_catalog.array_position(may_register, null) is null) not valid,
 	enable always trigger account_touch_aor,
@@ -226,7 +263,7 @@ begin
 	if exists (select from pg_catalog.pg_roles where rolname = 'rollcall_daemon') then
 		grant execute on function bindings_readable(text), jsonb_array_length(text), jsonb_array_elements(text),
 			wire_text(text), wire_text_decoded(text), wire_login(text), user_unescaped(text),
-			nat_source(text, text, text) to rollcall_daemon;
+			nat_source(text, text, text), account_rule_broken(text, text, text[]) to rollcall_daemon;
 	end if;
 	if exists (select from pg_catalog.pg_roles where rolname = 'rollcall_reader') then
 		grant execute on function wire_text(text), wire_text_decoded(text), user_unescaped(text),

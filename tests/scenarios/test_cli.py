@@ -856,8 +856,8 @@ def back_to_schema_3(database):
                       drop function bindings_readable(text);
                       alter table aor rename constraint bindings_is_an_array to aor_bindings_check;
                       alter table aor rename constraint marks_is_an_object to aor_marks_check;
-                      alter table account drop constraint username_escapes_what_it_must, drop constraint login_escapes_what_it_must,
-                          drop constraint may_register_is_canonical;
+                      drop trigger account_spelling on account; drop function account_spelling();
+                      drop function account_rule_broken(text, text, text[]);
                       drop trigger account_touch_aor_of_deleted on account;
                       delete from schema_version where version > 3""")
 

@@ -283,6 +283,18 @@ def test_triggers_as_a_restored_dump_leaves_them(env):
            "0 problems, 1 warning")
 
 
+def test_accounts_from_before_a_rule(env):
+    server = env.start(udp_buffer(env))
+    server.database.query("alter table account disable trigger account_spelling; insert into account (aor, may_register) values "
+                          "('%41@example.com', null), ('b@example.com', '{b@example.com:5060}'); "
+                          "alter table account enable trigger account_spelling")
+    expect(doctor(server), 0, "! 2 accounts have names or addresses in a spelling that matches no request ",
+           "→ correct or delete them by SQL: select aor, account_rule_broken(", "0 problems, 1 warning")
+    rows = server.database.query("select aor, account_rule_broken(username, login, may_register) from account "
+                                 "where account_rule_broken(username, login, may_register) is not null order by 1")
+    equal(rows, [("%41@example.com", "username_escapes_what_it_must"), ("b@example.com", "may_register_is_canonical")], "what it says to ask")
+
+
 def test_wrong_password_of_the_database(env):
     server = env.start(udp_buffer(env))
     with open(os.path.join(server.directory, "password"), "w") as file:

@@ -115,7 +115,7 @@ set may_register = array(
 	from pg_catalog.unnest(may_register) with ordinality as listed (entry, place)
 	where account_rule_broken(null::text, null::text, array[entry]) is null
 	order by place)
-where account_rule_broken(null::text, null::text, may_register) is not null;
+where may_register is not null and account_rule_broken(null::text, null::text, may_register) is not null;
 
 -- behind account_complete, by its name
 create trigger account_spelling before insert or update on account

@@ -106,8 +106,8 @@ $function$
 end $$;
 revoke execute on function account_touch_aor(), account_complete(), account_spelling() from public;
 
--- What can never match gives nobody anything, so it goes, before there is anybody who would not bear it in the list. A list of which
--- nothing is left stays a list: null would be the account's own address.
+-- What can never match gives nobody anything, so it goes: who writes such a list anew, as an import does, would be refused for it. A list
+-- of which nothing is left stays a list: null would be the account's own address.
 lock table account in share row exclusive mode;
 update account
 set may_register = array(

@@ -20,7 +20,7 @@
 	"current_setting('log_statement') in ('mod', 'all') "                    \
 	"or current_setting('log_min_duration_statement') <> '-1' "              \
 	"or current_setting('log_min_duration_sample', true) <> '-1' "           \
-	"or current_setting('log_transaction_sample_rate')::float8 > 0))::integer"
+	"or current_setting('log_transaction_sample_rate')::float8 > '0'))::integer"
 /* A record in the write-ahead log and no row: a commit that costs what a real one costs and leaves
  * nothing behind. */
 #define WRITE "select pg_logical_emit_message(true, 'rollcall', 'doctor')"

@@ -140,7 +140,8 @@ def test_an_account_that_breaks_a_rule_is_named(env):
     server.database.query("alter table account add constraint ruled_is_enabled check (username <> 'ruled' or enabled)")
     problem = api(server, "PATCH", "/users/ruled@example.com", {"enabled": False}).expect(409, "conflict").json
     server.database.query("alter table account drop constraint ruled_is_enabled")
-    true("What ruled@example.com would hold" in problem["detail"] and '"ruled_is_enabled"' in problem["detail"] and "docs/schema.md" in problem["hint"], problem)
+    true("What ruled@example.com would hold" in problem["detail"] and '"ruled_is_enabled"' in problem["detail"]
+         and "docs/schema.md" in problem["hint"], problem)
     hashes = server.database.query("select ha1_md5, ha1_sha256 from account where username = 'ruled'")[0]
     true(not any(h and h in json.dumps(problem) for h in hashes), problem)
     api(server, "DELETE", "/users/ruled@example.com").expect(204)

@@ -240,7 +240,8 @@ def test_everybody_may_create(env):
     expect(ctl("db", "migrate", "--url", owner), 0, "warning: everybody may create in schema public, and run code")
     server.database.query("delete from schema_version where version > 1")
     expect(ctl("db", "migrate", "--url", owner), 1, "error: everybody may create in schema public, and have his code run",
-           "nothing was changed; as the superuser run: revoke create on schema public from public; grant create on schema public to")
+           "nothing was changed; as the superuser run: revoke create on schema public from public; "
+           "grant create on schema public to postgres; and migrate again")
     server.database.query("insert into schema_version (version) select generate_series(2, %s)" % newest)
     server.database.query("revoke create on schema public from public")
     expect(doctor(server), 0, "0 problems, 0 warnings")
@@ -292,7 +293,8 @@ def test_accounts_from_before_a_rule(env):
            "→ correct or delete them by SQL: select aor, account_rule_broken(", "0 problems, 1 warning")
     rows = server.database.query("select aor, account_rule_broken(username, login, may_register) from account "
                                  "where account_rule_broken(username, login, may_register) is not null order by 1")
-    equal(rows, [("%41@example.com", "username_escapes_what_it_must"), ("b@example.com", "may_register_is_canonical")], "what it says to ask")
+    equal(rows, [("%41@example.com", "username_escapes_what_it_must"), ("b@example.com", "may_register_is_canonical")],
+          "what it says to ask")
 
 
 def test_wrong_password_of_the_database(env):

@@ -125,7 +125,7 @@ scratch_migrate(int from, int to)
 	glob_t files;
 	ck_assert_int_eq(glob(TEST_DATA "/../sql/schema/*.sql", 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
-		int number = atoi(strrchr(files.gl_pathv[i], '/') + 1);
+		long number = strtol(strrchr(files.gl_pathv[i], '/') + 1, NULL, 10);
 		if (number < from || number > to)
 			continue;
 		char *schema = read_text(files.gl_pathv[i]);

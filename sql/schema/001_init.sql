@@ -107,7 +107,7 @@ begin
 end $$;
 do $$
 begin
-	execute format('alter function account_touch_aor() set search_path = %I, pg_temp', current_schema());
+	execute pg_catalog.format('alter function account_touch_aor() set search_path = %I, pg_temp', current_schema());
 end $$;
 create trigger account_touch_aor after insert or update on account
 	for each row execute function account_touch_aor();
@@ -167,7 +167,7 @@ begin
 	foreach wanted in array array['rollcall_daemon', 'rollcall_reader'] loop
 		if not exists (select from pg_roles where rolname = wanted) then
 			begin
-				execute format('create role %I nologin', wanted);
+				execute pg_catalog.format('create role %I nologin', wanted);
 			exception
 				when duplicate_object or unique_violation then
 					null; -- somebody else made it just now
@@ -177,10 +177,10 @@ begin
 					continue;
 			end;
 		end if;
-		execute format('grant usage on schema %I to %I', current_schema(), wanted);
-		execute format('grant select on binding, schema_version to %I', wanted);
+		execute pg_catalog.format('grant usage on schema %I to %I', current_schema(), wanted);
+		execute pg_catalog.format('grant select on binding, schema_version to %I', wanted);
 		if wanted = 'rollcall_daemon' then
-			execute format('grant select, insert, update, delete on account, aor, secret to %I', wanted);
+			execute pg_catalog.format('grant select, insert, update, delete on account, aor, secret to %I', wanted);
 		end if;
 	end loop;
 end $$;

@@ -1,6 +1,6 @@
 -- Who has a log-in of this database and no right of ours runs none of his code in our place; and what the schema promises also holds
--- under settings of a session or of the database that are not the usual ones. Only added to and no row is looked at, so locks are held
--- for a moment; a version without this goes on beside it.
+-- under settings of a session or of the database that are not the usual ones. Only added to, and of rows only accounts are looked at,
+-- while nobody but who writes accounts waits; a version without this goes on beside it.
 
 -- Wire text and display names hold any character there is: in another encoding a phone could store one that nobody can read any more.
 do $$
@@ -16,6 +16,23 @@ end $$;
 -- with another search_path. Strings with a backslash are written so that standard_conforming_strings = off changes nothing. Operators
 -- and functions are given exactly the types that they have: an operator found by way of a cast gives way to one of the right types that
 -- somebody put into a schema of the search_path (docs/schema.md).
+
+-- The rule that an account breaks, null for none: spellings that would never match a request, because it is compared in canonical form.
+-- An escape of what needs none; in may_register whatever is no address.
+create function account_rule_broken(username text, login text, may_register text[]) returns text
+language sql immutable parallel safe as $$
+	select case
+		when username ~ '%(2[1789ADE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' then 'username_escapes_what_it_must'
+		when login ~ E'\\\\x([2-4][0-9A-F]|5[0-9ABDEF]|6[0-9A-F]|7[0-9A-E])' then 'login_escapes_what_it_must'
+		-- no element is empty or holds the space that stands between them here
+		when pg_catalog.array_position(may_register, '') is not null
+			or position(' ' in pg_catalog.array_to_string(may_register, '')) > 0
+			or pg_catalog.array_to_string(may_register, ' ') !~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
+				'%([018-9A-F][0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[B-DF]))+'
+				'@([a-z0-9._-]+|[[][0-9a-f:.]+[]])))*$'
+			then 'may_register_is_canonical'
+	end
+$$;
 
 -- A trigger function cannot be called, but whoever may execute it may hang it on a table of his own, with columns of a type of his own
 -- that has casts of his own, which then run as the owner of account_touch_aor. So nobody else may execute it, and it refuses any table
@@ -61,6 +78,25 @@ begin
 end $function$
 	$body$, pg_catalog.current_schema());
 
+	-- Rows that broke a rule before there was the rule can still be disabled, given a password, dumped and restored: asked is what is
+	-- written anew.
+	execute pg_catalog.format($body$
+create function account_spelling() returns trigger language plpgsql as $function$
+declare
+	broken text := %1$I.account_rule_broken(
+		case when tg_op = 'INSERT' or new.username is distinct from old.username then new.username end,
+		case when tg_op = 'INSERT' or new.login is distinct from old.login then new.login end,
+		case when tg_op = 'INSERT' or pg_catalog.array_to_json(new.may_register)::text is distinct from
+			pg_catalog.array_to_json(old.may_register)::text then new.may_register end);
+begin
+	if broken is not null then
+		raise check_violation using message = 'account ' || new.aor || ' breaks the rule ' || broken,
+			constraint = broken, schema = tg_table_schema, table = tg_table_name;
+	end if;
+	return new;
+end $function$
+	$body$, pg_catalog.current_schema());
+
 	-- inlined into a query, so without a search_path of its own
 	execute pg_catalog.format($body$
 create or replace function wire_text(wire text) returns text language sql immutable parallel safe as $function$
@@ -68,8 +104,22 @@ create or replace function wire_text(wire text) returns text language sql immuta
 $function$
 	$body$, pg_catalog.current_schema());
 end $$;
-revoke execute on function account_touch_aor(), account_complete() from public;
+revoke execute on function account_touch_aor(), account_complete(), account_spelling() from public;
 
+-- What can never match gives nobody anything, so it goes: who writes such a list anew, as an import does, would be refused for it. A list
+-- of which nothing is left stays a list: null would be the account's own address.
+lock table account in share row exclusive mode;
+update account
+set may_register = array(
+	select entry
+	from pg_catalog.unnest(may_register) with ordinality as listed (entry, place)
+	where account_rule_broken(null::text, null::text, array[entry]) is null
+	order by place)
+where may_register is not null and account_rule_broken(null::text, null::text, may_register) is not null;
+
+-- behind account_complete, by its name
+create trigger account_spelling before insert or update on account
+	for each row execute function account_spelling();
 create trigger account_touch_aor_of_deleted after delete on account
 	for each row when (current_setting('session_replication_role') = 'replica') execute function account_touch_aor();
 
@@ -137,22 +187,75 @@ exception when data_exception or program_limit_exceeded then -- the latter: nest
 	return null;
 end $$;
 
--- More spellings that would never match a request, because it is compared in canonical form: an escape of what needs none. Not valid:
--- rows that are there stay until somebody changes them, and the table is not read.
+-- As in 001; not valid, so that the table is not read while nobody may read it.
 alter table account
-	add constraint username_escapes_what_it_must check (
-		username !~ '%(2[1789ADE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])') not valid,
-	add constraint login_escapes_what_it_must check (
-		login !~ E'\\\\x([2-4][0-9A-F]|5[0-9ABDEF]|6[0-9A-F]|7[0-9A-E])') not valid,
-	-- no element is empty or holds the space that stands between them here
-	add constraint may_register_is_canonical check (
-		array_position(may_register, '') is null
-		and position(' ' in array_to_string(may_register, '')) = 0
-		and array_to_string(may_register, ' ') ~ '^((^| )([*]|([A-Za-z0-9_.!~*''()-]|'
-			'%([018-9A-F][0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[B-DF]))+'
-			'@([a-z0-9._-]+|[[][0-9a-f:.]+[]])))*$') not valid,
+	drop constraint may_register_has_no_null,
+	add constraint may_register_has_no_null check (pg_catalog.array_position(may_register, null) is null) not valid,
 	enable always trigger account_touch_aor,
 	enable always trigger account_touch_aor_of_deleted;
+
+-- As in 004. A view keeps the operators that it found when it was made, those of a stranger too, so all are asked for anew. A literal
+-- between operators has its type, or it is taken for whatever is on the other side.
+create or replace view binding as
+select
+	b ->> 'id'::text as id,
+	a.aor,
+	a.domain,
+	a.username,
+	wire_text(b ->> 'u'::text) as contact,
+	wire_text(b ->> 'd'::text) as display,
+	wire_text(b ->> 'p'::text) as params,
+	(b ->> 'q'::text)::integer::numeric / 1000.0 as q,
+	wire_text(b ->> 'c'::text) as call_id,
+	(b ->> 's'::text)::bigint as cseq,
+	wire_text(b ->> 'i'::text) as instance,
+	wire_text(b ->> 'a'::text) as user_agent,
+	wire_text(b ->> 'n'::text) as node,
+	b ->> 't'::text as transport,
+	wire_text(b ->> 'f'::text) as source,
+	to_timestamp((b ->> 'k'::text)::bigint::double precision / 1000::double precision) as created_at,
+	to_timestamp((b ->> 'm'::text)::bigint::double precision / 1000::double precision) as updated_at,
+	to_timestamp((b ->> 'e'::text)::bigint::double precision / 1000::double precision) as expires_at,
+	(b ->> 'r'::text)::bigint as requested,
+	wire_text(b ->> 'h'::text) as path,
+	wire_text(coalesce(b ->> 'g'::text, b ->> 'f'::text)) as peer,
+	coalesce((b ->> 'w'::text)::boolean, b ->> 't'::text = 'tls') as secure
+from aor a, jsonb_array_elements(a.bindings::jsonb) b
+where a.expires_at > now() and (b ->> 'e'::text)::bigint::numeric > (extract(epoch from now()) * '1000')::numeric;
+
+create or replace view kamailio_location as
+select
+	-- spreads rows over timers that take their share by id; it is no key
+	('x' || right(md5(b ->> 'id'::text), 7))::bit(28)::integer as id,
+	b ->> 'id'::text as ruid,
+	a.called as username,
+	a.domain,
+	wire_text(b ->> 'u'::text) as contact,
+	case when b ? 'h'::text then null else nat_source(wire_text(b ->> 'u'::text), b ->> 'f'::text, b ->> 't'::text) end as received,
+	wire_text(b ->> 'h'::text) as path,
+	to_timestamp((b ->> 'e'::text)::bigint::double precision / 1000::double precision)::timestamp(0) without time zone as expires,
+	coalesce((b ->> 'q'::text)::integer, -1)::real::double precision / 1000::double precision as q, -- -1 there: not given
+	wire_text(b ->> 'c'::text) as callid,
+	least((b ->> 's'::text)::bigint, 2147483647)::integer as cseq,
+	to_timestamp((b ->> 'm'::text)::bigint::double precision / 1000::double precision)::timestamp(0) without time zone as last_modified,
+	0 as flags,
+	0 as cflags,
+	coalesce(wire_text(b ->> 'a'::text), 'n/a') as user_agent, -- as Kamailio does; about none it complains at each look-up
+	null::text as socket,
+	null::integer as methods, -- all
+	wire_text(b ->> 'i'::text) as instance,
+	0 as reg_id,
+	0 as server_id,
+	-1 as connection_id, -- none of Kamailio's
+	0 as keepalive,
+	0 as partition
+from (
+	select domain, username as called, expires_at, bindings from aor where position('%' in username) = 0
+	union all
+	select domain, user_unescaped(username), expires_at, bindings from aor where position('%' in username) > 0
+) a, jsonb_array_elements(a.bindings::jsonb) b
+where a.expires_at > now() and (b ->> 'e'::text)::bigint::numeric > (extract(epoch from now()) * '1000')::numeric
+	and b ->> 'u'::text ~* '^sips?:'; -- nothing else is anything to send a request to
 
 -- Where `alter default privileges` took it from everybody.
 do $$
@@ -160,7 +263,7 @@ begin
 	if exists (select from pg_catalog.pg_roles where rolname = 'rollcall_daemon') then
 		grant execute on function bindings_readable(text), jsonb_array_length(text), jsonb_array_elements(text),
 			wire_text(text), wire_text_decoded(text), wire_login(text), user_unescaped(text),
-			nat_source(text, text, text) to rollcall_daemon;
+			nat_source(text, text, text), account_rule_broken(text, text, text[]) to rollcall_daemon;
 	end if;
 	if exists (select from pg_catalog.pg_roles where rolname = 'rollcall_reader') then
 		grant execute on function wire_text(text), wire_text_decoded(text), user_unescaped(text),

@@ -132,17 +132,19 @@ may_ask(struct exchange *x)
 static void
 query_failed(struct exchange *x)
 {
-	char detail[128];
+	char detail[400];
 	if (strcmp(x->query.sqlstate, "23505") == 0) { /* unique_violation */
 		exchange_problem(x, 409, "conflict", "Changed meanwhile",
 				 "Somebody else wrote the same user or login.", NULL, "Try again.");
 		return;
 	}
-	/* check_violation: what may be asked for is judged before, so it is of a row that somebody
-	 * wrote by SQL before there was the rule */
+	/* check_violation: what may be asked for is judged before, so it is a rule that somebody
+	 * made besides ours, or of a row that he wrote by SQL */
 	if (strcmp(x->query.sqlstate, "23514") == 0) {
-		exchange_problem(x, 409, "conflict", "No such account may be written",
-				 "What the account holds breaks a rule of the table.", NULL,
+		bool one = strcmp(x->query.name, "admin_user_change") == 0; /* $1 is its address */
+		snprintf(detail, sizeof(detail), "What %.100s would hold breaks a rule: %s.",
+			 one ? x->query.params[0] : "an account", x->query.says);
+		exchange_problem(x, 409, "conflict", "No such account may be written", detail, NULL,
 				 "Correct the row by SQL, or delete it: docs/schema.md, Accounts.");
 		return;
 	}

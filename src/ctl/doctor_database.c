@@ -20,7 +20,7 @@
 	"current_setting('log_statement') in ('mod', 'all') "                    \
 	"or current_setting('log_min_duration_statement') <> '-1' "              \
 	"or current_setting('log_min_duration_sample', true) <> '-1' "           \
-	"or current_setting('log_transaction_sample_rate')::float8 > 0))::integer"
+	"or current_setting('log_transaction_sample_rate')::float8 > '0'))::integer"
 /* A record in the write-ahead log and no row: a commit that costs what a real one costs and leaves
  * nothing behind. */
 #define WRITE "select pg_logical_emit_message(true, 'rollcall', 'doctor')"
@@ -30,6 +30,11 @@
 	"select count(*) from pg_catalog.pg_trigger where tgrelid = to_regclass('account')::oid" \
 	" and tgname in ('account_touch_aor', 'account_touch_aor_of_deleted') and tgenabled <> " \
 	"'A'"
+
+/* From before the rule, or restored past it. */
+#define BREAKS_A_RULE                                                                \
+	" from account where account_rule_broken(username, login, may_register) is " \
+	"not null"
 
 /* The first value as a number; false when there is none. */
 static bool
@@ -133,6 +138,19 @@ check_triggers(struct doctor *doctor, PGconn *connection)
 }
 
 static void
+check_accounts(struct doctor *doctor, PGconn *connection)
+{
+	double broken;
+	if (ask_number(connection, "select count(*)" BREAKS_A_RULE, &broken) && broken > 0)
+		doctor_note(doctor, "database", CTL_WARN,
+			    "correct or delete them by SQL: select aor, "
+			    "account_rule_broken(username, login, may_register)" BREAKS_A_RULE,
+			    "%.0f %s in a spelling that matches no request", broken,
+			    broken == 1 ? "account has a name or an address"
+					: "accounts have names or addresses");
+}
+
+static void
 check_log(struct doctor *doctor, PGconn *connection)
 {
 	double logs;
@@ -194,8 +212,10 @@ check_connection(struct doctor *doctor, PGconn *connection)
 			    "database %s: PostgreSQL %d.%d, schema %d of %d, write %.1fms",
 			    PQhost(connection), server / 10000, server % 10000, have, want, ms);
 	check_server(doctor, connection);
-	if (have == want)
+	if (have == want) {
 		check_triggers(doctor, connection);
+		check_accounts(doctor, connection);
+	}
 	check_standbys(doctor, connection);
 	check_clock(doctor, connection);
 	check_log(doctor, connection);

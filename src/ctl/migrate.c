@@ -15,7 +15,7 @@
 #include "sql_files.h"
 
 /* Two who migrate at once wait for each other. The number is ours alone. */
-#define LOCK "select pg_advisory_xact_lock(7302661)"
+#define LOCK "select pg_catalog.pg_advisory_xact_lock(7302661::bigint)"
 /* The daemon gives each statement 200 ms for its locks, and with database.retries = 3 bears four
  * such waits: no registration is refused for this one. All tries take about 8 s. */
 #define WAIT "set local lock_timeout = 400"
@@ -26,13 +26,19 @@
 #define ASK_MS 150 /* who waits so long will have to wait longer */
 #define LOCK_NOT_AVAILABLE "55P03"
 
+/* A view of a stranger, or a table with policies of his, would run his code when it is read. */
+#define OF_SOMEBODY_ELSE                                                                    \
+	"select 1 from pg_catalog.pg_class where oid = to_regclass('schema_version')::oid " \
+	"and (relkind <> 'r' or not pg_has_role(relowner, 'member'::text))"
+
 /* Nobody in pg_stat_activity has the locks of a transaction that was prepared: it is process 0. */
-#define BLOCKERS                                                                              \
-	"select string_agg(case when pid = 0 then 'a prepared transaction (see "              \
-	"pg_prepared_xacts)' else format('process %s (user %s, application %s)', pid, "       \
-	"coalesce(usename, 'unknown'), coalesce(nullif(application_name, ''), backend_type, " \
-	"'unknown')) end, ' and ') from (select distinct pid from "                           \
-	"unnest(pg_blocking_pids($1::integer)) as pid order by pid limit 3) as blocker "      \
+#define BLOCKERS                                                                                   \
+	"select string_agg(case when pid = 0 then 'a prepared transaction (see "                   \
+	"pg_prepared_xacts)' else pg_catalog.format('process %s (user %s, application %s)', pid, " \
+	"coalesce(usename, 'unknown'), coalesce(nullif(application_name, ''), backend_type, "      \
+	"'unknown')) end, ' and ') from (select distinct pid from "                                \
+	"pg_catalog.unnest(pg_blocking_pids($1::integer)) as pid order by pid limit 3) as "        \
+	"blocker "                                                                                 \
 	"left join pg_stat_activity using (pid)"
 
 struct migration {
@@ -167,13 +173,50 @@ apply(struct migration *migration, int have)
 	return true;
 }
 
+/* Whoever may create where our functions are looked for has his own found instead, by who migrates
+ * too; and what he has put there stays. */
+static bool
+may_apply(PGconn *connection, bool something)
+{
+	PGresult *server = database_server(connection);
+	const char *schemas = database_server_says(server, "open_schemas");
+	bool open = schemas[0] != '\0';
+	if (open && something)
+		ctl_error("everybody may create in schema %s, and have his code run by who "
+			  "migrates; nothing was changed; as the superuser run: revoke create on "
+			  "schema %s from public; grant create on schema %s to %s; and migrate "
+			  "again",
+			  schemas, schemas, schemas, PQuser(connection));
+	else if (open)
+		ctl_warn("everybody may create in schema %s, and run code as rollcall's log-ins; "
+			 "run: revoke create on schema %s from public",
+			 schemas, schemas);
+	PQclear(server);
+	return !(open && something);
+}
+
+static bool
+is_ours(PGconn *connection)
+{
+	PGresult *result = PQexec(connection, OF_SOMEBODY_ELSE);
+	bool ours = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 0;
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		ctl_error("%s", PQerrorMessage(connection));
+	else if (!ours)
+		ctl_error("schema_version is no table of %s, who migrates; nothing was changed; "
+			  "migrate as the owner, or drop what is there",
+			  PQuser(connection));
+	PQclear(result);
+	return ours;
+}
+
 /* Another one who migrates has tables locked as long as he likes, and who waits for him keeps
  * nobody waiting: only what comes behind is in a hurry. */
 static enum ctl_exit
 migrate_once(struct migration *migration)
 {
 	const struct ctl_options *options = migration->options;
-	if (!run(migration, "begin") || !run(migration, LOCK))
+	if (!run(migration, "begin") || !run(migration, LOCK) || !is_ours(migration->connection))
 		return CTL_FAILED;
 	int have = database_version(migration->connection), want = database_newest();
 	if (have < 0)
@@ -184,7 +227,8 @@ migrate_once(struct migration *migration)
 			  have, want);
 		return CTL_FAILED;
 	}
-	if (!run(migration, WAIT) || !run(migration, SPELL) || !apply(migration, have) ||
+	if (!may_apply(migration->connection, have < want) || !run(migration, WAIT) ||
+	    !run(migration, SPELL) || !apply(migration, have) ||
 	    !run(migration, options->dry_run ? "rollback" : "commit"))
 		return CTL_FAILED;
 	ctl_say(options, "schema %d of %d", options->dry_run ? have : want, want);
@@ -232,20 +276,6 @@ migrate(struct migration *migration)
 	return CTL_FAILED;
 }
 
-/* Whoever may create where our functions are looked for has his own found instead, by who migrates
- * too. */
-static void
-warn_of_open_schemas(PGconn *connection)
-{
-	PGresult *server = database_server(connection);
-	const char *schemas = database_server_says(server, "open_schemas");
-	if (schemas[0] != '\0')
-		ctl_warn("everybody may create in schema %s, and run code as rollcall's log-ins; "
-			 "run: revoke create on schema %s from public",
-			 schemas, schemas);
-	PQclear(server);
-}
-
 enum ctl_exit
 ctl_db_migrate(const struct ctl_options *options)
 {
@@ -254,7 +284,6 @@ ctl_db_migrate(const struct ctl_options *options)
 	migration.connection = database_connect(options, &code);
 	if (migration.connection == NULL)
 		return code;
-	warn_of_open_schemas(migration.connection);
 	code = migrate(&migration);
 	PQfinish(migration.watcher);
 	PQfinish(migration.connection);

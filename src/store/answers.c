@@ -225,6 +225,18 @@ try_apart(struct lane *lane, struct batch *batch)
 
 /* --- the other kinds */
 
+/* The first of its words only: what follows, the detail, shows rows, with hashes of passwords. */
+static void
+note_words(struct store_query *query, const PGresult *error)
+{
+	str_copy(query->sqlstate, sizeof(query->sqlstate), str_of(sqlstate_of(error)));
+	str_copy(query->says, sizeof(query->says),
+		 str_of(error_field(error, PG_DIAG_MESSAGE_PRIMARY)));
+	for (char *c = query->says; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
 static void
 complete_query(struct lane *lane, struct batch *batch)
 {
@@ -251,7 +263,7 @@ complete_query(struct lane *lane, struct batch *batch)
 		return;
 	}
 	refusals_hear(store, query, error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));
-	str_copy(query->sqlstate, sizeof(query->sqlstate), str_of(sqlstate));
+	note_words(query, batch->error);
 	store_query_finish(query, QUERY_FAILED, NULL);
 }
 

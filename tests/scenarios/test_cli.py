@@ -806,6 +806,27 @@ def test_migrate_wants_utf8(env):
     equal(tables(database), "0", "tables")
 
 
+def test_migrate_runs_nothing_of_a_stranger(env):
+    """Where everybody may create in the schema nothing is begun; and what was put there before that ended is not called."""
+    database = empty_database(env, "cli_open")
+    url = ("--url", owner_url(database))
+    body = "language plpgsql as $$ begin insert into eve.loot values ('%s'); return null; end $$; "
+    database.query("create schema eve; create table eve.loot (called text); grant create on schema public to public; "
+                   "create function public.format(text, name) returns text " + body % "format" +
+                   "create function public.format(text, text) returns text " + body % "format" +
+                   "create function public.pg_advisory_xact_lock(integer) returns text " + body % "lock" +
+                   "create function public.seven() returns integer " + body % "seven")
+    for options in (("--dry-run",), ()):
+        expect(db(database, "migrate", *url, *options), 1, "error: everybody may create in schema public", "nothing was changed",
+               "run: revoke create on schema public from public; grant create on schema public to postgres; and migrate again")
+    equal(tables(database), "0", "tables")
+    database.query("revoke create on schema public from public; create view public.schema_version as select public.seven() as version")
+    expect(db(database, "migrate", *url), 1, "error: schema_version is no table of postgres, who migrates")
+    database.query("drop view public.schema_version")
+    expect(db(database, "migrate", *url), 0, "schema %d of %d" % (SCHEMA, SCHEMA))
+    equal(database.query("select called from eve.loot"), [], "what was called")
+
+
 def test_migrate_writes_a_backslash(env):
     database = empty_database(env, "cli_backslash")
     database.query("alter database cli_backslash set standard_conforming_strings = off")
@@ -835,8 +856,8 @@ def back_to_schema_3(database):
                       drop function bindings_readable(text);
                       alter table aor rename constraint bindings_is_an_array to aor_bindings_check;
                       alter table aor rename constraint marks_is_an_object to aor_marks_check;
-                      alter table account drop constraint username_escapes_what_it_must, drop constraint login_escapes_what_it_must,
-                          drop constraint may_register_is_canonical;
+                      drop trigger account_spelling on account; drop function account_spelling();
+                      drop function account_rule_broken(text, text, text[]);
                       drop trigger account_touch_aor_of_deleted on account;
                       delete from schema_version where version > 3""")
 

@@ -227,8 +227,10 @@ def test_schema_that_is_old(env):
 
 
 def test_everybody_may_create(env):
-    """As PostgreSQL 13 and 14 make a database; the daemon says it once, and whoever migrates."""
+    """As PostgreSQL 13 and 14 make a database; the daemon says it once, and whoever migrates, who may not where there is
+    something to apply."""
     server = env.make(udp_buffer(env))
+    newest = server.database.value("select max(version) from schema_version")
     server.database.query("grant create on schema public to public")
     server.start()
     server.wait_log(r'warning db\.open .*message="everybody may create in schema public, and run code as this log-in; run: '
@@ -236,6 +238,11 @@ def test_everybody_may_create(env):
     expect(doctor(server), 0, "! everybody may create in schema public ", "→ revoke create on schema public from public")
     owner = "postgresql://postgres:%s@/%s?host=%s" % (server.database.cluster.password, server.database.name, server.database.cluster.sockets)
     expect(ctl("db", "migrate", "--url", owner), 0, "warning: everybody may create in schema public, and run code")
+    server.database.query("delete from schema_version where version > 1")
+    expect(ctl("db", "migrate", "--url", owner), 1, "error: everybody may create in schema public, and have his code run",
+           "nothing was changed; as the superuser run: revoke create on schema public from public; "
+           "grant create on schema public to postgres; and migrate again")
+    server.database.query("insert into schema_version (version) select generate_series(2, %s)" % newest)
     server.database.query("revoke create on schema public from public")
     expect(doctor(server), 0, "0 problems, 0 warnings")
 
@@ -275,6 +282,19 @@ def test_triggers_as_a_restored_dump_leaves_them(env):
     server.database.query("alter table account disable trigger all; alter table account enable trigger all")
     expect(doctor(server), 0, "! changes of accounts by replication would go unseen ", "→ alter table account enable always trigger",
            "0 problems, 1 warning")
+
+
+def test_accounts_from_before_a_rule(env):
+    server = env.start(udp_buffer(env))
+    server.database.query("alter table account disable trigger account_spelling; insert into account (aor, may_register) values "
+                          "('%41@example.com', null), ('b@example.com', '{b@example.com:5060}'); "
+                          "alter table account enable trigger account_spelling")
+    expect(doctor(server), 0, "! 2 accounts have names or addresses in a spelling that matches no request ",
+           "→ correct or delete them by SQL: select aor, account_rule_broken(", "0 problems, 1 warning")
+    rows = server.database.query("select aor, account_rule_broken(username, login, may_register) from account "
+                                 "where account_rule_broken(username, login, may_register) is not null order by 1")
+    equal(rows, [("%41@example.com", "username_escapes_what_it_must"), ("b@example.com", "may_register_is_canonical")],
+          "what it says to ask")
 
 
 def test_wrong_password_of_the_database(env):

@@ -184,4 +184,100 @@ START_TEST(functions_call_nothing_of_strangers)
 }
 END_TEST
 
-SUITE(decoys, queries_call_nothing_of_strangers, functions_call_nothing_of_strangers)
+/* --- decoys that were there first ------------------------------------------------------------ */
+
+/* What is made once keeps what it found: views, checks, indexes, defaults. So these look as what
+ * they stand for does, or nothing of ours could be made of them, and who runs one hears of it. For
+ * two jsonb there is none: with it 'id' in b ->> 'id' would be read as JSON, which it is not. */
+#define PLANTED_BODY \
+	"language plpgsql immutable as ''begin raise exception $d$a decoy ran$d$; end''"
+#define PLANTED_OPERATORS                                                                         \
+	"do $$ declare l regtype; r regtype; o text; result text; begin "                         \
+	"foreach l in array " TYPES " loop foreach r in array " TYPES " loop "                    \
+	"foreach result in array '{bool,text,jsonb,numeric,float8}'::text[] loop "                \
+	"execute format('create function " DECOYS ".%%I(%%s, %%s) returns %%s " PLANTED_BODY      \
+	"', 'gives_' || result, l, r, result); "                                                  \
+	"end loop; "                                                                              \
+	"foreach o in array '{=,<>,<,>,<=,>=,+,-,*,/,||,~,~*,!~,?,->,->>,<<=,@>,&&}'::text[] "    \
+	"loop continue when l = 'jsonb'::regtype and r = l or exists (select from pg_operator "   \
+	"where oprname = o and oprleft = l "                                                      \
+	"and oprright = r and oprnamespace = 'pg_catalog'::regnamespace); "                       \
+	"result := case when o in ('->>', '||') then 'text' when o = '->' then 'jsonb' when o "   \
+	"not in ('+', '-', '*', '/') then 'bool' when 'float4' in (l::regtype::text, "            \
+	"r::regtype::text) or l in ('float4'::regtype, 'float8') or r in ('float4'::regtype, "    \
+	"'float8') then 'float8' else 'numeric' end; "                                            \
+	"execute format('create operator " DECOYS                                                 \
+	".%%s (leftarg = %%s, rightarg = %%s, function = " DECOYS ".%%I)', o, l, r, 'gives_' || " \
+	"result); end loop; end loop; end loop; end $$"
+
+/* For each function that sql/schema names, which $1 is: for each type, and each pair. */
+#define PLANTED_FUNCTIONS                                                                        \
+	"do $$ declare f record; l regtype; r regtype; types text; begin "                       \
+	"for f in select proname, format_type(case when bool_or(typtype = 'p') then "            \
+	"case proname when 'array_position' then 'int4'::regtype else 'text'::regtype end else " \
+	"max(prorettype::int8)::oid end, null) as result, bool_or(pronargs - pronargdefaults "   \
+	"<= 2 and pronargs >= 2 or provariadic <> 0) as pairs "                                  \
+	"from pg_proc join pg_type t on t.oid = prorettype where pronamespace = "                \
+	"'pg_catalog'::regnamespace and proname in (select m[1] from "                           \
+	"regexp_matches((select text from asked), '([a-z_0-9]+)[(]', 'g') m) group by proname "  \
+	"loop foreach l in array " TYPES " loop foreach r in array array[null]::regtype[] || "   \
+	"case when f.pairs then " TYPES " end loop "                                             \
+	"types := concat_ws(', ', l, r); "                                                       \
+	"continue when to_regprocedure(format('pg_catalog.%%I(%%s)', f.proname, types)) is not " \
+	"null; execute format('create function " DECOYS ".%%I(%%s) returns %%s " PLANTED_BODY    \
+	"', f.proname, types, f.result); end loop; end loop; end loop; end $$"
+
+#define KEEPS_A_DECOY                                                                       \
+	"select coalesce(string_agg(distinct pg_describe_object(classid, objid, objsubid) " \
+	"|| ' keeps ' || pg_describe_object(refclassid, refobjid, 0), '; '), '') from "     \
+	"pg_depend d left join pg_proc p on refclassid = 'pg_proc'::regclass and p.oid = "  \
+	"refobjid left join pg_operator o on refclassid = 'pg_operator'::regclass and "     \
+	"o.oid = refobjid where '" DECOYS "'::regnamespace in (p.pronamespace, "            \
+	"o.oprnamespace) and classid <> 'pg_operator'::regclass"
+
+static void
+decoys_planted(void)
+{
+	glob_t files;
+	scratch_exec(
+		"drop schema if exists rollcall_store_test cascade; drop schema if exists " DECOYS
+		" cascade; create schema " DECOYS "; create temp table asked (text text)");
+	ck_assert_int_eq(glob(TEST_DATA "/../sql/schema/*.sql", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char name[200];
+		snprintf(name, sizeof(name), "schema/%s", strrchr(files.gl_pathv[i], '/') + 1);
+		char *sql = scratch_sql(name);
+		const char *text[] = { sql };
+		PQclear(PQexecParams(scratch_connection(), "insert into asked values ($1::text)", 1,
+				     NULL, text, NULL, NULL, 0));
+		free(sql);
+	}
+	globfree(&files);
+	scratch_exec("create temp table whole as select string_agg(text, ' ') as text from asked; "
+		     "drop table asked; alter table whole rename to asked; set search_path = ''");
+	scratch_exec(PLANTED_OPERATORS);
+	scratch_exec(PLANTED_FUNCTIONS);
+	scratch_exec("drop table asked; set search_path = rollcall_store_test, " DECOYS);
+}
+
+START_TEST(migrations_take_nothing_of_strangers)
+{
+	decoys_planted();
+	scratch_reset();
+	scratch_exec("set search_path = ''");
+	ck_assert_str_eq(scratch_text(KEEPS_A_DECOY), "");
+	scratch_exec("set search_path = rollcall_store_test, " DECOYS);
+	/* nor do trigger functions, which look anew */
+	scratch_exec("insert into account (aor, may_register) values ('%%2B@example.com', '{*}')");
+	scratch_exec(
+		"update account set enabled = false; update aor set expires_at = now() + "
+		"interval '1 h', bindings = '[{\"id\":\"1\",\"u\":\"sip:a@10.1.1.1\",\"q\":500,"
+		"\"t\":\"udp\",\"f\":\"192.0.2.1:5060\",\"e\":9000000000000}]'");
+	scratch_exec("select bindings_readable(bindings) from aor; select * from binding, "
+		     "kamailio_location; delete from account");
+	scratch_exec("drop schema " DECOYS " cascade; reset search_path");
+}
+END_TEST
+
+SUITE(decoys, queries_call_nothing_of_strangers, functions_call_nothing_of_strangers,
+      migrations_take_nothing_of_strangers)

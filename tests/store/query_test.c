@@ -60,6 +60,8 @@ START_TEST(statements_run_by_name)
 	ask(&bench, &asked, "secret_add", "other", "1", "00");
 	ck_assert_int_eq(asked.result, QUERY_FAILED);
 	ck_assert_str_eq(asked.query.sqlstate, "23514");
+	ck_assert_str_eq(asked.query.says, "new row for relation \"secret\" violates check "
+					   "constraint \"secret_purpose_check\"");
 	ask(&bench, &asked, "secret_add", "nonce", NULL, "00");
 	ck_assert_str_eq(asked.query.sqlstate, "23502");
 	bench_close(&bench);

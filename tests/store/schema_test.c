@@ -1,4 +1,5 @@
 /* The schema by itself: what a DBA may do with plain SQL, and what it promises to readers. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,50 @@ START_TEST(accounts_that_never_match_are_refused)
 	ck_assert_str_eq(scratch_try("insert into account (aor, login) values "
 				     "('carl@example.com', 'bob')"),
 			 "23505");
+}
+END_TEST
+
+/* Who broke a rule before there was the rule is none the worse for it: all but that may be changed
+ */
+START_TEST(accounts_from_before_a_rule_live_on)
+{
+	scratch_empty();
+	scratch_migrate(1, 6);
+	scratch_exec(
+		"insert into account (aor, login, may_register) values "
+		"('%%41@example.com', 'a', null), ('b@example.com', 'a\\x41b', '{*}'), "
+		"('c@example.com', 'c', '{b@example.com:5060,c@example.com,"
+		"\"c@example.com;transport=tls\",d@example.com,\"\",\"x y@a.com\"}'), "
+		"('d@example.com', 'd', '{d@example.com:5060}'), ('e@example.com', 'e', '{}')");
+	scratch_exec("update aor set version = 1");
+	scratch_migrate(7, INT_MAX);
+	/* nothing more than before: without a list it would be its own address */
+	ck_assert_str_eq(scratch_text("select string_agg(coalesce(may_register::text, 'own'), ' ' "
+				      "order by aor) from account"),
+			 "own {*} {c@example.com,d@example.com} {} {}");
+	ck_assert_str_eq(scratch_text("select string_agg(version::text, ' ' order by aor) from "
+				      "aor"),
+			 "1 1 2 2 1");
+	scratch_exec("update account set enabled = false, ha1_md5 = repeat('0', 32), login = "
+		     "login, username = username, may_register = may_register");
+	ck_assert_str_eq(scratch_try("update account set login = 'a\\x42b' where username = 'b'"),
+			 "23514");
+	scratch_exec("update account set login = 'b' where username = 'b'");
+	scratch_exec("delete from account where username = '%%41'");
+}
+END_TEST
+
+/* As a dump of the data alone is restored, which may be from before the rules */
+START_TEST(accounts_from_before_a_rule_are_restored)
+{
+	scratch_reset();
+	scratch_exec(
+		"alter table account disable trigger all; insert into account (aor, domain, "
+		"username, login, may_register) values ('%%41@example.com', 'example.com', "
+		"'%%41', 'a', '{b@example.com:5060}'); alter table account enable trigger all");
+	scratch_exec("update account set enabled = false");
+	ck_assert_str_eq(scratch_try("update account set may_register = '{c@example.com:5060}'"),
+			 "23514");
 }
 END_TEST
 
@@ -510,6 +555,7 @@ START_TEST(groups_have_their_rights)
 END_TEST
 
 SUITE(schema, plain_insert_is_completed, accounts_that_never_match_are_refused,
+      accounts_from_before_a_rule_live_on, accounts_from_before_a_rule_are_restored,
       accounts_that_match_are_taken, nobody_borrows_the_owner, accounts_want_no_right_on_addresses,
       changes_are_seen_where_triggers_are_off, sessions_of_others_see_the_same,
       groups_may_execute_what_they_need, account_changes_raise_the_version,

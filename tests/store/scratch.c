@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ run(const char *sql)
 {
 	PGresult *result = PQexec(scratch_connection(), sql);
 	ExecStatusType status = PQresultStatus(result);
-	ck_assert_msg(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql,
+	ck_assert_msg(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%.400s: %s", sql,
 		      PQresultErrorMessage(result));
 	return result;
 }
@@ -119,18 +120,33 @@ scratch_sql(const char *path)
 }
 
 void
-scratch_reset(void)
+scratch_migrate(int from, int to)
 {
 	glob_t files;
-	scratch_exec("drop schema if exists %s cascade", SCHEMA);
-	scratch_exec("create schema %s", SCHEMA);
 	ck_assert_int_eq(glob(TEST_DATA "/../sql/schema/*.sql", 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
+		long number = strtol(strrchr(files.gl_pathv[i], '/') + 1, NULL, 10);
+		if (number < from || number > to)
+			continue;
 		char *schema = read_text(files.gl_pathv[i]);
 		PQclear(run(schema));
 		free(schema);
 	}
 	globfree(&files);
+}
+
+void
+scratch_empty(void)
+{
+	scratch_exec("drop schema if exists %s cascade", SCHEMA);
+	scratch_exec("create schema %s", SCHEMA);
+}
+
+void
+scratch_reset(void)
+{
+	scratch_empty();
+	scratch_migrate(1, INT_MAX);
 }
 
 void

@@ -14,6 +14,9 @@
 
 /* Empties the scratch schema and applies sql/schema to it. */
 void scratch_reset(void);
+/* The same in parts: empties it; applies the files with these numbers, and those between them. */
+void scratch_empty(void);
+void scratch_migrate(int from, int to);
 const char *scratch_url(void);
 /* Runs SQL and fails the test when the database refuses. */
 void scratch_exec(const char *format, ...) __attribute__((format(printf, 1, 2)));

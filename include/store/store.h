@@ -157,6 +157,7 @@ struct store_query {
 	void (*done)(struct store_query *query, enum query_result result,
 		     const struct store_rows *rows);
 	char sqlstate[6]; /* when QUERY_FAILED */
+	bool in_vain;	  /* when QUERY_UNAVAILABLE: it was waited for, itself or its standby */
 	struct list link;
 	uint64_t started_ms;
 	uint8_t tries;

@@ -158,6 +158,7 @@ struct store_query {
 		     const struct store_rows *rows);
 	char sqlstate[6]; /* when QUERY_FAILED */
 	char says[256];	  /* then: PostgreSQL's words, in printable ASCII */
+	bool in_vain;	  /* when QUERY_UNAVAILABLE: it was waited for, itself or its standby */
 	struct list link;
 	uint64_t started_ms;
 	uint8_t tries;

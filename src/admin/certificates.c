@@ -128,9 +128,10 @@ certificates_warn(const struct admin *admin, char *text, size_t cap, char *reaso
 		if (left >= CERTIFICATE_DAYS * DAY_S)
 			continue;
 		if (left < 0)
-			snprintf(text, cap, "%s has expired", name);
+			snprintf(text, cap, "one has expired");
 		else
-			snprintf(text, cap, "%s expires in %d d", name, (int)(left / DAY_S));
+			snprintf(text, cap, "one expires in %d d", (int)(left / DAY_S));
+		snprintf(reason, reason_cap, "%s", name);
 		return true;
 	}
 	return false;

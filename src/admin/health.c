@@ -94,6 +94,8 @@ check_certificates(const struct admin *admin, struct checks *checks)
 	if (without == 0)
 		return;
 	checks->findings[CHECK_CERTIFICATES] = without == serving ? FINDING_BAD : FINDING_WARNING;
+	if (admin->certificate_trouble[0] == '\0')
+		reason[0] = '\0'; /* which one expires is none */
 	if (without == serving)
 		snprintf(text, sizeof(checks->texts[0]),
 			 "TLS is not served: no certificate can be used");

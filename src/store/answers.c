@@ -125,7 +125,7 @@ complete_lookups(struct lane *lane, struct batch *batch)
 			continue;
 		}
 		stats->db_lookups++;
-		refusal_over(store, OP_LOOKUP);
+		refusal_over(store, OP_LOOKUP, batch->sent_ms);
 		op->record->clock_offset_ms = store_clock_offset_ms(store);
 		op->looked_up = LOOKUP_FOUND;
 		store_op_finish(store, op);
@@ -171,7 +171,7 @@ complete_commits(struct lane *lane, struct batch *batch)
 		if (lane->unreplicated)
 			refusal_met(store, OP_COMMIT, false, NOT_REPLICATED);
 		else
-			refusal_over(store, OP_COMMIT);
+			refusal_over(store, OP_COMMIT, batch->sent_ms);
 		store_commit_end(store, op, lane->unreplicated ? COMMIT_UNKNOWN : COMMIT_DONE);
 	}
 	batch_fail_ops(store, batch, LOOKUP_FAILED, COMMIT_CONFLICT);
@@ -243,6 +243,7 @@ complete_query(struct lane *lane, struct batch *batch)
 	struct store *store = lane->store;
 	struct store_query *query = batch->query;
 	if (lane->unreplicated) {
+		query->in_vain = true;
 		store_query_finish(query, QUERY_UNAVAILABLE, NULL);
 		return;
 	}
@@ -258,11 +259,11 @@ complete_query(struct lane *lane, struct batch *batch)
 		store_query_add(store, query);
 		return;
 	}
+	refusals_hear(store, query, error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));
 	if (strcmp(sqlstate, "25006") == 0) { /* read-only, and no lane was any better */
 		store_query_finish(query, QUERY_UNAVAILABLE, NULL);
 		return;
 	}
-	refusals_hear(store, query, error_field(batch->error, PG_DIAG_MESSAGE_PRIMARY));
 	note_words(query, batch->error);
 	store_query_finish(query, QUERY_FAILED, NULL);
 }
@@ -461,24 +462,39 @@ lose_ops(struct store *store, struct batch *batch, bool timed_out)
 		}
 		loop_wake(store->loop);
 	}
-	if (timed_out)
-		refusal_met(store, kind_of(batch), false, "no answer in time");
 	batch_fail_ops(store, batch, timed_out ? LOOKUP_TIMEOUT : LOOKUP_UNAVAILABLE,
 		       COMMIT_UNKNOWN);
+}
+
+/* What is behind another one has waited for that, and has only not been done. */
+static void
+note_silence(struct store *store, const struct batch *batch, bool behind)
+{
+	if (behind)
+		refusal_met(store, kind_of(batch), false, NO_ANSWER);
+	else
+		refusal_silent(store, kind_of(batch), batch->sent_ms);
 }
 
 void
 answers_lost(struct lane *lane, bool timed_out)
 {
+	bool behind = false;
 	while (!list_empty(&lane->flight)) {
 		struct batch *batch = container_of(lane->flight.next, struct batch, link);
 		list_remove(&batch->link);
 		lane->in_flight--;
 		stats->db_errors[timed_out ? SQL_CLASS_TIMEOUT : SQL_CLASS_LOST]++;
-		if (batch->kind == BATCH_QUERY)
+		bool ops = batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT;
+		if (ops && timed_out)
+			note_silence(lane->store, batch, behind);
+		if (batch->kind == BATCH_QUERY) {
+			batch->query->in_vain = timed_out && !behind;
 			store_query_finish(batch->query, QUERY_UNAVAILABLE, NULL);
-		else if (batch->kind == BATCH_LOOKUP || batch->kind == BATCH_COMMIT)
+		} else if (ops) {
 			lose_ops(lane->store, batch, timed_out);
+		}
+		behind = behind || batch->kind != BATCH_PING;
 		give_back(lane, batch);
 	}
 }

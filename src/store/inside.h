@@ -20,6 +20,7 @@
 #define CAREFUL_MS 60000 /* behind the last lock that was met, commits wait for none */
 #define CHECK_MS 1000	 /* a busy one is asked so often whether it is still what it was */
 
+#define NO_ANSWER "no answer in time"
 #define TOLD_MAX 4u
 #define SESSION_BYTES 40u
 #define ORPHANS_MAX 256u /* four for each lane, when there are as many as there may be */
@@ -97,9 +98,12 @@ struct orphans {
 struct refusal {
 	uint64_t since_ms; /* of the first behind the last that was done; 0: none */
 	uint64_t next_ms;  /* of the next probe */
+	uint64_t done_ms;  /* when one was done last */
+	uint64_t sent_ms;  /* when the latest was sent of those that were done */
 	uint32_t failures; /* of probes since then */
 	uint32_t heard;	   /* of the node's, so many */
 	bool locked;	   /* nothing was met but locks */
+	bool told;	   /* another process of the node has found it out */
 	bool last;	   /* the next probe is for the last row, not the first */
 	char why[200];
 };
@@ -209,8 +213,12 @@ void store_clock_learn(struct store *store, int64_t clock_ms, uint64_t at_ms);
 bool refusal_is_general(const char *sqlstate);
 /* An operation of this kind came to nothing for such a reason; locked: it met a lock. */
 void refusal_met(struct store *store, enum op_kind kind, bool locked, const char *why);
-/* One was done. */
-void refusal_over(struct store *store, enum op_kind kind);
+/* One that was sent at sent_ms, with nothing before it on its lane, was not answered in time. */
+void refusal_silent(struct store *store, enum op_kind kind, uint64_t sent_ms);
+/* One was done that was sent at sent_ms. */
+void refusal_over(struct store *store, enum op_kind kind, uint64_t sent_ms);
+/* It is another server from now on. */
+void refusals_forget(struct store *store);
 /* For how long none of a kind has been done, once that is believed; else 0. */
 uint64_t refusals_ms(const struct store *store);
 /* Sets the trouble, while there is one. */

@@ -23,6 +23,7 @@ store_run(struct store *store, struct store_query *query)
 	assert(statement_find(query->name) != NULL);
 	query->tries = 0;
 	query->sqlstate[0] = '\0';
+	query->in_vain = false;
 	query->started_ms = loop_now_ms(store->loop);
 	if (store->state == STORE_UP) {
 		store_query_add(store, query);

@@ -1,8 +1,9 @@
 /*
  * What the database refuses although its connections are good: no space, no rights, no standby. An
  * operation that fails proves little, since it may be its row; so the store asks for itself, at one
- * end of the table and at the other, and believes what neither of them gets done. The first
- * operation that is done, or probe, ends it: it comes back also when nobody sends a phone here.
+ * end of the table and at the other, and believes what neither of them gets done. Silence is no
+ * row's, so it is believed at once, where nothing that was sent later was done. The first operation
+ * that is done, or probe, ends it: it comes back also when nobody sends a phone here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -44,26 +45,44 @@ set_why(struct refusal *refusal, const char *why)
 		 str_slice(str_of(why), 0, sizeof(refusal->why) - 1));
 }
 
+/* Somebody's locks are no beginning of what the database refuses. */
+static void
+begin_or_go_on(const struct store *store, struct refusal *refusal, bool locked)
+{
+	if (refusal->since_ms != 0 && (!refusal->locked || locked))
+		return;
+	refusal->since_ms = loop_now_ms(store->loop);
+	refusal->failures = 0;
+	refusal->locked = locked;
+}
+
 void
 refusal_met(struct store *store, enum op_kind kind, bool locked, const char *why)
 {
 	struct refusal *refusal = &store->refusals.kinds[kind];
-	if (refusal->since_ms == 0) {
-		refusal->since_ms = loop_now_ms(store->loop);
-		refusal->locked = locked;
-	}
-	refusal->locked = refusal->locked && locked;
+	begin_or_go_on(store, refusal, locked);
 	if (!believed(refusal))
 		set_why(refusal, why);
 }
 
 /* Not sooner than its time the next probe all the same. */
 void
-refusal_over(struct store *store, enum op_kind kind)
+refusal_over(struct store *store, enum op_kind kind, uint64_t sent_ms)
 {
 	struct refusal *refusal = &store->refusals.kinds[kind];
 	refusal->since_ms = 0;
 	refusal->failures = 0;
+	refusal->told = false;
+	refusal->done_ms = loop_now_ms(store->loop);
+	if (sent_ms > refusal->sent_ms)
+		refusal->sent_ms = sent_ms;
+}
+
+void
+refusals_forget(struct store *store)
+{
+	for (int kind = OP_LOOKUP; kind <= OP_COMMIT; kind++)
+		refusal_over(store, (enum op_kind)kind, loop_now_ms(store->loop));
 }
 
 uint64_t
@@ -107,6 +126,23 @@ tell_node(struct store *store, enum op_kind kind)
 		store->refusals.kinds[kind].heard = ++store->settings.node_refusals[kind];
 }
 
+/* It began when that was sent, not now: or a node that was not ready, because all of its lanes were
+ * silent, would be for a grace when they are made anew. */
+void
+refusal_silent(struct store *store, enum op_kind kind, uint64_t sent_ms)
+{
+	struct refusal *refusal = &store->refusals.kinds[kind];
+	refusal_met(store, kind, false, NO_ANSWER);
+	if (sent_ms < refusal->sent_ms)
+		return; /* it was its connection alone */
+	uint64_t since_ms = sent_ms > refusal->done_ms ? sent_ms : refusal->done_ms;
+	if (since_ms < refusal->since_ms)
+		refusal->since_ms = since_ms;
+	if (!believed(refusal))
+		refusal->failures = BELIEVED;
+	tell_node(store, kind);
+}
+
 static void
 hear_node(struct store *store, enum op_kind kind)
 {
@@ -114,9 +150,12 @@ hear_node(struct store *store, enum op_kind kind)
 	if (store->settings.node_refusals == NULL)
 		return;
 	uint32_t told = store->settings.node_refusals[kind];
-	if (told != refusal->heard && refusal->since_ms == 0)
-		refusal_met(store, kind, false, "another process of this node says so");
+	if (told == refusal->heard)
+		return;
 	refusal->heard = told;
+	if (refusal->since_ms == 0 || refusal->locked)
+		refusal_met(store, kind, false, "another process of this node says so");
+	refusal->told = true;
 }
 
 /* A row was there and locked by somebody. */
@@ -125,6 +164,25 @@ met_lock(enum op_kind kind, const struct store_rows *rows)
 {
 	return kind == OP_COMMIT && !str_eq(store_rows_value(rows, 0, 0), STR("0")) &&
 	       str_eq(store_rows_value(rows, 0, 1), STR("0"));
+}
+
+/* It was carried out, or refused for a reason of its row. */
+static bool
+is_over(const struct store_query *query, enum query_result result)
+{
+	return result == QUERY_DONE ||
+	       (result == QUERY_FAILED && !refusal_is_general(query->sqlstate));
+}
+
+/* Silence comes late, so one is enough; a connection that was lost says nothing, nor one that is
+ * silent alone, nor a read-only one, which is judged when it is made anew. */
+static uint32_t
+failures_of(const struct refusal *refusal, const struct store_query *query,
+	    enum query_result result)
+{
+	if (result == QUERY_UNAVAILABLE && query->in_vain)
+		return query->started_ms >= refusal->sent_ms ? BELIEVED : 0;
+	return result == QUERY_UNAVAILABLE ? 0 : 1;
 }
 
 static void
@@ -137,15 +195,18 @@ on_probe(struct store_query *query, enum query_result result, const struct store
 	refusal->last = !refusal->last;
 	refusal->next_ms = loop_now_ms(store->loop) + PROBE_MS;
 	bool locked = result == QUERY_DONE && met_lock(kind, rows);
-	if (refusal->since_ms == 0 || (locked && refusal->locked))
+	/* a lock is somebody's matter; but where another process is refused, it may be what that
+	 * one waits for which holds the row */
+	if (refusal->since_ms == 0 || (locked && !refusal->told))
 		return;
-	if ((result == QUERY_DONE && !locked) ||
-	    (result == QUERY_FAILED && !refusal_is_general(query->sqlstate))) {
-		refusal_over(store, kind);
+	if (!locked && is_over(query, result)) {
+		refusal_over(store, kind, query->started_ms);
 		return;
 	}
-	/* silence comes late, so one is enough */
-	refusal->failures += result == QUERY_UNAVAILABLE ? BELIEVED : 1;
+	uint32_t failures = failures_of(refusal, query, result);
+	if (failures > 0)
+		begin_or_go_on(store, refusal, false);
+	refusal->failures += failures;
 	if (believed(refusal))
 		tell_node(store, kind);
 	else

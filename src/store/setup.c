@@ -138,6 +138,7 @@ recognize(struct store *store, const char *identity)
 		return;
 	str_copy(store->identity, sizeof(store->identity), str_of(identity));
 	store->server++;
+	refusals_forget(store); /* what one has refused says nothing of another */
 }
 
 static bool

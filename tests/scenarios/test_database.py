@@ -177,6 +177,31 @@ def test_standby_away_for_longer_than_the_grace(env):
     server.wait(lambda: phone.reg(C3).status == 200, "the phone is served again", 20)
 
 
+@covers("REG-DB-7")
+def test_standby_away_for_longer_than_the_grace_is_said_without_a_rest(env):
+    """All connections are silent for longer than the grace, end, and are made anew: that is no news, for whoever was waited for in
+    vain was asked before."""
+    cluster = env.own_cluster()
+    server = env.start({"server": {"workers": "2"}, "health": {"db_grace": "1s"}, "database": {"query_timeout": "5s"},
+                        "limits": {"overload_delay": "1m"}}, cluster=cluster)  # which says 503 before the grace is over
+    add_users(server.database, 20, ALICE_PASSWORD)
+    phones = [server.phone(user="u%d" % n) for n in range(20)]
+    for phone in phones:
+        phone.prepare()
+    want_a_standby(server, cluster)
+    for phone in phones:
+        phone.send(phone.authorize(phone.register_request("<sip:%s@192.0.2.1:5062>" % phone.user)))
+        time.sleep(0.02)
+    server.wait(lambda: server.health()[0] == 503, "/readyz says 503", 10)
+    until = time.monotonic() + 12
+    while time.monotonic() < until:
+        equal(server.health()[0], 503, "/readyz while the standby is away")
+        time.sleep(0.02)
+    want_no_standby(cluster)
+    server.wait(lambda: server.health()[0] == 200, "/readyz says 200 again", 30)
+    server.wait(lambda: phones[0].reg("<sip:u0@192.0.2.3:5062>").status == 200, "a phone is served again", 20)
+
+
 @covers("TXN-4321-1")
 def test_frozen_database(env):
     """In flight: 500 or 503 at about query_timeout. Later ones: 503 at once. OPTIONS all the while. Then full speed."""

@@ -1,6 +1,7 @@
 """The health listener: what probes see in every state of the node, and what an open port owes to nobody."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -299,7 +300,8 @@ def test_certificate_about_to_expire_is_degraded(env):
     server.wait(lambda: probe(server, "/readyz", fields=JSON).json["state"] == "degraded", "degraded")
     probe(server, "/readyz").expect(200)
     shown = probe(server, "/readyz?verbose").body.decode()
-    true("[!]certificates: main expires in 6 d\n" in shown or "[!]certificates: main expires in 7 d\n" in shown, shown)
+    true("[!]certificates: one expires in 6 d\n" in shown or "[!]certificates: one expires in 7 d\n" in shown, shown)
+    true(re.fullmatch(r"one expires in [67] d: main", server.reason("certificates")), "an operator is told which")
 
 
 def test_certificate_unreadable_on_re_read_is_degraded(env):

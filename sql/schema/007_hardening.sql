@@ -109,6 +109,9 @@ revoke execute on function account_touch_aor(), account_complete(), account_spel
 -- What can never match gives nobody anything, so it goes: who writes such a list anew, as an import does, would be refused for it. A list
 -- of which nothing is left stays a list: null would be the account's own address.
 lock table account in share row exclusive mode;
+-- The rows of aor stay free for whoever registers: what goes from the lists was good for nothing, so nobody has to hear of it. It is
+-- switched on again below.
+alter table account disable trigger account_touch_aor;
 update account
 set may_register = array(
 	select entry

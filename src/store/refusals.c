@@ -207,9 +207,10 @@ on_probe(struct store_query *query, enum query_result result, const struct store
 	if (failures > 0)
 		begin_or_go_on(store, refusal, false);
 	refusal->failures += failures;
-	if (believed(refusal))
+	/* what was told is not told back for a lock, or two would believe each other */
+	if (believed(refusal) && !locked)
 		tell_node(store, kind);
-	else
+	if (!believed(refusal))
 		refusal->next_ms -= PROBE_MS - DOUBT_PROBE_MS;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What libpq would say of database.url when it connects, said when the file is read: of names, and
- * of the values that are usually mistaken. Names of its
- * options are told, values never: one of them may be a password in the wrong place.
+ * of the values that are usually mistaken. Names are told, values never: one of them may be a
+ * password in the wrong place.
  */
 #include <libpq-fe.h>
 

@@ -46,7 +46,7 @@ struct migration {
 	PGconn *connection;
 	PGconn *watcher; /* asks who is in the way; NULL before that, and where there is no second
 			  */
-	char blockers[400]; /* in the way when last asked; empty: not known */
+	char blockers[400]; /* in the way of this try; empty: not known */
 	bool locked;	    /* a lock was not to be had: nothing is wrong, but nothing was done */
 	int told;	    /* the last file that was said to be applied */
 };
@@ -122,17 +122,17 @@ ask_blockers(struct migration *migration)
 	PQclear(result);
 }
 
-/* The end of what was sent; meanwhile, once, whom it waits for. */
+/* The end of what was sent; meanwhile whom it waits for, until that is known: it may work before it
+ * waits. */
 static void
 await(struct migration *migration)
 {
 	struct pollfd ready = { .fd = PQsocket(migration->connection), .events = POLLIN };
-	for (int wait_ms = ASK_MS;
-	     PQconsumeInput(migration->connection) == 1 && PQisBusy(migration->connection);)
-		if (poll(&ready, 1, wait_ms) == 0) {
+	while (PQconsumeInput(migration->connection) == 1 && PQisBusy(migration->connection)) {
+		bool known = migration->blockers[0] != '\0';
+		if (poll(&ready, 1, known ? -1 : ASK_MS) == 0)
 			ask_blockers(migration);
-			wait_ms = -1;
-		}
+	}
 }
 
 /* --- one try ---------------------------------------------------------------------------- */
@@ -258,6 +258,7 @@ migrate(struct migration *migration)
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 	for (unsigned try = 1;; try++) {
 		migration->locked = false;
+		migration->blockers[0] = '\0'; /* he of the last try may be gone */
 		enum ctl_exit code = migrate_once(migration);
 		if (!migration->locked)
 			return code;

@@ -95,13 +95,13 @@ broken(struct connection *c)
 	connection_end(c, CLOSE_HANDSHAKE); /* the alert, if any, is already written */
 }
 
-/* Each is fair work by itself, but for ever, and for nothing, is too long. */
 static uint64_t
 octets_for_nothing(const struct connection *c)
 {
 	return session_taken(c->ssl) - c->tls_useful;
 }
 
+/* Each is fair work by itself, but for ever, and for nothing, is too long. */
 static void
 bound(struct connection *c)
 {

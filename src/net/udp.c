@@ -373,7 +373,8 @@ send_some(struct datagrams *datagrams, unsigned first, unsigned count)
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : 1;
 }
 
-/* Moves one that waits behind the others that do. */
+/* Moves one that waits behind the others that do; the end of the next turn tries again, and a turn
+ * comes ten times a second at least (store.c). */
 static void
 keep(struct datagrams *datagrams, unsigned i)
 {

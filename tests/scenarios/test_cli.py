@@ -905,6 +905,20 @@ def test_a_migration_that_waits_stops_no_registration(env):
     phone.reg(C1).expect(200)
 
 
+def test_a_migration_that_works_before_it_waits_names_him_too(env):
+    """Whom it waits for is asked until there is an answer, not once: 007 goes through the accounts first."""
+    database = env.new_database()
+    back_to_schema_3(database)
+    database.query("""
+        insert into account (aor, may_register) values ('gate@example.com', '{gate@example.com:5060}');
+        create function test_slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.25); return new; end $$;
+        create trigger test_slow before update on account for each row execute function test_slow();
+    """)
+    with database.locked("set application_name = 'the report'; select pg_backend_pid() from account"):
+        done = db(database, "migrate", "--url", owner_url(database))
+    expect(done, 1, "(user postgres, application the report) has a lock", "nothing was changed")
+
+
 def test_a_migration_tries_again(env):
     """Whoever has the lock is done in time."""
     database = env.new_database()

@@ -17,6 +17,7 @@ struct admin;
 
 struct admin_settings {
 	const struct config *config; /* lives until admin_configure() gave another one */
+	const struct policy *policy; /* the same */
 	struct store *store;
 	const struct node_memory *memory;
 	int socket_fd; /* bound and listening Unix socket, -1: none */
@@ -33,7 +34,7 @@ struct admin_settings {
 struct admin *admin_open(struct loop *loop, const struct admin_settings *settings, char *error,
 			 size_t error_cap);
 /* A reload: tokens are read again, limits and policies follow. */
-void admin_configure(struct admin *admin, const struct config *config);
+void admin_configure(struct admin *admin, const struct config *config, const struct policy *policy);
 /* Before admin_configure(): tells what is wrong with admin.tokens_file, and what comes of that
  * (otherwise), or nothing. */
 void admin_tokens_judge(const struct config *config, const char *otherwise,

@@ -19,8 +19,6 @@ enum path_policy { PATH_OFF, PATH_STRICT, PATH_LENIENT };
 struct domain {
 	struct str name; /* lower case; the realm too */
 	unsigned label;	 /* its number in counters (base/node.h) */
-	struct sip_host *aliases;
-	uint32_t alias_count;
 	enum domain_schemes schemes;
 	bool require_tls;
 	enum domain_contacts contacts;
@@ -28,9 +26,15 @@ struct domain {
 	struct str service_route; /* RFC 3608, as one field value; empty: none */
 };
 
+/* One of the names that a domain has: its own or an alias. */
+struct domain_name {
+	struct sip_host host;
+	const struct domain *domain;
+};
+
 struct policy {
-	struct domain *domains;
-	uint32_t domain_count;
+	struct domain_name *names; /* of all domains, in the order of policy_order_names() */
+	size_t name_count;
 	struct str server_header; /* empty: none */
 	struct str node;
 	struct sip_limits limits;
@@ -48,6 +52,8 @@ struct policy {
 	uint32_t retry_after_max_s;
 };
 
+/* Puts the names in the order in which policy_domain() finds them; no two are equal. */
+void policy_order_names(struct policy *policy);
 /* The domain that serves the host, by name or alias (REG-10.3.1-1, URI-10.3.5-4); NULL when none
  * does. */
 const struct domain *policy_domain(const struct policy *policy, const struct sip_host *host);

@@ -25,3 +25,5 @@ bool sip_port_take(struct str *rest, uint16_t *port);
 bool sip_hostport_parse(struct sip_host *host, uint16_t *port, struct str text, struct str *rest);
 /* Names without case and final dot, addresses by value (URI-5954-4.2-1). */
 bool sip_host_equal(const struct sip_host *a, const struct sip_host *b);
+/* An order in which those that are equal, and no others, are 0 apart: <0, 0, >0. */
+int sip_host_order(const struct sip_host *a, const struct sip_host *b);

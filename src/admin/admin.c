@@ -214,6 +214,7 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 	json_use_memory();
 	admin->loop = loop;
 	admin->config = settings->config;
+	admin->policy = settings->policy;
 	admin->store = settings->store;
 	admin->memory = settings->memory;
 	admin->ask = settings->ask;
@@ -248,10 +249,11 @@ admin_open(struct loop *loop, const struct admin_settings *settings, char *error
 }
 
 void
-admin_configure(struct admin *admin, const struct config *config)
+admin_configure(struct admin *admin, const struct config *config, const struct policy *policy)
 {
 	char error[512];
 	admin->config = config;
+	admin->policy = policy;
 	ban_keeper_configure(admin->bans, config);
 	fifo_set_duration(&admin->deadlines, config->admin.request_timeout);
 	clients_configure(admin);

@@ -93,6 +93,7 @@ struct metrics {
 struct admin {
 	struct loop *loop;
 	const struct config *config;
+	const struct policy *policy;
 	struct store *store;
 	const struct node_memory *memory;
 	struct surface *surfaces;

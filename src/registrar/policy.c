@@ -1,28 +1,31 @@
-/* Questions to the operator's decisions. The domains are few (tens), so they are asked one after
- * another. */
+/* Questions to the operator's decisions. There may be thousands of domains, and each request asks
+ * for some hosts: the names are in order. */
 #include "registrar/policy.h"
 
-static bool
-domain_has(const struct domain *domain, const struct sip_host *host)
+#include <stdlib.h>
+
+static int
+order(const void *a, const void *b)
 {
-	struct sip_host name = { .text = domain->name };
-	if (host->ip.family != 0)
-		ip_parse(domain->name, &name.ip);
-	if (sip_host_equal(&name, host))
-		return true;
-	for (uint32_t i = 0; i < domain->alias_count; i++)
-		if (sip_host_equal(&domain->aliases[i], host))
-			return true;
-	return false;
+	const struct domain_name *left = a, *right = b;
+	return sip_host_order(&left->host, &right->host);
+}
+
+void
+policy_order_names(struct policy *policy)
+{
+	if (policy->name_count > 0)
+		qsort(policy->names, policy->name_count, sizeof(*policy->names), order);
 }
 
 const struct domain *
 policy_domain(const struct policy *policy, const struct sip_host *host)
 {
-	for (uint32_t i = 0; i < policy->domain_count; i++)
-		if (domain_has(&policy->domains[i], host))
-			return &policy->domains[i];
-	return NULL;
+	const struct domain_name wanted = { .host = *host };
+	const struct domain_name *found = NULL;
+	if (policy->name_count > 0)
+		found = bsearch(&wanted, policy->names, policy->name_count, sizeof(wanted), order);
+	return found == NULL ? NULL : found->domain;
 }
 
 uint32_t

@@ -28,6 +28,7 @@ struct admin_process {
 	struct store *store;
 	struct admin *admin;
 	struct config *config;
+	struct settings_policy *policy;
 	struct control_watch control;
 	const struct node_memory *memory;
 	struct timer look; /* at the files of the certificates */
@@ -99,6 +100,12 @@ make_room(struct admin_process *process)
 	timer_start(process->loop, &process->leave, LEAVE_MS, leave_due);
 }
 
+static struct settings_policy *
+make_policy(const struct admin_process *process, const struct config *config)
+{
+	return settings_policy_make(config, &process->memory->node->domains);
+}
+
 static void
 reload(struct admin_process *process, enum log_level level, int fd)
 {
@@ -108,12 +115,16 @@ reload(struct admin_process *process, enum log_level level, int fd)
 		return;
 	}
 	struct config *fresh = process_read_config(fd);
-	if (fresh == NULL) {
+	struct settings_policy *policy = fresh == NULL ? NULL : make_policy(process, fresh);
+	if (policy == NULL) {
+		config_free(fresh);
 		make_room(process);
 		return;
 	}
-	admin_configure(process->admin, fresh);
+	admin_configure(process->admin, fresh, settings_policy_value(policy));
+	settings_policy_free(process->policy);
 	config_free(process->config);
+	process->policy = policy;
 	process->config = fresh;
 	read_certificates(process);
 	look_at_certificates(&process->look);
@@ -182,6 +193,9 @@ admin_main(const struct birth *birth)
 			    strerror(errno));
 	process.config = birth->config;
 	process.memory = birth->memory;
+	process.policy = make_policy(&process, process.config);
+	if (process.policy == NULL)
+		fail("out of memory");
 	process.control.message = on_control;
 	process.control.closed = on_master_gone;
 	process.loop = loop_open();
@@ -191,6 +205,7 @@ admin_main(const struct birth *birth)
 	open_store(&process, birth->memory->node);
 	struct admin_settings settings = {
 		.config = process.config,
+		.policy = settings_policy_value(process.policy),
 		.store = process.store,
 		.memory = birth->memory,
 		.socket_fd = birth->socket_fd,

@@ -24,7 +24,7 @@
 struct settings_policy {
 	struct policy policy;
 	struct domain *domains;
-	struct sip_host *hosts; /* all aliases of all domains */
+	struct domain_name *names;
 	char *text; /* copies of the names: the configuration may go before the policy does */
 };
 
@@ -44,9 +44,9 @@ text_bytes(const struct config *config)
 }
 
 static size_t
-alias_count(const struct config *config)
+name_count(const struct config *config)
 {
-	size_t count = 0;
+	size_t count = config->domain_count;
 	for (size_t i = 0; i < config->domain_count; i++)
 		count += config->domains[i].aliases.count;
 	return count;
@@ -73,23 +73,22 @@ keep_list(struct writer *text, const struct config_list *list)
 	return (struct str){ text->buf + start, text->len - start };
 }
 
-static struct sip_host
-host_of(struct str text)
+static void
+add_name(struct policy *policy, const struct domain *domain, struct str text)
 {
-	struct sip_host host = { .text = text };
-	ip_parse(text, &host.ip);
-	return host;
+	struct domain_name *name = &policy->names[policy->name_count++];
+	*name = (struct domain_name){ .host.text = text, .domain = domain };
+	ip_parse(text, &name->host.ip);
 }
 
 static void
-fill_domain(struct domain *domain, const struct config_domain *source, struct sip_host *aliases,
+fill_domain(struct policy *policy, struct domain *domain, const struct config_domain *source,
 	    struct writer *text)
 {
 	domain->name = keep_text(text, source->name);
-	domain->aliases = aliases;
-	domain->alias_count = (uint32_t)source->aliases.count;
+	add_name(policy, domain, domain->name);
 	for (size_t i = 0; i < source->aliases.count; i++)
-		aliases[i] = host_of(keep_text(text, source->aliases.items[i]));
+		add_name(policy, domain, keep_text(text, source->aliases.items[i]));
 	domain->schemes = source->schemes == CONFIG_SCHEMES_BOTH   ? DOMAIN_SCHEMES_BOTH
 			  : source->schemes == CONFIG_SCHEMES_SIPS ? DOMAIN_SCHEMES_SIPS
 								   : DOMAIN_SCHEMES_SIP;
@@ -140,21 +139,19 @@ settings_policy_make(const struct config *config, const struct node_domains *lab
 		return NULL;
 	size_t bytes = text_bytes(config);
 	made->domains = calloc(config->domain_count + 1, sizeof(*made->domains));
-	made->hosts = calloc(alias_count(config) + 1, sizeof(*made->hosts));
+	made->names = calloc(name_count(config) + 1, sizeof(*made->names));
 	made->text = malloc(bytes);
-	if (made->domains == NULL || made->hosts == NULL || made->text == NULL) {
+	if (made->domains == NULL || made->names == NULL || made->text == NULL) {
 		settings_policy_free(made);
 		return NULL;
 	}
 	struct writer text = writer_on(made->text, bytes);
-	struct sip_host *next = made->hosts;
+	made->policy.names = made->names;
 	for (size_t i = 0; i < config->domain_count; i++) {
-		fill_domain(&made->domains[i], &config->domains[i], next, &text);
+		fill_domain(&made->policy, &made->domains[i], &config->domains[i], &text);
 		made->domains[i].label = node_domain_find(labels, config->domains[i].name);
-		next += config->domains[i].aliases.count;
 	}
-	made->policy.domains = made->domains;
-	made->policy.domain_count = (uint32_t)config->domain_count;
+	policy_order_names(&made->policy);
 	made->policy.server_header = keep_text(&text, config->server.header);
 	made->policy.node = keep_text(&text, config->server.name);
 	fill_numbers(&made->policy, config);
@@ -173,7 +170,7 @@ settings_policy_free(struct settings_policy *made)
 	if (made == NULL)
 		return;
 	free(made->domains);
-	free(made->hosts);
+	free(made->names);
 	free(made->text);
 	free(made);
 }

@@ -115,3 +115,27 @@ sip_host_equal(const struct sip_host *a, const struct sip_host *b)
 		return ip_equal(&a->ip, &b->ip);
 	return str_ieq(without_final_dot(a->text), without_final_dot(b->text));
 }
+
+/* Shorter ones first, which is known without a look at their octets. */
+static int
+name_order(struct str a, struct str b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	for (size_t i = 0; i < a.len; i++) {
+		int apart = (unsigned char)ascii_lower(a.p[i]) - (unsigned char)ascii_lower(b.p[i]);
+		if (apart != 0)
+			return apart;
+	}
+	return 0;
+}
+
+int
+sip_host_order(const struct sip_host *a, const struct sip_host *b)
+{
+	if (a->ip.family != b->ip.family)
+		return a->ip.family < b->ip.family ? -1 : 1;
+	if (a->ip.family != 0)
+		return memcmp(a->ip.octets, b->ip.octets, a->ip.family == 4 ? 4 : 16);
+	return name_order(without_final_dot(a->text), without_final_dot(b->text));
+}

@@ -177,7 +177,7 @@ world_open(struct world *world, const uint8_t *scene)
 {
 	*world = (struct world){ .rig = base };
 	arena_init(&world->rig.arena, &base.pool, 64u << 20);
-	world->rig.policy.domains = world->rig.domains;
+	rig_names(&world->rig);
 	set_policy(world, scene);
 	struct record row = { .exists = true, .version = 100, .max_contacts = scene[7] / 16 };
 	row.bindings = arena_array(&world->rig.arena, ROW_BINDINGS_MAX, sizeof(*row.bindings));

@@ -1,6 +1,8 @@
 /* Which domain serves a host. */
 #include "registrar/policy.h"
 
+#include <stdio.h>
+
 #include "request.h"
 
 /* REG-10.3.1-1, URI-10.3.5-4, REG-10.3-5: names without case and final dot, aliases, addresses by
@@ -45,12 +47,38 @@ START_TEST(a_domain_may_be_an_address)
 {
 	struct baseline b;
 	baseline_init(&b);
-	b.domains[1].name = STR("192.0.2.7");
+	struct domain_name *other = baseline_name(&b, "other.example");
+	other->host = (struct sip_host){ .text = STR("192.0.2.7") };
+	ck_assert(ip_parse(other->host.text, &other->host.ip));
+	policy_order_names(&b.policy);
 	struct sip_uri uri;
 	ck_assert(sip_uri_parse(&uri, STR("sip:192.0.2.7:5080")));
 	ck_assert_ptr_eq(policy_domain(&b.policy, &uri.host), &b.domains[1]);
 	ck_assert(sip_uri_parse(&uri, STR("sip:192.0.2.70")));
 	ck_assert_ptr_null(policy_domain(&b.policy, &uri.host));
+}
+END_TEST
+
+/* REG-10.3.1-1: whichever of many it is, and whatever their order was in the configuration */
+START_TEST(many_domains_are_told_apart)
+{
+	enum { COUNT = 1000 };
+	static char texts[COUNT + 1][32];
+	static struct domain domains[COUNT];
+	static struct domain_name names[COUNT];
+	for (unsigned i = 0; i <= COUNT; i++)
+		snprintf(texts[i], sizeof(texts[i]), "d%u.example", i * 7919 % 1009);
+	for (unsigned i = 0; i < COUNT; i++)
+		names[i] = (struct domain_name){ .host.text = str_of(texts[i]),
+						 .domain = &domains[i] };
+	struct policy policy = { .names = names, .name_count = COUNT };
+	policy_order_names(&policy);
+	for (unsigned i = 0; i <= COUNT; i++) {
+		struct sip_host host = { .text = str_of(texts[i]) };
+		ck_assert_ptr_eq(policy_domain(&policy, &host), i < COUNT ? &domains[i] : NULL);
+	}
+	policy.name_count = 0;
+	ck_assert_ptr_null(policy_domain(&policy, &(struct sip_host){ .text = str_of(texts[0]) }));
 }
 END_TEST
 
@@ -76,4 +104,5 @@ START_TEST(retry_after_is_spread)
 }
 END_TEST
 
-SUITE(policy, a_host_has_its_domain, a_domain_may_be_an_address, retry_after_is_spread)
+SUITE(policy, many_domains_are_told_apart, a_host_has_its_domain, a_domain_may_be_an_address,
+      retry_after_is_spread)

@@ -75,7 +75,7 @@ request_make(const char *start, const char *extra, const char *body)
 
 /* The baseline of the requirements (1.3): two domains, two aliases of the first. */
 struct baseline {
-	struct sip_host aliases[2];
+	struct domain_name names[4];
 	struct domain domains[2];
 	struct policy policy;
 };
@@ -86,11 +86,14 @@ baseline_init(struct baseline *b)
 	const struct digest_offer offer = { .algorithms = { DIGEST_SHA256, DIGEST_MD5 },
 					    .count = 2 };
 	*b = (struct baseline){
-		.aliases = { { .text = STR("registrar.example.com") },
-			     { .text = STR("[2001:db8::10]") } },
-		.domains = { { .name = STR("example.com"), .alias_count = 2, .offer = offer },
+		.names = { { .host.text = STR("example.com"), .domain = &b->domains[0] },
+			   { .host.text = STR("registrar.example.com"), .domain = &b->domains[0] },
+			   { .host.text = STR("[2001:db8::10]"), .domain = &b->domains[0] },
+			   { .host.text = STR("other.example"), .domain = &b->domains[1] } },
+		.domains = { { .name = STR("example.com"), .offer = offer },
 			     { .name = STR("other.example"), .offer = offer } },
-		.policy = { .domain_count = 2,
+		.policy = { .names = b->names,
+			    .name_count = 4,
 			    .limits = { .max_message_bytes = 65535, .max_body_bytes = 65535 },
 			    .expires_default_s = 3600,
 			    .expires_min_s = 60,
@@ -101,7 +104,15 @@ baseline_init(struct baseline *b)
 			    .retry_after_min_s = 20,
 			    .retry_after_max_s = 90 },
 	};
-	ip_parse(b->aliases[1].text, &b->aliases[1].ip);
-	b->domains[0].aliases = b->aliases;
-	b->policy.domains = b->domains;
+	ip_parse(b->names[2].host.text, &b->names[2].host.ip);
+	policy_order_names(&b->policy);
+}
+
+static inline struct domain_name *
+baseline_name(struct baseline *b, const char *name)
+{
+	for (size_t i = 0; i < b->policy.name_count; i++)
+		if (str_eq(b->names[i].host.text, str_of(name)))
+			return &b->names[i];
+	ck_abort_msg("no %s", name);
 }

@@ -21,29 +21,36 @@ or_else(struct str text, struct str usual)
 }
 
 static void
-host_of(struct sip_host *host, struct str text)
+add_name(struct rig *rig, struct domain *domain, struct str text)
 {
+	struct domain_name *name = &rig->names[rig->policy.name_count++];
 	uint16_t port;
 	struct str rest;
-	bool good = sip_hostport_parse(host, &port, text, &rest);
+	bool good = sip_hostport_parse(&name->host, &port, text, &rest);
 	assert(good);
 	(void)good;
+	name->domain = domain;
+}
+
+void
+rig_names(struct rig *rig)
+{
+	rig->policy.names = rig->names;
+	rig->policy.name_count = 0;
+	add_name(rig, &rig->domains[0], rig->domains[0].name);
+	add_name(rig, &rig->domains[0], STR("registrar.example.com"));
+	add_name(rig, &rig->domains[0], STR("[2001:db8::10]"));
+	add_name(rig, &rig->domains[1], rig->domains[1].name);
+	policy_order_names(&rig->policy);
 }
 
 static void
 open_policy(struct rig *rig)
 {
 	struct digest_offer offer = { { DIGEST_SHA256, DIGEST_MD5 }, 2, false };
-	host_of(&rig->aliases[0], STR("registrar.example.com"));
-	host_of(&rig->aliases[1], STR("[2001:db8::10]"));
-	rig->domains[0] = (struct domain){ .name = STR("example.com"),
-					   .aliases = rig->aliases,
-					   .alias_count = 2,
-					   .offer = offer };
+	rig->domains[0] = (struct domain){ .name = STR("example.com"), .offer = offer };
 	rig->domains[1] = (struct domain){ .name = STR("other.example"), .offer = offer };
 	rig->policy = (struct policy){
-		.domains = rig->domains,
-		.domain_count = 2,
 		.node = STR("node1"),
 		.limits = { .max_message_bytes = 65535, .max_body_bytes = 65535 },
 		.expires_default_s = 3600,
@@ -56,6 +63,7 @@ open_policy(struct rig *rig)
 		.retry_after_min_s = 20,
 		.retry_after_max_s = 90,
 	};
+	rig_names(rig);
 }
 
 void

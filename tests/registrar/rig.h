@@ -58,7 +58,7 @@ struct rig {
 	struct arena arena; /* of the case: rows, requests, answers */
 	struct policy policy;
 	struct domain domains[2];
-	struct sip_host aliases[2];
+	struct domain_name names[4];
 	struct nonce_keys keys;
 	int64_t now_ms;
 	uint32_t seed; /* of everything random; rises */
@@ -87,6 +87,9 @@ struct rig {
 };
 
 void rig_open(struct rig *rig);
+/* The names of its domains once more, for a copy of the rig, whose pointers are those of the other.
+ */
+void rig_names(struct rig *rig);
 void rig_close(struct rig *rig);
 /* Accounts alice, bob and gateway of section 1.3; password NULL: none of that algorithm. */
 struct account *rig_account(struct rig *rig, struct str login, struct str password);

@@ -18,9 +18,11 @@ site_init(struct site *site)
 	ck_assert(digest_init());
 	site->domain = (struct domain){ .name = STR("example.com"),
 					.offer = { { DIGEST_SHA256, DIGEST_MD5 }, 2, false } };
+	site->name =
+		(struct domain_name){ .host.text = STR("example.com"), .domain = &site->domain };
 	site->policy = (struct policy){
-		.domains = &site->domain,
-		.domain_count = 1,
+		.names = &site->name,
+		.name_count = 1,
 		.node = STR("node1"),
 		.server_header = STR("rollcall"),
 		.limits = { .max_message_bytes = 65535, .max_body_bytes = 65535 },

@@ -26,6 +26,7 @@ struct site {
 	struct net *net;
 	struct policy policy;
 	struct domain domain;
+	struct domain_name name;
 	struct limits_settings limits_settings;
 	struct requests_settings settings;
 	struct peer host; /* "192.0.2.4:40000", over UDP */

@@ -474,7 +474,35 @@ START_TEST(one_hash_is_not_one_name)
 }
 END_TEST
 
-SUITE(uri, parameters_in_a_row, headers_that_are_refused, one_hash_is_not_one_name,
-      a_uri_is_split_into_its_parts, the_grammar, parameters_and_headers_are_limited,
-      canonical_escapes, the_27_pairs, more_pairs, equality_is_not_transitive,
-      equal_but_for_the_scheme, many_parameters_cost_no_more_than_long_ones)
+/* URI-5954-4.2-1: 0 apart are those that are equal, and no others; and it is an order. */
+START_TEST(hosts_have_an_order)
+{
+	static const char *const texts[] = { "example.com",	"EXAMPLE.com.",	 "example.con",
+					     "a.example",	"b-example.com", "b_example.com",
+					     "192.0.2.1",	"192.0.2.10",	 "[2001:db8::1]",
+					     "[2001:DB8:0::1]", "[2001:db8::2]", "[::c000:201]" };
+	enum { COUNT = sizeof(texts) / sizeof(texts[0]) };
+	struct sip_host hosts[COUNT];
+	for (size_t i = 0; i < COUNT; i++) {
+		struct str rest = str_of(texts[i]);
+		ck_assert(sip_host_take(&rest, &hosts[i]) && rest.len == 0);
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		for (size_t j = 0; j < COUNT; j++) {
+			int apart = sip_host_order(&hosts[i], &hosts[j]);
+			ck_assert_msg((apart == 0) == sip_host_equal(&hosts[i], &hosts[j]), "%s %s",
+				      texts[i], texts[j]);
+			ck_assert((apart < 0) == (sip_host_order(&hosts[j], &hosts[i]) > 0));
+			for (size_t k = 0; k < COUNT; k++)
+				ck_assert(
+					!(apart < 0 && sip_host_order(&hosts[j], &hosts[k]) < 0) ||
+					sip_host_order(&hosts[i], &hosts[k]) < 0);
+		}
+}
+END_TEST
+
+SUITE(uri, hosts_have_an_order, parameters_in_a_row, headers_that_are_refused,
+      one_hash_is_not_one_name, a_uri_is_split_into_its_parts, the_grammar,
+      parameters_and_headers_are_limited, canonical_escapes, the_27_pairs, more_pairs,
+      equality_is_not_transitive, equal_but_for_the_scheme,
+      many_parameters_cost_no_more_than_long_ones)

@@ -65,6 +65,7 @@ struct net {
 	struct fifo handshakes, firsts, messages, idles, lingers;
 	struct timer accept_pause;
 	struct timer datagram_rest;
+	struct timer answers_kept;
 	bool accept_paused;	  /* said so in the log already */
 	uint64_t accept_told_ms;  /* when last; 0: never */
 	bool datagrams_paused;	  /* the same */

@@ -68,6 +68,7 @@ net_close(struct net *net)
 		net_unserve(net, (int)slot);
 	timer_stop(&net->accept_pause);
 	timer_stop(&net->datagram_rest);
+	timer_stop(&net->answers_kept);
 	loop_no_turn_end(&net->turn_end);
 	datagrams_close(net->datagrams);
 	pressure_close(net->pressure);

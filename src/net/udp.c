@@ -22,6 +22,7 @@
 #define OUT_COUNT 64
 #define OUT_BYTES 262144
 #define KEEP_MS 400    /* an answer that found no room; then its client asks again (T1) */
+#define KEPT_MS 20     /* between two tries while nothing else happens */
 #define TELL_MS 10000u /* between lines of the log */
 
 struct control {
@@ -373,8 +374,7 @@ send_some(struct datagrams *datagrams, unsigned first, unsigned count)
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : 1;
 }
 
-/* Moves one that waits behind the others that do; the end of the next turn tries again, and a turn
- * comes ten times a second at least (store.c). */
+/* Moves one that waits behind the others that do; the end of the next turn tries again. */
 static void
 keep(struct datagrams *datagrams, unsigned i)
 {
@@ -419,6 +419,13 @@ tell_full(struct net *net)
 		(uintmax_t)lost);
 }
 
+/* A turn of its own is all that they need. */
+static void
+answers_kept(struct timer *timer)
+{
+	(void)timer;
+}
+
 void
 udp_flush(struct net *net)
 {
@@ -436,6 +443,8 @@ udp_flush(struct net *net)
 		while (done == 0 && first < end)
 			keep_or_lose(net, first++);
 	}
+	if (datagrams->out_count > 0)
+		timer_start(net->loop, &net->answers_kept, KEPT_MS, answers_kept);
 	tell_full(net);
 }
 

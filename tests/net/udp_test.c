@@ -313,6 +313,11 @@ START_TEST(a_full_buffer_keeps_the_answers_that_count)
 	for (size_t len = 1; len <= 3; len++)
 		ck_assert_uint_eq(datagram_read(fd, buf, sizeof(buf)), len);
 	ck_assert_uint_eq(stats->udp_send_full - before, 2);
+	refused_sends = 2; /* and though nothing else happens */
+	ck_assert(peer_send(world.net, &proved, NULL, STR("4444")));
+	for (int turn = 0; turn < 3; turn++)
+		loop_turn(world.loop, 5000);
+	ck_assert_uint_eq(heard(fd), 1);
 	refused_sends = 1000000;
 	for (int i = 0; i < 40; i++)
 		ck_assert(peer_send(world.net, &proved, NULL, STR("late")));

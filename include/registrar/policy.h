@@ -33,7 +33,8 @@ struct domain_name {
 };
 
 struct policy {
-	struct domain_name *names; /* of all domains, in the order of policy_order_names() */
+	struct domain_name *names; /* of all domains, in the order of
+				    * policy_order_names(); never NULL */
 	size_t name_count;
 	struct str server_header; /* empty: none */
 	struct str node;

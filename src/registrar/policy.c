@@ -14,17 +14,15 @@ order(const void *a, const void *b)
 void
 policy_order_names(struct policy *policy)
 {
-	if (policy->name_count > 0)
-		qsort(policy->names, policy->name_count, sizeof(*policy->names), order);
+	qsort(policy->names, policy->name_count, sizeof(*policy->names), order);
 }
 
 const struct domain *
 policy_domain(const struct policy *policy, const struct sip_host *host)
 {
 	const struct domain_name wanted = { .host = *host };
-	const struct domain_name *found = NULL;
-	if (policy->name_count > 0)
-		found = bsearch(&wanted, policy->names, policy->name_count, sizeof(wanted), order);
+	const struct domain_name *found =
+		bsearch(&wanted, policy->names, policy->name_count, sizeof(wanted), order);
 	return found == NULL ? NULL : found->domain;
 }
 

@@ -77,6 +77,8 @@ START_TEST(many_domains_are_told_apart)
 		struct sip_host host = { .text = str_of(texts[i]) };
 		ck_assert_ptr_eq(policy_domain(&policy, &host), i < COUNT ? &domains[i] : NULL);
 	}
+	policy.name_count = 1;
+	ck_assert_ptr_eq(policy_domain(&policy, &names[0].host), names[0].domain);
 	policy.name_count = 0;
 	ck_assert_ptr_null(policy_domain(&policy, &(struct sip_host){ .text = str_of(texts[0]) }));
 }

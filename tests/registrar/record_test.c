@@ -185,5 +185,30 @@ START_TEST(nothing_is_copied_as_nothing)
 }
 END_TEST
 
-SUITE(records, a_copy_outlives_what_it_was_made_of, a_copy_has_its_size,
+/* D-12: as many as the JSON of the row will have for it, and no fewer */
+START_TEST(octets_that_a_text_takes)
+{
+	static const struct {
+		const char *text;
+		size_t octets;
+	} cases[] = { { "", 0 },
+		      { "a", 7 + 1 },
+		      { "abc", 7 + 3 },
+		      { " ", 7 + 1 },
+		      { "~", 7 + 1 },
+		      { "\x1f", 7 + 5 },
+		      { "\x7f", 7 + 5 },
+		      { "\xff", 7 + 5 },
+		      { "\\", 7 + 5 },
+		      { "\"", 7 + 2 },
+		      { "\x01z\"\x80", 7 + 5 + 1 + 2 + 5 } };
+	const size_t none = binding_stored_octets(&(struct binding){ 0 });
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct binding binding = { .params = str_of(cases[i].text) };
+		ck_assert_uint_eq(binding_stored_octets(&binding) - none, cases[i].octets);
+	}
+}
+END_TEST
+
+SUITE(records, octets_that_a_text_takes, a_copy_outlives_what_it_was_made_of, a_copy_has_its_size,
       nothing_is_copied_as_nothing)

@@ -181,9 +181,9 @@ def peers_that_vanish(env, transport):
     equal(workers(server), pids, "workers")
 
 
-def timer_of(server, wire):
+def timer_of(wire):
     """(kind, seconds) of what the kernel waits for on the server's side of this connection; kind 2 is the keep-alive."""
-    ends = (":%04X" % server.port, ":%04X" % wire.getsockname()[1])
+    ends = (":%04X" % wire.getpeername()[1], ":%04X" % wire.getsockname()[1])
     with open("/proc/net/tcp") as file:
         for row in (line.split() for line in file):
             if row[1].endswith(ends[0]) and row[2].endswith(ends[1]):
@@ -196,8 +196,8 @@ def test_peers_that_are_gone_are_probed(env):
     """A connection that carries a binding has no idle limit: whoever left without a word is found out by TCP."""
     phone = plain_phone(env.server, "tcp")
     phone.reg(C1).expect(200)
-    env.server.wait(lambda: timer_of(env.server, phone.wire.socket)[0] == 2, "a keep-alive is due")
-    seconds = timer_of(env.server, phone.wire.socket)[1]
+    env.server.wait(lambda: timer_of(phone.wire.socket)[0] == 2, "a keep-alive is due")
+    seconds = timer_of(phone.wire.socket)[1]
     true(500 < seconds <= 600, "the first probe comes in %.0f s" % seconds)
 
 
@@ -210,6 +210,7 @@ def test_peers_that_are_gone_are_found_out(env):
         phone.reg("<sip:alice@192.0.2.%d>" % (n + 1)).expect(200)
     here, *gone = phones
     server.wait(lambda: server.counter("connections_live") == len(phones), "all are connected")
+    server.wait(lambda: all(timer_of(phone.wire.socket)[0] == 2 for phone in phones), "nothing is to be sent again")
     for phone in gone:
         phone.wire.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)  # its end goes without FIN or RST
         socket.socket.close(phone.wire.socket)

@@ -74,6 +74,8 @@ struct store_op {
 	 * still this one; it is one higher then. Live until done(). */
 	int64_t version;
 	const struct record *after;
+	/* In: for a commit: by the database's clock; what comes later is a conflict. 0: no end */
+	int64_t until_ms;
 	/* Out */
 	enum lookup_result looked_up;
 	struct record *record; /* when LOOKUP_FOUND */

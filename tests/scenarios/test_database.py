@@ -617,6 +617,40 @@ def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
     equal(sorted("<%s>" % c for c in answer.contacts), [C1, C2], "bindings")
 
 
+@covers("REG-DB-2")
+def test_time_that_passed_unseen_makes_no_binding_shorter(env):
+    """The database is hours further on with the next request, as when the machine of a node was stopped and goes on: no 200
+    tells of more than is stored, whether the address is remembered or looked up."""
+    server = env.make({"server": {"workers": "1"}})
+    database = server.database
+
+    def go_on(hours):
+        database.query("""
+            create or replace function public.clock_timestamp() returns timestamptz language sql as
+                $$ select pg_catalog.clock_timestamp() + interval '%d h' $$
+        """ % hours)
+    go_on(0)
+    database.query('alter database "%s" set search_path = public, pg_catalog' % database.name)
+    server.start()
+    remembered = server.phone("tcp")
+    for hours in range(3, 30, 3):
+        remembered.reg(C1, expires=3600).expect(200)
+        new = server.phone("tcp")
+        new.prepare()
+        go_on(hours)
+        for phone, contact in ((remembered, C1), (new, C2)):
+            answer = phone.reg(contact, expires=3600)
+            if answer.status == 401:
+                phone.learn(answer)
+                answer = phone.reg(contact, expires=3600)
+            answer.expect(200)
+            stored = database.value("""
+                select extract(epoch from to_timestamp((b ->> 'e')::bigint / 1000.0) - public.clock_timestamp())
+                from aor, jsonb_array_elements(bindings::jsonb) b where b ->> 'u' = '%s'""" % contact.strip("<>"))
+            said = int(answer.contacts[contact.strip("<>")]["expires"])
+            true(float(stored) > said - 10, "%s is stored for %s s, and the answer says %d" % (contact, stored, said))
+
+
 @covers("REG-DB-5")
 def test_connections_cut_again_and_again_under_load(env):
     """pg_terminate_backend in a loop: each answer is 200 and stored, or 500 or 503."""

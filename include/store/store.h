@@ -42,6 +42,9 @@ struct store_settings {
 	 * another's place goes on under a schema that is newer than what the node began with. NULL:
 	 * it has only its own. */
 	_Atomic bool *node_was_up;
+	/* The history of the database that a store of this node has seen, see timeline.c; NULL:
+	 * each has only its own. */
+	_Atomic uint64_t *node_timeline;
 	/* How often a store of this node found that the database refuses look-ups, and commits: the
 	 * others ask for themselves then. Two of them, or NULL. */
 	_Atomic uint32_t *node_refusals;

@@ -599,6 +599,42 @@ def test_a_standby_that_is_away_does_not_use_up_connections(env):
     load.judge()
 
 
+@covers("REG-DB-7")
+def test_an_old_primary_that_comes_back_is_not_used(env):
+    """It would take writes, and its name comes first in the URL; what its standby was promoted for is not there."""
+    old, new = env.own_cluster(), env.standby_place()
+    server = env.make(cluster=old)
+    new.follow(old)
+    server.configure({"server": {"workers": "1"},
+                      "database": {"connections_per_worker": 2,
+                                   "url": "postgresql://rollcall@/%s?host=%s,%s&target_session_attrs=read-write"
+                                          % (server.database.name, old.sockets, new.sockets)}})
+    server.start()
+    phone = server.phone("tcp")
+
+    def served(number):
+        answer = phone.reg("<sip:alice@192.0.2.%d:5062>" % number)
+        if answer.status == 401:
+            phone.learn(answer)
+        return answer.status == 200
+    true(served(20), "a REGISTER is refused")
+    old.kill()
+    new.promote()
+    server.wait(lambda: served(20), "served by the standby", 15)
+    old.start()
+    old.psql("postgres", "alter system reset synchronous_standby_names")
+    old.psql("postgres", "select pg_reload_conf()")
+    ours = "from pg_stat_activity where application_name like 'rollcalld/%'"
+    for number in (21, 22, 23):
+        new.psql("postgres", "select pg_terminate_backend(pid) " + ours)
+        server.wait(lambda: served(number), "served again", 15)
+    server.wait(lambda: int(new.psql("postgres", "select count(*) " + ours)[0][0]) >= 3, "all are at the new primary")
+    equal(old.psql("postgres", "select count(*) " + ours), [("0",)], "connections to the old one")
+    equal(Database(new, server.database.name).value("select count(*) from binding"), "4", "bindings")
+    server.wait_log(r"error db\.timeline .*is on timeline 1, and a standby of it was promoted to 2: it is an old primary that came "
+                    r"back; stop it, or make it a standby")
+
+
 @covers("REG-DB-7", "AUT-7616-3.3-3")
 def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
     server = env.start()

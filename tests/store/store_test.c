@@ -777,14 +777,12 @@ commit_until(struct bench *bench, bool careful, const char *left)
 	struct record after = one_binding(&binding, "call-1", 1);
 	const struct record *before = bench_lookup(bench, "alice");
 	struct probe probe;
-	char question[128];
-	snprintf(question, sizeof(question),
-		 "select (extract(epoch from clock_timestamp() + interval '%s') * 1000)::bigint",
-		 left);
 	if (careful)
 		store_be_careful(bench->store);
 	probe_commit(bench, &probe, "alice", before->version, &after);
-	probe.op.until_ms = scratch_number(question);
+	probe.op.until_ms = scratch_number(
+		"select (extract(epoch from clock_timestamp() + interval '%s') * 1000)::bigint",
+		left);
 	probe_wait(bench, &probe, 1);
 	return probe.op.committed;
 }

@@ -38,6 +38,7 @@ struct node {
 	_Atomic bool store_was_up; /* see store_settings */
 	/* the same: of look-ups, of commits */
 	_Atomic uint32_t store_refusals[2];
+	_Atomic uint64_t store_timeline; /* likewise: see store_settings */
 	struct node_domains domains;
 };
 

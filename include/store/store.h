@@ -42,6 +42,9 @@ struct store_settings {
 	 * another's place goes on under a schema that is newer than what the node began with. NULL:
 	 * it has only its own. */
 	_Atomic bool *node_was_up;
+	/* The history of the database that a store of this node has seen, see timeline.c; NULL:
+	 * each has only its own. */
+	_Atomic uint64_t *node_timeline;
 	/* How often a store of this node found that the database refuses look-ups, and commits: the
 	 * others ask for themselves then. Two of them, or NULL. */
 	_Atomic uint32_t *node_refusals;
@@ -74,6 +77,8 @@ struct store_op {
 	 * still this one; it is one higher then. Live until done(). */
 	int64_t version;
 	const struct record *after;
+	/* In: for a commit: by the database's clock; what comes later is a conflict. 0: no end */
+	int64_t until_ms;
 	/* Out */
 	enum lookup_result looked_up;
 	struct record *record; /* when LOOKUP_FOUND */

@@ -10,7 +10,10 @@ on conflict (cidr) do update set
 	reason = case when b.expires_at > now() then coalesce(b.reason, excluded.reason) else excluded.reason end,
 	node = case when b.expires_at > now() then b.node else excluded.node end,
 	comment = case when b.expires_at > now() then coalesce(excluded.comment, b.comment) else excluded.comment end,
-	created_at = case when b.expires_at > now() then b.created_at else now() end,
-	expires_at = greatest(b.expires_at, excluded.expires_at)
+	created_at = case when b.expires_at > now() then least(b.created_at, now()) else now() end,
+	expires_at = case
+		when b.origin = 'automatic' and b.created_at > now() + interval '1 minute' then excluded.expires_at -- by a clock that was ahead
+		else greatest(b.expires_at, excluded.expires_at)
+	end
 returning cidr::text, reason, origin, node, comment, (extract(epoch from created_at) * '1000')::bigint,
 	(extract(epoch from expires_at) * '1000')::bigint, (extract(epoch from expires_at - now()) * '1000')::bigint

@@ -3,7 +3,7 @@
 -- circle: the settings of session.sql leave only nested loops, and with a limit that the planner does not know it takes the
 -- arrays for one row, which come first then, whatever it believes of the table when it makes the plan that is kept.
 -- $1 addresses-of-record text[], $2 versions bigint[], $3 bindings text[], $4 marks text[], $5 the moment the last binding
--- expires or null: timestamptz[], $6 node text.
+-- expires or null: timestamptz[], $6 node text, $7 until when it may be done, by this clock, or null: timestamptz[].
 update aor a
 set
 	version = a.version + 1,
@@ -14,9 +14,9 @@ set
 	node = $6::text
 from (
 	select *
-	from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) with ordinality
-		as arrays (aor, version, bindings, marks, expires_at, n)
+	from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $7::timestamptz[]) with ordinality
+		as arrays (aor, version, bindings, marks, expires_at, until, n)
 	limit pg_catalog.cardinality($1::text[])
 ) as c
-where a.aor = c.aor and a.version = c.version
+where a.aor = c.aor and a.version = c.version and (c.until is null or c.until >= clock_timestamp())
 returning c.n

@@ -1,11 +1,12 @@
 -- As commit.sql, while somebody was seen to hold rows: one that is locked is not waited for, because whatever is behind it on this
 -- connection would wait as well. What was done returns its place and false, what is locked its place and true, the others nothing.
 -- $1 addresses-of-record text[], $2 versions bigint[], $3 bindings text[], $4 marks text[], $5 the moment the last binding
--- expires or null: timestamptz[], $6 node text.
+-- expires or null: timestamptz[], $6 node text, $7 until when it may be done, by this clock, or null: timestamptz[].
 with wanted as materialized (
 	select *
-	from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) with ordinality
-		as arrays (aor, version, bindings, marks, expires_at, n)
+	from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $7::timestamptz[]) with ordinality
+		as arrays (aor, version, bindings, marks, expires_at, until, n)
+	where until is null or until >= clock_timestamp()
 	limit pg_catalog.cardinality($1::text[])
 ), free as materialized (
 	select c.*

@@ -128,6 +128,17 @@ argument_domain(struct exchange *x, const char **param)
 	return true;
 }
 
+/* Who is stored is so: IPv4 in the clothes of IPv6 is IPv4. */
+static void
+unmap(struct ip_prefix *prefix)
+{
+	struct ip bare = ip_unmapped(prefix->ip);
+	if (bare.family == prefix->ip.family || prefix->bits < 96)
+		return;
+	prefix->ip = bare;
+	prefix->bits = (uint8_t)(prefix->bits - 96);
+}
+
 bool
 argument_prefix(struct exchange *x, const char *name, const char **param)
 {
@@ -142,6 +153,7 @@ argument_prefix(struct exchange *x, const char *name, const char **param)
 		return argument_problem(x, name,
 					"It must be an address or a prefix of addresses, "
 					"192.0.2.0/24 or 2001:db8::/32.");
+	unmap(&prefix);
 	ip_prefix_write(&w, &prefix);
 	*param = arena_text(&x->arena, writer_text(&w));
 	return true;

@@ -42,6 +42,7 @@ database_open(struct database *database, struct loop *loop, const struct config 
 				    application, sizeof(application), error, sizeof(error));
 	settings.commits = commits;
 	settings.node_was_up = &node->store_was_up;
+	settings.node_timeline = &node->store_timeline;
 	settings.node_refusals = node->store_refusals;
 	database->loop = loop;
 	database->store = store_open(loop, &settings);

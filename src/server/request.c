@@ -207,6 +207,55 @@ forget_guess(struct request *rq)
 	return true;
 }
 
+/* What two databases of one cluster, or two readings of one clock, may differ by. */
+#define HELD_BACK_MAX_MS 10000
+
+/*
+ * The database's time. It never goes back (REG-DB-2), but for a clock that was set: who held on to
+ * a time that was wrong would live in a future of his own until he is started again, where the
+ * bindings of all others are over, and what he grants ends for nobody else.
+ */
+static int64_t
+registration_time(struct requests *all)
+{
+	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
+	int64_t passed_ms = now_ms - all->latest_ms;
+	int64_t set_ms = passed_ms - (int64_t)(loop_now_ms(all->loop) - all->latest_at_ms);
+	if (passed_ms <= 0 && passed_ms >= -HELD_BACK_MAX_MS)
+		return all->latest_ms;
+	if (llabs(set_ms) > HELD_BACK_MAX_MS && all->latest_ms != 0)
+		log_message(LOG_LEVEL_WARNING, "db.clock",
+			    "time has gone %s by %llds; nonces and expiry suffer; check NTP",
+			    set_ms > 0 ? "ahead" : "back", (llabs(set_ms) + 500) / 1000);
+	all->latest_ms = now_ms;
+	all->latest_at_ms = loop_now_ms(all->loop);
+	return now_ms;
+}
+
+static void
+read_time(struct request *rq)
+{
+	rq->registration.now_ms = registration_time(rq->all);
+	rq->timed_ms = loop_now_ms(rq->all->loop);
+}
+
+/*
+ * A machine that was stopped and goes on, and a database whose place another one took, are noticed
+ * with the first answer: what was judged until then was judged by a time that is wrong by as much,
+ * and what it would store might be over already. What may be stored already is seen to its end.
+ */
+static bool
+time_was_set(struct request *rq)
+{
+	const struct requests *all = rq->all;
+	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
+	int64_t waited_ms = (int64_t)(loop_now_ms(all->loop) - rq->timed_ms);
+	bool set = llabs(now_ms - rq->registration.now_ms - waited_ms) > HELD_BACK_MAX_MS;
+	if (set || waited_ms > HELD_BACK_MAX_MS / 2)
+		read_time(rq);
+	return set && !rq->registration.recheck;
+}
+
 static void
 on_lookup(struct store_op *op)
 {
@@ -216,6 +265,10 @@ on_lookup(struct store_op *op)
 		return;
 	if (op->looked_up == LOOKUP_UNAVAILABLE && rq->registration.recheck && !late(rq)) {
 		fifo_start(&rq->all->rechecks, &rq->recheck);
+		return;
+	}
+	if (time_was_set(rq)) {
+		advance(rq, register_begin(&rq->registration));
 		return;
 	}
 	enum register_next next =
@@ -307,6 +360,7 @@ commit(struct request *rq)
 	rq->server = store_server(rq->all->store);
 	rq->op.version = rq->registration.version;
 	rq->op.after = &rq->registration.after;
+	rq->op.until_ms = rq->registration.now_ms + HELD_BACK_MAX_MS;
 	store_commit(rq->all->store, &rq->op);
 }
 
@@ -464,38 +518,13 @@ turn_away(struct request *rq)
 		refuse_for_now(rq, REASON_OVERLOADED);
 }
 
-/* What two databases of one cluster, or two readings of one clock, may differ by. */
-#define HELD_BACK_MAX_MS 10000
-
-/*
- * The database's time. It never goes back (REG-DB-2), but for a clock that was set: who held on to
- * a time that was wrong would live in a future of his own until he is started again, where the
- * bindings of all others are over, and what he grants ends for nobody else.
- */
-static int64_t
-registration_time(struct requests *all)
-{
-	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
-	int64_t passed_ms = now_ms - all->latest_ms;
-	int64_t set_ms = passed_ms - (int64_t)(loop_now_ms(all->loop) - all->latest_at_ms);
-	if (passed_ms <= 0 && passed_ms >= -HELD_BACK_MAX_MS)
-		return all->latest_ms;
-	if (llabs(set_ms) > HELD_BACK_MAX_MS && all->latest_ms != 0)
-		log_message(LOG_LEVEL_WARNING, "db.clock",
-			    "time has gone %s by %llds; nonces and expiry suffer; check NTP",
-			    set_ms > 0 ? "ahead" : "back", (llabs(set_ms) + 500) / 1000);
-	all->latest_ms = now_ms;
-	all->latest_at_ms = loop_now_ms(all->loop);
-	return now_ms;
-}
-
 static void
 start_register(struct request *rq)
 {
 	struct requests *all = rq->all;
 	struct registration *r = &rq->registration;
 	r->nonce_keys = store_nonce_keys(all->store);
-	r->now_ms = registration_time(all);
+	read_time(rq);
 	r->retries = all->settings.retries;
 	random_bytes(r->random, sizeof(r->random));
 	enum register_next next = register_begin(r);

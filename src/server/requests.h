@@ -122,6 +122,7 @@ struct request {
 	struct transaction *transaction;
 	struct gate_pass pass;
 	struct store_op op;
+	uint64_t timed_ms; /* when registration.now_ms was read, by the loop's clock */
 	uint64_t asked_ms; /* when the store was */
 	uint32_t before;   /* so many waited for it then */
 	struct fifo_entry trying;

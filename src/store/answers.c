@@ -9,7 +9,8 @@
 #include "base/stats.h"
 #include "inside.h"
 
-#define CLOCK_TRIP_MAX_MS 200 /* a slower answer says little about the clock of the database */
+#define CLOCK_TRIP_MAX_MS 200 /* a slower answer says little about the clock of the database … */
+#define CLOCK_SET_MS 5000     /* … but that it shows another time than any of its way */
 #define ERROR_LOG_MS 1000
 #define NOT_REPLICATED "the wait for a synchronous standby was ended"
 
@@ -95,12 +96,20 @@ kind_of(const struct batch *batch)
 	return waits ? OP_COMMIT : OP_LOOKUP;
 }
 
+static bool
+was_set(const struct store *store, const struct batch *batch, int64_t clock_ms)
+{
+	int64_t sent_ms = store->clock_base_ms + (int64_t)batch->sent_ms;
+	int64_t now_ms = store->clock_base_ms + (int64_t)loop_now_ms(store->loop);
+	return clock_ms < sent_ms - CLOCK_SET_MS || clock_ms > now_ms + CLOCK_SET_MS;
+}
+
 /* The answer was written in the middle of the trip, as far as anybody knows. */
 static void
 learn_clock(struct store *store, const struct batch *batch, int64_t clock_ms)
 {
 	uint64_t trip_ms = loop_now_ms(store->loop) - batch->sent_ms;
-	if (trip_ms <= CLOCK_TRIP_MAX_MS)
+	if (trip_ms <= CLOCK_TRIP_MAX_MS || was_set(store, batch, clock_ms))
 		store_clock_learn(store, clock_ms, batch->sent_ms + trip_ms / 2);
 }
 

@@ -96,6 +96,15 @@ put_expires(struct params *params, const struct store_op *op)
 	return op->after->binding_count > 0;
 }
 
+/* False without an end: null. */
+static bool
+put_until(struct params *params, const struct store_op *op)
+{
+	if (op->until_ms != 0)
+		params_time(params, op->until_ms);
+	return op->until_ms != 0;
+}
+
 /* One parameter: an array with an element for each operation, or the value of the only one. */
 static void
 put_column(struct params *params, const struct batch *batch, bool alone, enum element type,
@@ -131,6 +140,7 @@ put_columns(struct params *params, const struct store *store, const struct batch
 	put_column(params, batch, alone, ELEMENT_TIME, put_expires);
 	params_next(params);
 	put_text(params, str_of(store->node));
+	put_column(params, batch, alone, ELEMENT_TIME, put_until);
 }
 
 static bool

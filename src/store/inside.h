@@ -51,6 +51,7 @@ struct lane {
 	struct watch watch;
 	PGconn *conn;
 	char host[280];		     /* "db1:5432", for people */
+	uint64_t timeline;	     /* see timeline.c */
 	char session[SESSION_BYTES]; /* its name on the server, see session.sql; empty: none */
 	uint64_t deadline_ms;	     /* of resolving, then of connecting */
 	uint64_t up_ms;
@@ -160,7 +161,9 @@ struct store {
 	struct timer tick;
 	struct timer retry;
 	struct params params;
-	char identity[80]; /* of the server and its data, as it says */
+	_Atomic uint64_t timeline; /* the newest, where the node keeps none */
+	uint64_t timeline_told_ms; /* when the log last told of an older one; 0: never */
+	char identity[80];	   /* of the server and its data, as it says */
 	uint32_t server;
 	bool clock_known;
 	int64_t clock_base_ms; /* the database's clock when our monotonic one stood at 0 */
@@ -207,6 +210,12 @@ void store_query_add(struct store *store, struct store_query *query);
 
 /* The database's clock showed clock_ms at at_ms of our monotonic one. */
 void store_clock_learn(struct store *store, int64_t clock_ms, uint64_t at_ms);
+
+/* --- timeline.c */
+/* Is it the history that was seen, or a later one, or does nobody know? */
+bool timeline_judge(struct lane *lane, const PGresult *rows);
+/* The lane is used. */
+void timeline_note(const struct lane *lane);
 
 /* --- refusals.c */
 /* Does such an error say something of the database, and not of a row? */

@@ -269,6 +269,7 @@ lane_ready(struct lane *lane)
 	set_state(lane, LANE_UP);
 	lane->up_ms = lane->pinged_ms = loop_now_ms(store->loop);
 	lane->silent = lane->pinged = false;
+	timeline_note(lane);
 	stats->db_connects++;
 	store->connecting = NULL;
 	keys_tick(store);

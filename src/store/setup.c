@@ -41,7 +41,8 @@ setup_send(struct lane *lane)
 	const char *const session[] = { timeout, LOCK_TIMEOUT, settings->commits ? "on" : "off" };
 	snprintf(timeout, sizeof(timeout), "%llums",
 		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
-	if (!setup_send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
+	if (!setup_send_text(lane, STATEMENT_CHECK_TIMELINE, 0, NULL) ||
+	    !setup_send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
 	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
 		return false;
 	if (!settings->prepared)
@@ -230,6 +231,8 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
 	if (batch->statement == STATEMENT_END_SESSIONS)
 		return true; /* whatever came of it, the connection is good */
+	if (batch->statement == STATEMENT_CHECK_TIMELINE)
+		return timeline_judge(lane, batch->rows);
 	if (schema && sqlstate != NULL && strcmp(sqlstate, "42P01") == 0)
 		return judge_schema(lane, "0"); /* no such table: an empty database */
 	if (batch->error != NULL || batch->rows == NULL)

@@ -14,6 +14,7 @@ static const char *const names[STATEMENT_COUNT] = {
 	[STATEMENT_COMMIT] = "commit",
 	[STATEMENT_COMMIT_ONE] = "commit_one",
 	[STATEMENT_COMMIT_FREE] = "commit_free",
+	[STATEMENT_CHECK_TIMELINE] = "check_timeline",
 	[STATEMENT_CHECK_SERVER] = "check_server",
 	[STATEMENT_CHECK_SCHEMA] = "check_schema",
 	[STATEMENT_SESSION] = "session",

@@ -205,6 +205,35 @@ def test_a_ban_is_over_when_its_time_has_passed(env):
     equal(bans(server), {}, "bans")
 
 
+def test_a_clock_that_was_ahead_bans_nobody_for_long(env):
+    """The clock of the database was ahead by a month and is set right: who was banned meanwhile is not banned until then."""
+    server = env.make({"limits": {**LIMITS, "ban_time": "3s"}})
+
+    def clock(ahead):
+        server.database.query("""
+            create or replace function public.now() returns timestamptz language sql as
+                $$ select pg_catalog.now() + interval '%s' $$
+        """ % ahead)
+    clock("30 d")
+    server.database.query("alter table ban alter created_at set default public.now()")
+    server.database.query('alter database "%s" set search_path = public, pg_catalog' % server.database.name)
+    server.start()
+    guess(server, A, 5)
+    wait_refused(server, A)
+    server.wait(lambda: bans(server).get(A + "/32"), "the ban in the table")
+    clock("0")
+    wait_served(server, A)
+    api(server, "POST", "/bans", {"cidr": C, "for": 3600}).expect(201)  # after a change of our own the table is read whole
+    server.wait(lambda: list(bans(server)) == [C + "/32"], "what the clock left has gone")
+    guess(server, A, 5)
+    wait_refused(server, A)
+    server.wait(lambda: A + "/32" in bans(server), "the ban in the table")
+    wait_served(server, A)
+    server.restart()
+    wait_refused(server, C)
+    register(server, A)
+
+
 def test_masked_logs_shorten_who_is_banned(env):
     server = env.start({"limits": LIMITS, "log": {"personal_data": "masked", "level": "notice"}})
     guess(server, A, 5)

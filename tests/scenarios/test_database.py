@@ -599,6 +599,42 @@ def test_a_standby_that_is_away_does_not_use_up_connections(env):
     load.judge()
 
 
+@covers("REG-DB-7")
+def test_an_old_primary_that_comes_back_is_not_used(env):
+    """It would take writes, and its name comes first in the URL; what its standby was promoted for is not there."""
+    old, new = env.own_cluster(), env.standby_place()
+    server = env.make(cluster=old)
+    new.follow(old)
+    server.configure({"server": {"workers": "1"},
+                      "database": {"connections_per_worker": 2,
+                                   "url": "postgresql://rollcall@/%s?host=%s,%s&target_session_attrs=read-write"
+                                          % (server.database.name, old.sockets, new.sockets)}})
+    server.start()
+    phone = server.phone("tcp")
+
+    def served(number):
+        answer = phone.reg("<sip:alice@192.0.2.%d:5062>" % number)
+        if answer.status == 401:
+            phone.learn(answer)
+        return answer.status == 200
+    true(served(20), "a REGISTER is refused")
+    old.kill()
+    new.promote()
+    server.wait(lambda: served(20), "served by the standby", 15)
+    old.start()
+    old.psql("postgres", "alter system reset synchronous_standby_names")
+    old.psql("postgres", "select pg_reload_conf()")
+    ours = "from pg_stat_activity where application_name like 'rollcalld/%'"
+    for number in (21, 22, 23):
+        new.psql("postgres", "select pg_terminate_backend(pid) " + ours)
+        server.wait(lambda: served(number), "served again", 15)
+    server.wait(lambda: int(new.psql("postgres", "select count(*) " + ours)[0][0]) >= 3, "all are at the new primary")
+    equal(old.psql("postgres", "select count(*) " + ours), [("0",)], "connections to the old one")
+    equal(Database(new, server.database.name).value("select count(*) from binding"), "4", "bindings")
+    server.wait_log(r"error db\.timeline .*is on timeline 1, and a standby of it was promoted to 2: it is an old primary that came "
+                    r"back; stop it, or make it a standby")
+
+
 @covers("REG-DB-7", "AUT-7616-3.3-3")
 def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
     server = env.start()
@@ -615,6 +651,40 @@ def test_restart_of_the_server_loses_neither_bindings_nor_nonce_keys(env):
     server.start()
     answer = phone.exchange(fresh).expect(200)
     equal(sorted("<%s>" % c for c in answer.contacts), [C1, C2], "bindings")
+
+
+@covers("REG-DB-2")
+def test_time_that_passed_unseen_makes_no_binding_shorter(env):
+    """The database is hours further on with the next request, as when the machine of a node was stopped and goes on: no 200
+    tells of more than is stored, whether the address is remembered or looked up."""
+    server = env.make({"server": {"workers": "1"}})
+    database = server.database
+
+    def go_on(hours):
+        database.query("""
+            create or replace function public.clock_timestamp() returns timestamptz language sql as
+                $$ select pg_catalog.clock_timestamp() + interval '%d h' $$
+        """ % hours)
+    go_on(0)
+    database.query('alter database "%s" set search_path = public, pg_catalog' % database.name)
+    server.start()
+    remembered = server.phone("tcp")
+    for hours in range(3, 30, 3):
+        remembered.reg(C1, expires=3600).expect(200)
+        new = server.phone("tcp")
+        new.prepare()
+        go_on(hours)
+        for phone, contact in ((remembered, C1), (new, C2)):
+            answer = phone.reg(contact, expires=3600)
+            if answer.status == 401:
+                phone.learn(answer)
+                answer = phone.reg(contact, expires=3600)
+            answer.expect(200)
+            stored = database.value("""
+                select extract(epoch from to_timestamp((b ->> 'e')::bigint / 1000.0) - public.clock_timestamp())
+                from aor, jsonb_array_elements(bindings::jsonb) b where b ->> 'u' = '%s'""" % contact.strip("<>"))
+            said = int(answer.contacts[contact.strip("<>")]["expires"])
+            true(float(stored) > said - 10, "%s is stored for %s s, and the answer says %d" % (contact, stored, said))
 
 
 @covers("REG-DB-5")

@@ -86,6 +86,8 @@ def test_filters(env):
         "ip=10.0.3.0/24": lambda i: address_of(i) in ipaddress.ip_network("10.0.3.0/24"),
         "ip=10.0.3.77/24": lambda i: address_of(i) in ipaddress.ip_network("10.0.3.0/24"),
         "ip=10.0.1.2": lambda i: str(address_of(i)) == "10.0.1.2",
+        "ip=::ffff:10.0.1.2": lambda i: str(address_of(i)) == "10.0.1.2",
+        "ip=::ffff:10.0.3.0/120": lambda i: address_of(i) in ipaddress.ip_network("10.0.3.0/24"),
         "ip=2001:db8::/120": lambda i: address_of(i) in ipaddress.ip_network("2001:db8::/120"),
         "ip=0.0.0.0/0&transport=udp": lambda i: address_of(i).version == 4 and i["transport"] == "udp",
         "agent=phone%201.0": lambda i: i["user_agent"] == "Phone 1.0",

@@ -531,8 +531,46 @@ START_TEST(time_is_held_back_by_ten_seconds)
 }
 END_TEST
 
+/* REG-DB-2: what was judged before anybody knew that the time had been set is judged again, looked
+ * up or remembered, and what it stores lasts as long as its answer says */
+START_TEST(time_that_is_set_under_a_request)
+{
+	const char *alice = "alice@example.com";
+	struct site site;
+	site_init(&site);
+	site.settings.remembered_records = 10;
+	site_start(&site);
+	int64_t start_ms = loop_real_ms(site.loop);
+	for (unsigned i = 0; i < 4; i++) {
+		int64_t offset_ms = (int64_t)(i + 1) * 60000;
+		site_send(&site,
+			  (struct site_request){ .contact = C1 ";expires=100", .cseq = i + 1 });
+		fake_store_set_offset(site.store, offset_ms);
+		site_pass(&site, 5);
+		ck_assert_int_eq(sent_status(&site, i), 200);
+		int64_t late_ms = fake_store_row(site.store, alice)->bindings[0].expires_ms -
+				  (start_ms + offset_ms + 100000);
+		ck_assert_int_ge(late_ms, 0);
+		ck_assert_int_le(late_ms, 1000);
+	}
+	ck_assert_uint_gt(site.stats.remembered_records[RECALL_HIT], 0);
+
+	for (unsigned i = 4; i < 6; i++) { /* by then the nonce is too old */
+		int64_t version = fake_store_row(site.store, alice)->version;
+		site_send(&site,
+			  (struct site_request){ .contact = C1 ";expires=100", .cseq = i + 1 });
+		fake_store_set_offset(site.store, (int64_t)i * 3600000);
+		site_pass(&site, 5);
+		ck_assert_int_eq(sent_status(&site, i), 401);
+		ck_assert_int_eq(fake_store_row(site.store, alice)->version, version);
+	}
+	site_close(&site);
+}
+END_TEST
+
 SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
       rfc2543_client, merged, copied_identity, cancelling, ack_is_silent, other_methods,
       udp_keepalives_are_silent, dropped_silently, faults_are_answered, failures_leave_after_20_ms,
       failures_keep_nobody_waiting, failures_look_alike_and_lock_nobody, evicted_transaction,
-      time_never_goes_back, a_clock_that_was_wrong_leaves_nothing, time_is_held_back_by_ten_seconds)
+      time_never_goes_back, a_clock_that_was_wrong_leaves_nothing, time_is_held_back_by_ten_seconds,
+      time_that_is_set_under_a_request)

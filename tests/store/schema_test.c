@@ -409,11 +409,16 @@ START_TEST(refreshes_stay_hot)
 	scratch_exec("begin");
 	for (int version = 1; version <= 20; version++) {
 		char text[16];
-		const char *params[] = { "alice@example.com",	 text, "[{\"id\":\"1\"}]", "{}",
-					 "2030-03-17T17:46:40Z", "n" };
+		const char *params[] = { "alice@example.com",
+					 text,
+					 "[{\"id\":\"1\"}]",
+					 "{}",
+					 "2030-03-17T17:46:40Z",
+					 "n",
+					 NULL };
 		snprintf(text, sizeof(text), "%d", version);
 		PGresult *result =
-			PQexecParams(scratch_connection(), sql, 6, NULL, params, NULL, NULL, 0);
+			PQexecParams(scratch_connection(), sql, 7, NULL, params, NULL, NULL, 0);
 		ck_assert_int_eq(PQntuples(result), 1);
 		PQclear(result);
 	}
@@ -462,7 +467,7 @@ plan_of(const char *query)
 	PQclear(PQprepare(scratch_connection(), "commit_of_test", commit, 0, NULL));
 	PGresult *plan = PQexec(scratch_connection(),
 				"explain (costs off) execute commit_of_test"
-				"(array['b'], '{1}', array['[]'], array['{}'], null, 'n')");
+				"(array['b'], '{1}', array['[]'], array['{}'], null, 'n', null)");
 	lines[0] = '\0';
 	for (int row = 0; row < PQntuples(plan); row++) {
 		strncat(lines, PQgetvalue(plan, row, 0), sizeof(lines) - strlen(lines) - 2);

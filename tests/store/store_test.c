@@ -1,6 +1,8 @@
 /* Look-ups and commits against a real PostgreSQL. */
 #include "store/store.h"
 
+#include "../../src/store/inside.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -768,6 +770,75 @@ START_TEST(a_clock_that_is_set)
 }
 END_TEST
 
+static enum commit_result
+commit_until(struct bench *bench, bool careful, const char *left)
+{
+	struct binding binding;
+	struct record after = one_binding(&binding, "call-1", 1);
+	const struct record *before = bench_lookup(bench, "alice");
+	struct probe probe;
+	if (careful)
+		store_be_careful(bench->store);
+	probe_commit(bench, &probe, "alice", before->version, &after);
+	probe.op.until_ms = scratch_number(
+		"select (extract(epoch from clock_timestamp() + interval '%s') * 1000)::bigint",
+		left);
+	probe_wait(bench, &probe, 1);
+	return probe.op.committed;
+}
+
+/* REG-DB-2: a commit that comes when its time is over is a conflict, by each statement there is */
+START_TEST(commits_have_an_end)
+{
+	static const struct {
+		uint32_t batch_rows;
+		bool careful;
+	} ways[] = { { 1, false }, { 64, false }, { 64, true } };
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		struct bench bench;
+		scratch_reset();
+		scratch_account("alice");
+		bench_init(&bench);
+		bench.settings.batch_rows = ways[i].batch_rows;
+		bench_start(&bench);
+		bench_wait_state(&bench, STORE_UP);
+		ck_assert_int_eq(commit_until(&bench, ways[i].careful, "-2 s"), COMMIT_CONFLICT);
+		ck_assert_int_eq(commit_until(&bench, ways[i].careful, "20 s"), COMMIT_DONE);
+		ck_assert_int_eq(commit_until(&bench, ways[i].careful, "-2 s"), COMMIT_CONFLICT);
+		ck_assert_int_eq(scratch_number("select count(*) from binding"), 1);
+		bench_close(&bench);
+	}
+}
+END_TEST
+
+static void
+slow_clock(const char *ahead)
+{
+	scratch_exec("create or replace function clock_timestamp() returns timestamptz "
+		     "language plpgsql volatile as $$ begin perform pg_sleep(0.25); "
+		     "return pg_catalog.clock_timestamp() + interval '%s'; end $$",
+		     ahead);
+}
+
+/* REG-DB-2: where every answer is too slow to learn a clock from, one that was set is learned */
+START_TEST(a_slow_clock_that_is_set)
+{
+	struct bench bench;
+	scratch_reset();
+	scratch_account("alice");
+	slow_clock("0");
+	setenv("PGOPTIONS", "-c search_path=rollcall_store_test,pg_catalog", 1);
+	bench_up(&bench);
+	for (int hours = 1; hours >= -1; hours -= 2) {
+		slow_clock(hours > 0 ? "1 h" : "-1 h");
+		int64_t off_ms = bench_lookup(&bench, "alice")->clock_offset_ms - hours * 3600000;
+		ck_assert_int_le(llabs(off_ms), 1500);
+	}
+	bench_close(&bench);
+	setenv("PGOPTIONS", "-c search_path=rollcall_store_test -c client_min_messages=warning", 1);
+}
+END_TEST
+
 /* A row of a later release, or one that somebody broke, is not guessed at */
 START_TEST(rows_not_understood_fail)
 {
@@ -817,4 +888,5 @@ SUITE(store, lookup_finds_record_and_account, commit_is_guarded, odd_octets_are_
       who_always_meets_a_lock_fails_alone, a_locked_table_is_waited_for, batches_grow_beside_others,
       lookups_do_not_starve_beside_commits, what_waits_too_long_is_never_sent,
       two_stores_lose_nothing, unnamed_statements_work, queue_is_bounded, clock_offset_is_learned,
-      a_clock_that_is_set, rows_not_understood_fail, exhausted_arena_fails_the_lookup)
+      a_clock_that_is_set, commits_have_an_end, a_slow_clock_that_is_set, rows_not_understood_fail,
+      exhausted_arena_fails_the_lookup)

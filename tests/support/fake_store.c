@@ -200,7 +200,9 @@ commit_result(struct store *store, struct store_op *op, enum fake_commit script)
 		return COMMIT_OVERDUE;
 	if (script == FAKE_COMMIT_LOST)
 		return COMMIT_UNKNOWN;
-	if (row->record.version != op->version)
+	bool late =
+		op->until_ms != 0 && op->until_ms < loop_real_ms(store->loop) + store->offset_ms;
+	if (row->record.version != op->version || late)
 		return COMMIT_CONFLICT;
 	write_row(store, row, op->after);
 	return script == FAKE_COMMIT_LANDED ? COMMIT_UNKNOWN : COMMIT_DONE;

@@ -7,22 +7,30 @@
 
 #include "admin/admin_internal.h"
 #include "auth/digest.h"
+#include "registrar/policy.h"
 #include "support/check_main.h"
 
 #define MD5_OF_PW "9fee4a3f0cbc9b7b9ec7f5bd8b0a0e53"
 
-static char *aliases[] = { (char[]){ "registrar.example.com" }, (char[]){ "[2001:db8::10]" } };
-static struct config_domain domains[] = { { .name = (char[]){ "example.com" },
-					    .aliases = { .items = aliases, .count = 2 } },
-					  { .name = (char[]){ "other.example" } } };
-static struct config config = { .domains = domains, .domain_count = 2 };
-static struct admin admin = { .config = &config };
+static const struct domain domains[] = { { .name = STR("example.com") },
+					 { .name = STR("other.example") } };
+static struct domain_name names[] = {
+	{ .host.text = STR("example.com"), .domain = &domains[0] },
+	{ .host.text = STR("registrar.example.com"), .domain = &domains[0] },
+	{ .host.text = STR("[2001:db8::10]"), .domain = &domains[0] },
+	{ .host.text = STR("other.example"), .domain = &domains[1] },
+};
+static struct policy policy = { .names = names, .name_count = sizeof(names) / sizeof(names[0]) };
+static struct admin admin = { .policy = &policy };
 static struct exchange x;
 
 static void
 begin(void)
 {
 	digest_init();
+	for (size_t i = 0; i < policy.name_count; i++)
+		ip_parse(names[i].host.text, &names[i].host.ip);
+	policy_order_names(&policy);
 	arena_pool_init(&admin.pool, (size_t)1 << 20);
 	x = (struct exchange){ .admin = &admin };
 	arena_init(&x.arena, &admin.pool, (size_t)1 << 20);

@@ -14,6 +14,7 @@
 #include "auth/digest.h"
 #include "base/stats.h"
 #include "fuzz.h"
+#include "registrar/policy.h"
 
 #define FIELDS_MAX 32u
 #define INPUT_BYTES_MAX (1u << 16)
@@ -44,7 +45,10 @@ struct MHD_Response {
 	unsigned references;
 };
 
-static struct admin admin;
+static const struct domain domain = { .name = STR("example.com") };
+static struct domain_name names[] = { { .host.text = STR("example.com"), .domain = &domain } };
+static const struct policy policy = { .names = names, .name_count = 1 };
+static struct admin admin = { .policy = &policy };
 static struct surface surface = { .admin = &admin };
 static struct node node = { .name = "fuzz", .worker_count = 1, .serving = true };
 static struct stats pages[3];

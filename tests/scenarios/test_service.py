@@ -85,7 +85,22 @@ def test_a_refused_reload_ends_ready(env):
     server.reload()
     server.wait_log("reload refused")
     server.wait(lambda: len(supervisor.state("READY")) == 2, "READY=1 after the refusal")
+    equal(supervisor.said[-1]["STATUS"], "serving; the last reload was refused, the log says why", "what systemctl status shows")
     server.configure({})
+    server.reload()
+    server.wait(lambda: len(supervisor.state("READY")) == 3, "READY=1 after another reload")
+    equal(supervisor.said[-1]["STATUS"], "serving", "behind a reload that was not refused")
+
+
+def test_who_was_never_ready_ends_at_once(env):
+    """No balancer sends anything to a node that has not been ready, so there is none that has to notice."""
+    cluster = env.own_cluster()
+    database = env.new_database(cluster)
+    cluster.stop()
+    server = env.make({"health": {"drain_delay": "10m", "drain_timeout": "20m"}}, database=database)
+    server.launch()
+    server.wait_log(r" db\.down ")
+    server.stop()
 
 
 def test_what_could_not_be_told_is_told_again(env):

@@ -54,6 +54,11 @@ void log_mask(bool masked);
  * closed unless it is stderr. It was opened with O_APPEND, so that processes can share the file. */
 void log_output(int fd);
 int log_descriptor(void);
+/* Whether it is the journal that systemd made stderr before we were started. */
+bool log_is_journal(int fd);
+/* What a line on stderr that is none of the log begins with, so that the journal knows its level;
+ * nothing where stderr is something else. */
+const char *log_stderr_mark(enum log_level level);
 /* Where stderr is a pipe it is opened once more for the log, and for all children, so that nobody
  * waits in it; as long as we may open it, which who becomes another user no longer may. */
 void log_own_pipe(void);

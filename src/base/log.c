@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -46,6 +48,28 @@ void
 log_mask(bool wanted)
 {
 	masked = wanted;
+}
+
+/* systemd names device and inode of the journal's socket; stderr may have been sent elsewhere
+ * since. */
+bool
+log_is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat entry;
+	char name[64];
+	if (stream == NULL || fstat(fd, &entry) != 0)
+		return false;
+	snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)entry.st_dev, (uintmax_t)entry.st_ino);
+	return strcmp(stream, name) == 0;
+}
+
+const char *
+log_stderr_mark(enum log_level level)
+{
+	if (!log_is_journal(STDERR_FILENO))
+		return "";
+	return level == LOG_LEVEL_ERROR ? "<3>" : "<4>";
 }
 
 static bool

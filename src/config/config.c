@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "load.h"
 
 /* No limit in practice: what is read is bounded in source.c, and values are in proportion to it. */
@@ -148,6 +149,8 @@ static void
 print_note(const struct config_note *note, void *arg)
 {
 	FILE *out = arg;
+	if (out == stderr)
+		fputs(log_stderr_mark(note->warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR), out);
 	if (note->file != NULL) {
 		print_safely(note->file, out);
 		if (note->line > 0)

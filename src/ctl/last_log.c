@@ -1,4 +1,5 @@
-/* What the daemon said last, for whoever finds it gone. */
+/* What the daemon said last, for whoever finds it gone. That it is gone is all that systemd says
+ * behind that. */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,9 +14,13 @@
 static bool
 start_journal(int out, pid_t *pid)
 {
-	char *const words[] = { (char[]){ "journalctl" },	(char[]){ "--quiet" },
-				(char[]){ "--unit=rollcalld" }, (char[]){ "--lines=1" },
-				(char[]){ "--output=cat" },	NULL };
+	char *const words[] = { (char[]){ "journalctl" },
+				(char[]){ "--quiet" },
+				(char[]){ "--unit=rollcalld" },
+				(char[]){ "--identifier=rollcalld" },
+				(char[]){ "--lines=1" },
+				(char[]){ "--output=cat" },
+				NULL };
 	posix_spawn_file_actions_t actions;
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return false;

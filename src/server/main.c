@@ -1,4 +1,5 @@
 /* rollcalld: the command line, then the master. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "admin/admin.h"
 #include "auth/digest.h"
+#include "base/log.h"
 #include "logfile.h"
 #include "privileges.h"
 #include "process.h"
@@ -97,10 +99,27 @@ read_choices(struct choices *choices, int argc, char **argv)
 }
 
 static void
+print_error(const char *sentence)
+{
+	fprintf(stderr, "%serror: %s\n", log_stderr_mark(LOG_LEVEL_ERROR), sentence);
+}
+
+static void
 print_warning(const char *sentence, void *arg)
 {
 	(void)arg;
-	fprintf(stderr, "warning: %s\n", sentence);
+	fprintf(stderr, "%swarning: %s\n", log_stderr_mark(LOG_LEVEL_WARNING), sentence);
+}
+
+/* What systemd keeps for the daemon (LoadCredential=) it hides from the check before a reload,
+ * which the daemon's own look follows. */
+static bool
+hidden(const char *path)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	size_t len = directory == NULL ? 0 : strlen(directory);
+	return len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/' &&
+	       access(path, R_OK) != 0 && errno == EACCES;
 }
 
 /* What start would find out: certificates fit, the password file can be read, both by whom the
@@ -114,13 +133,13 @@ check(const struct config *config, bool quiet)
 	bool good = tls != NULL || error[0] == '\0';
 	if (tls != NULL)
 		tls_server_release(tls);
-	if (good)
+	if (good && !hidden(config->database.password_file))
 		good = settings_store(&store, config, 1, password, sizeof(password), application,
-				      sizeof(application), error, sizeof(error)) &&
-		       logfile_check(config->log.file, error, sizeof(error));
+				      sizeof(application), error, sizeof(error));
+	good = good && logfile_check(config->log.file, error, sizeof(error));
 	explicit_bzero(password, sizeof(password));
 	if (!good) {
-		fprintf(stderr, "error: %s\n", error);
+		print_error(error);
 		return EXIT_FAILURE;
 	}
 	settings_exposed(config, print_warning, NULL);
@@ -135,6 +154,7 @@ print_unread(const struct config_note *note, void *user)
 {
 	if (note->warning)
 		return;
+	fputs(log_stderr_mark(LOG_LEVEL_ERROR), stderr);
 	if (note->file != NULL)
 		fprintf(stderr, "%s:%u: ", note->file, note->line);
 	fprintf(stderr, "error: user %s: %s\n", (const char *)user, note->text);
@@ -150,7 +170,7 @@ settle(const struct launch *launch, struct config *config)
 	snprintf(user, sizeof(user), "%s", config->server.user);
 	bool settled = privileges_settle(user, error, sizeof(error));
 	if (!settled)
-		fprintf(stderr, "error: %s\n", error);
+		print_error(error);
 	if (settled && !other)
 		return config;
 	config_free(config);

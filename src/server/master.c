@@ -179,6 +179,17 @@ end_log_level(struct master *master)
 
 /* --- reload ------------------------------------------------------------------------------ */
 
+/* For people, who may have asked for a reload that ended well as far as systemd knows. */
+static const char *
+status_of(const struct master *master)
+{
+	if (master->phase != PHASE_SERVING)
+		return "draining, still serving";
+	return master->memory.node->config_refused
+		       ? "serving; the last reload was refused, the log says why"
+		       : "serving";
+}
+
 static void
 tell_sockets(struct master *master, const struct sockets *plan)
 {
@@ -256,7 +267,7 @@ master_reload_logged(struct master *master, bool *good)
 	reload_log(text == NULL ? "" : text, len, *good);
 	free(text);
 	if (ready)
-		notify_ready(master->phase == PHASE_SERVING ? "serving" : "draining");
+		notify_ready(status_of(master));
 	return fd;
 }
 
@@ -294,8 +305,8 @@ master_drain(struct master *master, bool now)
 			    "not ready; listeners close in %llu s, a second TERM stops at once",
 			    (unsigned long long)(now ? 0 : master->config->health.drain_delay) /
 				    1000);
-		notify_status("draining, still serving");
 		master->phase = PHASE_DRAINING;
+		notify_status(status_of(master));
 		node->drain_began_ms = clock_monotonic_ms();
 		node->stopping = true;
 		children_tell_workers(&master->children, CONTROL_DRAIN);
@@ -312,8 +323,8 @@ master_undrain(struct master *master)
 		return false;
 	if (master->phase == PHASE_DRAINING) {
 		log_message(LOG_LEVEL_NOTICE, "drain", "called off; ready again");
-		notify_status("serving");
 		master->phase = PHASE_SERVING;
+		notify_status(status_of(master));
 		master->terminated = false;
 		node->stopping = false;
 		node->drain_began_ms = 0;
@@ -328,7 +339,8 @@ terminate(struct master *master)
 	bool again = master->terminated;
 	master->terminated = true;
 	if (!again) {
-		master_drain(master, false);
+		/* Whoever was never told that we are ready need not notice that we are not. */
+		master_drain(master, !master->memory.node->serving);
 		return;
 	}
 	log_message(LOG_LEVEL_NOTICE, "stop", "a second signal: at once");
@@ -490,7 +502,7 @@ master_main(const struct launch *launch, struct config *config)
 	if (!open_log(config, error, sizeof(error)) || !start(&master, error, sizeof(error))) {
 		log_message(LOG_LEVEL_ERROR, "start", "%s", error);
 		if (log_descriptor() != STDERR_FILENO)
-			fprintf(stderr, "error: %s\n", error);
+			fprintf(stderr, "%serror: %s\n", log_stderr_mark(LOG_LEVEL_ERROR), error);
 		return EXIT_FAILURE;
 	}
 	children_init(&master.children, &master.memory);

@@ -8,20 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* systemd names device and inode of the journal's socket; stderr may have been sent elsewhere
- * since. */
-static bool
-is_journal(int fd)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	struct stat entry;
-	char name[64];
-	if (stream == NULL || fstat(fd, &entry) != 0)
-		return false;
-	snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)entry.st_dev, (uintmax_t)entry.st_ino);
-	return strcmp(stream, name) == 0;
-}
-
 static enum log_format
 log_format_of(enum config_log_format word)
 {
@@ -35,7 +21,7 @@ log_format_of(enum config_log_format word)
 	case CONFIG_LOG_AUTO:
 		break;
 	}
-	if (is_journal(log_descriptor()))
+	if (log_is_journal(log_descriptor()))
 		return LOG_FORMAT_JOURNAL;
 	return isatty(log_descriptor()) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
 }

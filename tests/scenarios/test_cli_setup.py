@@ -316,7 +316,8 @@ def test_last_words_of_a_daemon_that_is_gone(env):
     where = directory(env, "journal")
     program = os.path.join(where, "journalctl")
     with open(program, "w") as file:
-        file.write("#!/bin/sh\nprintf 'stop signal=\\033[31mTERM\\nsecond\\n'\n")
+        file.write("#!/bin/sh\ncase $* in *--identifier=rollcalld*) ;; *) echo 'Scheduled restart job.' ;; esac\n"
+                   "printf 'stop signal=\\033[31mTERM\\nsecond\\n'\n")  # without it systemd has the last word
     os.chmod(program, 0o755)
     path = os.path.join(where, "nobody.sock")
     expect(ctl("status", "--url", "unix:" + path, PATH=where + ":/usr/bin:/bin"), 5,

@@ -120,6 +120,25 @@ def test_a_reload_checks_what_is_started(env):
     equal(re.findall(r"^Environment=(.*)$", unit, re.M), ["ROLLCALLD_OPTIONS="], "none unless somebody says so")
 
 
+def test_the_unit_runs_what_every_system_has(env):
+    """/bin/kill is in procps, which no package of ours depends on."""
+    with open(os.path.join(ROOT, "src", "packaging", "rollcalld.service.in")) as file:
+        programs = {line.split()[0] for line in re.findall(r"^Exec\w+=(.*)$", file.read(), re.M)}
+    equal(programs, {"@CMAKE_INSTALL_FULL_SBINDIR@/rollcalld", "/bin/sh"}, "programs")
+
+
+def test_the_unit_never_gives_up(env):
+    """Usually five starts in ten seconds are the last: two of systemd's own and three by somebody who is looking for the fault."""
+    equal(unit_lines().get("StartLimitIntervalSec"), "0", "StartLimitIntervalSec")
+
+
+def test_the_journal_drops_no_lines(env):
+    """Usually it takes 10,000 lines in 30 s, a few times that on a large disk, and the rest is gone and counted nowhere. Zero, which
+    should mean no limit, is ignored by systemd 252."""
+    lines = unit_lines()
+    equal((lines.get("LogRateLimitIntervalSec"), lines.get("LogRateLimitBurst")), ("1s", "100000"), "lines that the journal takes")
+
+
 def test_a_process_killed_for_memory_stops_no_other(env):
     """The usual policy of systemd ends the whole service when the kernel kills one worker of it."""
     equal(unit_lines().get("OOMPolicy"), "continue", "OOMPolicy")

@@ -10,6 +10,7 @@ from harness import Skip, equal, true
 from harness.database import ROOT
 from harness.failing import Failing
 from harness.faults import Stopped, workers
+from test_hardening import NOBODY, for_nobody
 
 
 class Supervisor:
@@ -84,7 +85,22 @@ def test_a_refused_reload_ends_ready(env):
     server.reload()
     server.wait_log("reload refused")
     server.wait(lambda: len(supervisor.state("READY")) == 2, "READY=1 after the refusal")
+    equal(supervisor.said[-1]["STATUS"], "serving; the last reload was refused, the log says why", "what systemctl status shows")
     server.configure({})
+    server.reload()
+    server.wait(lambda: len(supervisor.state("READY")) == 3, "READY=1 after another reload")
+    equal(supervisor.said[-1]["STATUS"], "serving", "behind a reload that was not refused")
+
+
+def test_who_was_never_ready_ends_at_once(env):
+    """No balancer sends anything to a node that has not been ready, so there is none that has to notice."""
+    cluster = env.own_cluster()
+    database = env.new_database(cluster)
+    cluster.stop()
+    server = env.make({"health": {"drain_delay": "10m", "drain_timeout": "20m"}}, database=database)
+    server.launch()
+    server.wait_log(r" db\.down ")
+    server.stop()
 
 
 def test_what_could_not_be_told_is_told_again(env):
@@ -174,6 +190,59 @@ def test_nonsense_in_the_environment_does_no_harm(env):
         server = env.make(environment=environment)
         server.start()
         server.stop()
+
+
+# --- the check before a reload ---
+
+def check(server, *prefix, **environment):
+    return subprocess.run([*prefix, *server.command("-t", "-q")], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **environment})
+
+
+def test_mistakes_have_their_level_in_the_journal(env):
+    """Who asks the journal for errors sees why a start or a reload failed, and not only that it did."""
+    def said(command):
+        with open(os.path.join(env.directory, "journal"), "w+") as journal:
+            entry = os.fstat(journal.fileno())
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=journal, timeout=60,
+                                  env={**os.environ, "JOURNAL_STREAM": "%d:%d" % (entry.st_dev, entry.st_ino)})
+            equal(done.returncode, 1, "status")
+            journal.seek(0)
+            return journal.read()
+    server = env.make({"registration": {"expire_max": "1h"}})
+    for command in (server.command(), server.command("-t", "-q")):
+        text = said(command)
+        true(text.startswith("<3>%s:" % server.configuration_path) and 'error: no such option "expire_max"' in text, text)
+    true(check(server).stderr.startswith(server.configuration_path), "a mark without a journal")
+    server.configure({"registration": {"expire_max": None}, ("certificate", "main"): {"key": "/nowhere"}})
+    text = said(server.command("-t", "-q"))
+    true(text.startswith("<3>error: "), text)
+
+
+def test_a_credential_is_hidden_from_the_check(env):
+    """systemd 252 shows what LoadCredential= names to the daemon alone, and to ExecReload= a directory that nobody can enter; the
+    daemon itself judges the file when it reloads."""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to be nobody")
+    server = for_nobody(env)
+    credentials = os.path.join(server.directory, "credentials")
+    os.mkdir(credentials)
+    password = os.path.join(credentials, "db-password")
+    shutil.copy(os.path.join(server.directory, "password"), password)
+    os.chmod(password, 0o644)
+    server.configure({"database": {"password_file": "${CREDENTIALS_DIRECTORY}/db-password"}})
+    equal(check(server, *NOBODY, CREDENTIALS_DIRECTORY=credentials).returncode, 0, "status where it is shown")
+    os.chmod(credentials, 0)
+    done = check(server, *NOBODY, CREDENTIALS_DIRECTORY=credentials)
+    true(done.returncode == 0 and "db-password" not in done.stderr, "one that is hidden: " + done.stderr)
+    os.chmod(credentials, 0o755)
+    os.unlink(password)
+    done = check(server, *NOBODY, CREDENTIALS_DIRECTORY=credentials)
+    true(done.returncode == 1 and "No such file" in done.stderr, "one that is missing: " + done.stderr)
+    server.configure({"database": {"password_file": os.path.join(server.directory, "password")}})
+    os.chmod(os.path.join(server.directory, "password"), 0o600)
+    done = check(server, *NOBODY, CREDENTIALS_DIRECTORY=credentials)
+    true(done.returncode == 1 and "Permission denied" in done.stderr, "one that is no credential: " + done.stderr)
 
 
 # --- the unit ---

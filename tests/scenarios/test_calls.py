@@ -179,6 +179,28 @@ def test_call_to_a_number(env):
     completed(env, proxy, "+49301234", Callee(phone.wire.socket))
 
 
+def test_call_to_a_user_in_capitals(env):
+    """Users differ by case (RFC 3261 19.1.4), hosts do not: who is called rings, and not his neighbour."""
+    server = env.server
+    server.database.add_user("Erika", "example.com", "secret")
+    server.database.add_user("erika", "example.com", "secret")
+    proxy = Proxy(env, server)
+    neighbour = server.phone(user="erika", password="secret")
+    neighbour.reg("<sip:erika@%s:%d>" % neighbour.wire.local).expect(200)
+    caller = proxy.caller()
+    equal(caller.exchange(caller.request("INVITE", "sip:Erika@example.com")).status, 480, "only the neighbour is there")
+    caller.close()
+    phone = server.phone(user="Erika", password="secret")
+    phone.reg("<sip:Erika@%s:%d>" % phone.wire.local).expect(200)
+    callee = Callee(phone.wire.socket)
+    completed(env, proxy, "Erika", callee)
+    before = len(callee.requests)
+    caller = proxy.caller()
+    equal(caller.exchange(caller.request("INVITE", "sip:Erika@EXAMPLE.com")).status, 200, "a host in capitals")
+    caller.close()
+    true(len(callee.requests) > before, "the call came to whom it was for")
+
+
 @covers("PTH-3327-5.3-1", "PTH-3327-5.3-2")
 def test_call_through_an_edge_proxy(env):
     """The edge proxy stands where the Path says, the Contact where only it could reach."""

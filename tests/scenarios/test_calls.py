@@ -55,6 +55,7 @@ class Proxy:
             self.process = subprocess.Popen(
                 ["kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f", directory + "/kamailio.cfg",
                  "-Y", directory, "-P", directory + "/pid", "-A", "LISTEN=udp:127.0.0.1:%d" % self.port,
+                 "-A", "LISTEN_TCP=tcp:127.0.0.1:%d" % self.port,
                  "-A", 'DATABASE="postgres://%s:reads@/%s"' % (READER, server.database.name)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, "PGHOST": server.database.cluster.sockets, "TZ": "UTC"})
@@ -216,6 +217,35 @@ def test_call_through_an_edge_proxy(env):
     completed(env, proxy, "alice", callee)
     equal(callee.requests[0][0], "INVITE sip:alice@192.0.2.10:5062 SIP/2.0", "the INVITE")
     equal(re.sub(r",\s*", ",", ",".join(callee.fields("Route"))), path, "Route of the INVITE")
+
+
+def answer_one(listener, heads):
+    """The INVITE that comes over TCP, with 486; its head is appended."""
+    connection = listener.accept()[0]
+    with connection:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += connection.recv(65536)
+        heads.append(data.decode().split("\r\n\r\n")[0].split("\r\n"))
+        copied = [line for line in heads[0] if line.split(":")[0] in
+                  ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")]
+        connection.sendall("\r\n".join(["SIP/2.0 486 Busy Here", *copied, "Content-Length: 0", "", ""]).encode())
+        connection.recv(65536)  # the ACK
+
+
+def test_call_through_an_edge_proxy_over_tcp(env):
+    server = env.server
+    proxy, phone, heads = Proxy(env, server), server.phone(), []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        path = "<sip:127.0.0.1:%d;transport=tcp;lr>" % listener.getsockname()[1]
+        phone.reg("<sip:alice@192.0.2.10:5062>", fields=[("Path", path), ("Supported", "path")]).expect(200)
+        listener.settimeout(10)
+        edge = threading.Thread(target=answer_one, args=(listener, heads))
+        edge.start()
+        equal(refused(proxy, "alice"), 486, "what the edge proxy says")
+        edge.join()
+    equal(heads[0][0], "INVITE sip:alice@192.0.2.10:5062 SIP/2.0", "the INVITE")
+    true("Route: " + path in heads[0], "Route of the INVITE in %s" % heads[0])
 
 
 def test_no_call_to_what_is_gone(env):

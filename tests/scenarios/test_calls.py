@@ -220,16 +220,16 @@ def test_call_through_an_edge_proxy(env):
 
 
 def answer_one(listener, heads):
-    """The INVITE that comes over TCP, with 486; its head is appended."""
+    """The INVITE that comes over TCP, with 400; its head is appended."""
     connection = listener.accept()[0]
     with connection:
         data = b""
         while b"\r\n\r\n" not in data:
             data += connection.recv(65536)
         heads.append(data.decode().split("\r\n\r\n")[0].split("\r\n"))
-        copied = [line for line in heads[0] if line.split(":")[0] in
-                  ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")]
-        connection.sendall("\r\n".join(["SIP/2.0 486 Busy Here", *copied, "Content-Length: 0", "", ""]).encode())
+        copied = [line + ";tag=edge" if line.startswith("To:") else line for line in heads[0] if line.split(":")[0] in
+                  ("Via", "From", "To", "Call-ID", "CSeq")]
+        connection.sendall("\r\n".join(["SIP/2.0 400 Not Today", *copied, "Content-Length: 0", "", ""]).encode())
         connection.recv(65536)  # the ACK
 
 
@@ -242,7 +242,7 @@ def test_call_through_an_edge_proxy_over_tcp(env):
         listener.settimeout(10)
         edge = threading.Thread(target=answer_one, args=(listener, heads))
         edge.start()
-        equal(refused(proxy, "alice"), 486, "what the edge proxy says")
+        equal(refused(proxy, "alice"), 400, "what the edge proxy says")
         edge.join()
     equal(heads[0][0], "INVITE sip:alice@192.0.2.10:5062 SIP/2.0", "the INVITE")
     true("Route: " + path in heads[0], "Route of the INVITE in %s" % heads[0])

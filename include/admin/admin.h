@@ -41,8 +41,9 @@ void admin_tokens_judge(const struct config *config, const char *otherwise,
 			void (*warn)(const char *sentence, void *arg), void *arg);
 /* What became of a command; memo is a descriptor (base/memo.h) that is closed here, -1: none. */
 void admin_report(struct admin *admin, uint32_t id, enum command_outcome outcome, int memo);
-/* The certificates that are served now (server NULL: none), or why the files cannot be used: then
- * those told before go on. What is needed is copied. False without memory for it: the same. */
+/* The certificates that are served now (server NULL: none), and why files cannot be used, if any:
+ * then without a server those told before go on. What is needed is copied. False without memory for
+ * it: the same. */
 struct tls_server;
 bool admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble);
 /* The node ends on purpose: says so to the other nodes, and then left(), soon also without a

@@ -20,6 +20,9 @@ enum tls_client_auth { TLS_CLIENT_AUTH_OFF, TLS_CLIENT_AUTH_REQUEST, TLS_CLIENT_
 struct tls_settings {
 	const struct tls_certificate_settings *certificates; /* the first is the default */
 	size_t certificate_count;
+	/* Of a certificate whose files are no good, what this one has read before is good enough;
+	 * may be NULL. */
+	const struct tls_server *previous;
 	bool any_date; /* those that have expired, or are not valid yet, are good enough */
 	const char *const
 		*domains; /* served domains, to warn about those that no certificate covers */
@@ -35,14 +38,18 @@ struct tls_settings {
 
 /*
  * Reads and checks everything (section 10 of operators.md); NULL with a sentence in error.
- * warnings, one call each, may be NULL. References: tls_server_retain/release; connections hold
- * one.
+ * Otherwise error is empty, or tells what is wrong with the first of those that previous had to
+ * help out with. warnings, one call each, may be NULL. References: tls_server_retain/release;
+ * connections hold one.
  */
 struct tls_server *tls_server_open(const struct tls_settings *settings, char *error,
 				   size_t error_cap, void (*warn)(const char *sentence, void *arg),
 				   void *arg);
 struct tls_server *tls_server_retain(struct tls_server *server);
 void tls_server_release(struct tls_server *server);
+/* For who only tells of the certificates: it serves nobody any more, nor does a later one that gets
+ * one from here. */
+void tls_server_forget_keys(struct tls_server *server);
 /* Secret of the cluster for session tickets; until it is given no tickets are issued. Connections
  * accepted from then on get them. */
 void tls_server_ticket_secret(struct tls_server *server, const uint8_t secret[static 32]);

@@ -66,7 +66,7 @@ bool
 admin_certificates(struct admin *admin, const struct tls_server *server, const char *trouble)
 {
 	snprintf(admin->certificate_trouble, sizeof(admin->certificate_trouble), "%s", trouble);
-	return *trouble != '\0' || keep(admin, server);
+	return (server == NULL && *trouble != '\0') || keep(admin, server);
 }
 
 void
@@ -117,7 +117,7 @@ certificates_warn(const struct admin *admin, char *text, size_t cap, char *reaso
 	json_t *item;
 	if (admin->certificate_trouble[0] != '\0') {
 		snprintf(text, cap,
-			 "the files cannot be used, the certificates read before are served");
+			 "files cannot be used, what was read from them before is served");
 		snprintf(reason, reason_cap, "%s", admin->certificate_trouble);
 		return true;
 	}

@@ -244,6 +244,23 @@ certificate_clear(struct certificate *c)
 	*c = (struct certificate){ 0 };
 }
 
+bool
+certificate_copy(struct certificate *copy, const struct certificate *c)
+{
+	*copy = (struct certificate){ .section = strdup(c->section),
+				      .leaf = c->leaf,
+				      .key = c->key,
+				      .name_count = c->name_count };
+	X509_up_ref(c->leaf);
+	if (c->key != NULL)
+		EVP_PKEY_up_ref(c->key);
+	copy->chain = X509_chain_up_ref(c->chain);
+	copy->names = calloc(c->name_count + 1, sizeof(*c->names));
+	if (copy->names != NULL && c->name_count > 0)
+		memcpy(copy->names, c->names, c->name_count * sizeof(*c->names));
+	return copy->section != NULL && copy->chain != NULL && copy->names != NULL;
+}
+
 /* The digest of the digests: each certificate counts, and their order. */
 static void
 fingerprint(const struct certificate *c, unsigned char out[static TLS_FINGERPRINT_BYTES])

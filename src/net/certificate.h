@@ -44,6 +44,8 @@ bool certificate_read(struct certificate *certificate,
 		      const struct tls_certificate_settings *settings, bool any_date, int64_t now_s,
 		      struct complaint *complaint);
 void certificate_clear(struct certificate *certificate);
+/* False without memory; what was copied is to be cleared all the same. */
+bool certificate_copy(struct certificate *copy, const struct certificate *certificate);
 /* What there is to say of it. */
 void certificate_describe(const struct certificate *certificate, struct tls_certificate_info *info);
 

@@ -287,6 +287,38 @@ fail:
 	return NULL;
 }
 
+static const struct certificate *
+find_section(const struct tls_server *server, const char *section)
+{
+	for (size_t i = 0; server != NULL && i < server->count; i++)
+		if (strcmp(server->certificates[i].section, section) == 0)
+			return &server->certificates[i];
+	return NULL;
+}
+
+/* What is wrong with one must not keep the others from being renewed. Only the first fault is told.
+ */
+static bool
+read_certificate(struct tls_server *server, size_t i, const struct tls_settings *settings,
+		 struct complaint *fault)
+{
+	struct certificate *certificate = &server->certificates[i];
+	char text[512];
+	struct complaint complaint = { text, sizeof(text) };
+	if (certificate_read(certificate, &settings->certificates[i], settings->any_date,
+			     server->now_s, &complaint))
+		return true;
+	const struct certificate *before =
+		find_section(settings->previous, settings->certificates[i].name);
+	if (before == NULL)
+		return certificate_complain(fault, "%s", text);
+	if (fault->text[0] == '\0')
+		certificate_complain(fault, "%s", text);
+	certificate_clear(certificate);
+	return certificate_copy(certificate, before) ||
+	       certificate_complain(fault, "out of memory");
+}
+
 /* TLS-5922-6-1: SIPS clients refuse a certificate that does not name their domain. */
 static void
 warn_of_domains(const struct tls_server *server, const struct tls_settings *settings,
@@ -337,11 +369,13 @@ tls_server_open(const struct tls_settings *settings, char *error, size_t error_c
 				     "key");
 		goto fail;
 	}
+	error[0] = '\0';
 	for (size_t i = 0; i < count; i++) {
 		server->count = i + 1;
-		if (!certificate_read(&server->certificates[i], &settings->certificates[i],
-				      settings->any_date, server->now_s, &complaint))
+		if (!read_certificate(server, i, settings, &complaint))
 			goto fail;
+		if (server->certificates[i].key == NULL)
+			continue;
 		server->contexts[i] =
 			open_context(server, settings, &server->certificates[i], &complaint);
 		if (server->contexts[i] == NULL)
@@ -375,6 +409,17 @@ tls_server_release(struct tls_server *server)
 	free(server->certificates);
 	OPENSSL_cleanse(&server->tickets, sizeof(server->tickets));
 	free(server);
+}
+
+void
+tls_server_forget_keys(struct tls_server *server)
+{
+	for (size_t i = 0; i < server->count; i++) {
+		SSL_CTX_free(server->contexts[i]);
+		EVP_PKEY_free(server->certificates[i].key);
+		server->contexts[i] = NULL;
+		server->certificates[i].key = NULL;
+	}
 }
 
 void

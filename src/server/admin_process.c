@@ -33,8 +33,9 @@ struct admin_process {
 	const struct node_memory *memory;
 	struct timer look; /* at the files of the certificates */
 	uint64_t looked_ms;
-	uint64_t certificates_mark; /* of those that were read last */
-	bool certificates_due;	    /* they are read again whatever their mark is */
+	uint64_t certificates_mark;	 /* of those that were read last */
+	struct tls_server *certificates; /* without their keys */
+	bool certificates_due;		 /* they are read again whatever their mark is */
 	struct timer leave;
 	bool leaving;
 	bool misled; /* could not follow a reload: its successor is born with what is in force */
@@ -47,18 +48,23 @@ fail(const char *why)
 	exit(EXIT_FAILURE);
 }
 
-/* Built to see what the workers see, and thrown away: the keys do not stay here. */
+/* Built to see what the workers see; the keys do not stay here. */
 static void
 read_certificates(struct admin_process *process)
 {
 	char error[512];
 	process->certificates_mark = settings_tls_mark(process->config);
-	struct tls_server *server = settings_tls(process->config, error, sizeof(error), NULL, NULL);
-	bool told = admin_certificates(process->admin, server, server == NULL ? error : "");
+	struct tls_server *server = settings_tls(process->config, process->certificates, error,
+						 sizeof(error), NULL, NULL);
+	bool told = admin_certificates(process->admin, server, error);
 	/* What was wrong may have been the want of something. */
-	process->certificates_due = !told || (server == NULL && error[0] != '\0');
+	process->certificates_due = !told || error[0] != '\0';
+	if (server == NULL && error[0] != '\0')
+		return; /* those read before are served */
+	tls_server_release(process->certificates);
+	process->certificates = server;
 	if (server != NULL)
-		tls_server_release(server);
+		tls_server_forget_keys(server);
 }
 
 static void
@@ -221,6 +227,7 @@ admin_main(const struct birth *birth)
 	read_certificates(&process);
 	look_at_certificates(&process.look);
 	loop_run(process.loop);
+	tls_server_release(process.certificates);
 	store_close(process.store);
 	admin_close(process.admin);
 	config_free(process.config);

@@ -129,7 +129,8 @@ check(const struct config *config, bool quiet)
 {
 	char error[512], password[CONFIG_PASSWORD_BYTES], application[96];
 	struct store_settings store;
-	struct tls_server *tls = settings_tls(config, error, sizeof(error), print_warning, NULL);
+	struct tls_server *tls =
+		settings_tls(config, NULL, error, sizeof(error), print_warning, NULL);
 	bool good = tls != NULL || error[0] == '\0';
 	if (tls != NULL)
 		tls_server_release(tls);

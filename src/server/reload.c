@@ -101,7 +101,8 @@ static bool
 judge_certificates(const struct config *config, struct certificate_marks *marks, struct memo *memo)
 {
 	char error[512];
-	struct tls_server *server = settings_tls(config, error, sizeof(error), find_warning, memo);
+	struct tls_server *server =
+		settings_tls(config, NULL, error, sizeof(error), find_warning, memo);
 	if (server == NULL)
 		return error[0] == '\0' || find_fault_at(memo, place_of_tls(config, error), error);
 	bool taken = take_marks(marks, server);

@@ -301,8 +301,8 @@ client_auth(enum config_client_auth word)
 }
 
 static struct tls_server *
-open_tls(const struct config *config, bool any_date, char *error, size_t error_cap,
-	 void (*warn)(const char *, void *), void *arg)
+open_tls(const struct config *config, const struct tls_server *previous, bool any_date, char *error,
+	 size_t error_cap, void (*warn)(const char *, void *), void *arg)
 {
 	error[0] = '\0';
 	if (config->certificate_count == 0)
@@ -325,6 +325,7 @@ open_tls(const struct config *config, bool any_date, char *error, size_t error_c
 	struct tls_settings settings = {
 		.certificates = certificates,
 		.certificate_count = config->certificate_count,
+		.previous = previous,
 		.any_date = any_date,
 		.domains = domains,
 		.domain_count = config->domain_count,
@@ -344,16 +345,16 @@ done:
 }
 
 struct tls_server *
-settings_tls(const struct config *config, char *error, size_t error_cap,
-	     void (*warn)(const char *, void *), void *arg)
+settings_tls(const struct config *config, const struct tls_server *previous, char *error,
+	     size_t error_cap, void (*warn)(const char *, void *), void *arg)
 {
-	return open_tls(config, false, error, error_cap, warn, arg);
+	return open_tls(config, previous, false, error, error_cap, warn, arg);
 }
 
 struct tls_server *
 settings_tls_any_date(const struct config *config, char *error, size_t error_cap)
 {
-	return open_tls(config, true, error, error_cap, NULL, NULL);
+	return open_tls(config, NULL, true, error, error_cap, NULL, NULL);
 }
 
 void

@@ -32,8 +32,10 @@ struct requests_settings settings_requests(const struct config *config,
 bool settings_store(struct store_settings *settings, const struct config *config,
 		    uint32_t connections, char *password, size_t password_cap, char *application,
 		    size_t application_cap, char *error, size_t error_cap);
-/* Builds the TLS side; NULL without certificates, or with a sentence in error. */
-struct tls_server *settings_tls(const struct config *config, char *error, size_t error_cap,
+/* Builds the TLS side; NULL without certificates, or with a sentence in error. previous may be
+ * NULL; what it is for, and that error may say something all the same, is told in net/tls.h. */
+struct tls_server *settings_tls(const struct config *config, const struct tls_server *previous,
+				char *error, size_t error_cap,
 				void (*warn)(const char *sentence, void *arg), void *arg);
 /* The same with certificates that have expired, or are not valid yet: for who would have none. */
 struct tls_server *settings_tls_any_date(const struct config *config, char *error,

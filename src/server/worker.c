@@ -134,17 +134,18 @@ tell_refused(struct worker *worker, const char *error, bool told)
 }
 
 /*
- * A bad new pair is refused with the reason and the old one stays; a worker that is born meanwhile
- * serves the rest without one. At start and on a reload the master has looked at the files already
- * and told what it saw.
+ * A bad new pair is refused with the reason and the old one stays, while others are renewed; a
+ * worker that is born meanwhile serves the rest without any. At start and on a reload the master
+ * has looked at the files already and told what it saw.
  */
 static bool
 load_certificates(struct worker *worker, bool told)
 {
 	char error[512];
 	worker->certificates_mark = settings_tls_mark(worker->config);
-	struct tls_server *fresh =
-		settings_tls(worker->config, error, sizeof(error), told ? NULL : warn, worker);
+	struct tls_server *fresh = settings_tls(worker->config, told ? NULL : worker->tls, error,
+						sizeof(error), told ? NULL : warn, worker);
+	bool partly = fresh != NULL && error[0] != '\0';
 	worker->certificates_read_ms = loop_now_ms(worker->loop);
 	if (fresh == NULL && error[0] != '\0')
 		fresh = settle_for_expired(worker, error);
@@ -156,7 +157,12 @@ load_certificates(struct worker *worker, bool told)
 	}
 	if (fresh != NULL && worker->tls == NULL && worker->certificates_error[0] != '\0')
 		log_message(LOG_LEVEL_NOTICE, "tls.certificate", "TLS is served again");
-	worker->certificates_error[0] = '\0';
+	if (partly) {
+		tell_refused(worker, error, told);
+		worker->certificates_mark = 0;
+	} else {
+		worker->certificates_error[0] = '\0';
+	}
 	if (worker->tls != NULL)
 		tls_server_release(worker->tls);
 	worker->tls = fresh;

@@ -98,6 +98,20 @@ write_failures(struct writer *w, const struct lane *lane)
 	}
 }
 
+/* libpq was never told of them. */
+static void
+write_unresolved(struct writer *w, const struct resolve *names)
+{
+	for (uint32_t i = 0; i < names->host_count; i++) {
+		char part[EACH_MAX];
+		struct writer p = writer_on(part, sizeof(part) - 1);
+		resolve_write_failure(&names->hosts[i], &p);
+		part[p.len] = '\0';
+		if (p.len > 0)
+			add_part(w, part);
+	}
+}
+
 /* Whether the server refused the password, or wanted one that nobody has, with what to do. */
 static bool
 explain_password(struct lane *lane, const char *text)
@@ -132,6 +146,7 @@ explain_failure(struct lane *lane)
 	if (explain_password(lane, PQerrorMessage(lane->conn)))
 		return;
 	write_failures(&w, lane);
+	write_unresolved(&w, &lane->store->resolve);
 	text[w.len] = '\0';
 	store_trouble_set(lane->store, "%s", text);
 }
@@ -147,6 +162,8 @@ explain_lateness(struct lane *lane)
 		 lane->host[0] != '\0' ? lane->host : "resolver",
 		 lane->store->settings.connect_timeout_ms / 1000.0);
 	add_part(&w, part);
+	if (lane->conn != NULL)
+		write_unresolved(&w, &lane->store->resolve);
 	text[w.len] = '\0';
 	store_trouble_set(lane->store, "%s", text);
 }

@@ -259,7 +259,8 @@ connect_begin(struct lane *lane)
 	if (host == NULL || option(store, "hostaddr") != NULL)
 		connect_start(lane, NULL);
 	else
-		resolve_start(&store->resolve, str_of(host), str_of(option(store, "port")));
+		resolve_start(&store->resolve, str_of(host), str_of(option(store, "port")),
+			      store->settings.connect_timeout_ms / 4);
 }
 
 void
@@ -323,6 +324,8 @@ static void
 connect_late(struct lane *lane)
 {
 	struct store *store = lane->store;
+	if (lane->state == LANE_RESOLVING && resolve_hurry(&store->resolve))
+		return;
 	explain_lateness(lane);
 	store->rotation++; /* libpq would wait for the same host again */
 	lane_lose(lane, false);

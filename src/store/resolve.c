@@ -47,11 +47,21 @@ answered(const struct resolve *resolve)
 }
 
 static void on_time(struct timer *timer);
+static void ask_apart(struct resolve *resolve);
+
+static uint64_t
+until_apart_ms(const struct resolve *resolve)
+{
+	uint64_t now_ms = loop_now_ms(resolve->loop);
+	return resolve->apart_ms > now_ms ? resolve->apart_ms - now_ms : 0;
+}
 
 /* After anything that may have ended the last question, or moved its deadline. */
 static void
 go_on(struct resolve *resolve)
 {
+	if (!resolve->asked_apart && until_apart_ms(resolve) == 0)
+		ask_apart(resolve);
 	if (answered(resolve)) {
 		resolve_cancel(resolve);
 		resolve->done(resolve);
@@ -61,6 +71,8 @@ go_on(struct resolve *resolve)
 	struct timeval left;
 	const struct timeval *wait = ares_timeout(resolve->channel, &longest, &left);
 	uint64_t wait_ms = (uint64_t)wait->tv_sec * 1000 + (uint64_t)wait->tv_usec / 1000 + 1;
+	if (!resolve->asked_apart && until_apart_ms(resolve) < wait_ms)
+		wait_ms = until_apart_ms(resolve);
 	timer_start(resolve->loop, &resolve->timer, wait_ms, on_time);
 }
 
@@ -120,17 +132,9 @@ add_address(struct resolve_host *host, int family, const void *address)
 }
 
 static void
-host_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+take_addresses(struct resolve_host *host, const struct ares_addrinfo *info)
 {
-	struct resolve_host *host = arg;
-	(void)timeouts;
-	if (host->resolve->channel == NULL)
-		return; /* cancelled */
 	host->pending = false;
-	if (status != ARES_SUCCESS) {
-		host->failure = ares_strerror(status);
-		return;
-	}
 	for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
 	     node = node->ai_next) {
 		const void *address = node->ai_addr;
@@ -141,7 +145,30 @@ host_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 			add_address(host, AF_INET6,
 				    &((const struct sockaddr_in6 *)address)->sin6_addr);
 	}
-	ares_freeaddrinfo(info);
+}
+
+/* Of one family: that the other has addresses is still possible. */
+static void
+family_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct resolve_host *host = arg;
+	(void)timeouts;
+	if (host->resolve->channel != NULL && host->pending && status == ARES_SUCCESS)
+		take_addresses(host, info);
+	if (status == ARES_SUCCESS)
+		ares_freeaddrinfo(info);
+}
+
+static void
+host_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct resolve_host *host = arg;
+	if (host->resolve->channel != NULL && host->pending && status != ARES_SUCCESS) {
+		host->pending = false;
+		host->failure = ares_strerror(status);
+		return;
+	}
+	family_answered(arg, status, timeouts, info);
 }
 
 /* A path or an address needs no answer; a path has no address either. */
@@ -174,21 +201,52 @@ open_channel(struct resolve *resolve)
 	       ARES_SUCCESS;
 }
 
+/* Returns at once: c-ares asks through our loop. */
 static void
-ask(struct resolve *resolve)
+ask(struct resolve *resolve, int family, ares_addrinfo_callback callback)
 {
-	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
+	const struct ares_addrinfo_hints hints = { .ai_family = family,
 						   .ai_socktype = SOCK_STREAM };
 	for (uint32_t i = 0; i < resolve->host_count; i++) {
 		struct resolve_host *host = &resolve->hosts[i];
-		if (host->pending) /* returns at once: c-ares asks through our loop */
-			ares_getaddrinfo(resolve->channel, host->name, NULL, &hints, host_answered,
+		if (host->pending)
+			ares_getaddrinfo(resolve->channel, host->name, NULL, &hints, callback,
 					 host);
 	}
 }
 
+/* Some servers answer what is asked for A and say nothing to AAAA (RFC 4074 §4.1), and c-ares tells
+ * of neither before both are settled: who waits for long gets the first that there is. Not asked so
+ * from the start, because then it would ask servers for what /etc/hosts tells of one family. */
+static void
+ask_apart(struct resolve *resolve)
+{
+	resolve->asked_apart = true;
+	ask(resolve, AF_INET, family_answered);
+	ask(resolve, AF_INET6, family_answered);
+}
+
+bool
+resolve_hurry(struct resolve *resolve)
+{
+	bool known = false;
+	for (uint32_t i = 0; i < resolve->host_count; i++)
+		known = known || !(resolve->hosts[i].pending || resolve->hosts[i].failure != NULL);
+	if (resolve->channel == NULL || !known)
+		return false;
+	resolve_cancel(resolve);
+	for (uint32_t i = 0; i < resolve->host_count; i++) {
+		struct resolve_host *host = &resolve->hosts[i];
+		if (host->pending)
+			host->failure = "no answer from name servers";
+		host->pending = false;
+	}
+	resolve->done(resolve);
+	return true;
+}
+
 void
-resolve_start(struct resolve *resolve, struct str hosts, struct str ports)
+resolve_start(struct resolve *resolve, struct str hosts, struct str ports, uint64_t apart_ms)
 {
 	struct str host, port;
 	bool more = true;
@@ -213,7 +271,9 @@ resolve_start(struct resolve *resolve, struct str hosts, struct str ports)
 		resolve->done(resolve);
 		return;
 	}
-	ask(resolve);
+	resolve->apart_ms = loop_now_ms(resolve->loop) + apart_ms;
+	resolve->asked_apart = false;
+	ask(resolve, AF_UNSPEC, host_answered);
 	go_on(resolve);
 }
 
@@ -246,6 +306,13 @@ entries(const struct resolve *resolve, struct entry list[static RESOLVE_ADDRESSE
 	return count;
 }
 
+void
+resolve_write_failure(const struct resolve_host *host, struct writer *w)
+{
+	if (host->failure != NULL)
+		writer_printf(w, "%s: %s", host->name, host->failure);
+}
+
 bool
 resolve_result(const struct resolve *resolve, uint32_t rotation, struct resolved *resolved,
 	       char *failure, size_t failure_cap)
@@ -265,11 +332,10 @@ resolve_result(const struct resolve *resolve, uint32_t rotation, struct resolved
 		add_entry(&ports, entry->host->port, i == 0);
 	}
 	for (uint32_t i = 0; i < resolve->host_count; i++) {
-		const struct resolve_host *host = &resolve->hosts[i];
-		if (host->failure == NULL)
+		if (resolve->hosts[i].failure == NULL)
 			continue;
 		writer_text_z(&why, why.len > 0 ? ", " : "");
-		writer_printf(&why, "%s: %s", host->name, host->failure);
+		resolve_write_failure(&resolve->hosts[i], &why);
 	}
 	return count > 0;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/str.h"
+#include "base/writer.h"
 #include "net/loop.h"
 #include "net/timer.h"
 
@@ -34,6 +35,8 @@ struct resolve {
 	void (*done)(struct resolve *resolve);
 	ares_channel channel; /* NULL: no question is open */
 	struct timer timer;
+	uint64_t apart_ms; /* when each family is asked for by itself */
+	bool asked_apart;
 	struct resolve_socket sockets[RESOLVE_SOCKETS_MAX];
 	struct resolve_host hosts[RESOLVE_HOSTS_MAX];
 	uint32_t host_count;
@@ -41,8 +44,11 @@ struct resolve {
 
 void resolve_init(struct resolve *resolve, struct loop *loop,
 		  void (*done)(struct resolve *resolve));
-/* hosts and ports as libpq has them: comma lists; paths and addresses are left as they are. */
-void resolve_start(struct resolve *resolve, struct str hosts, struct str ports);
+/* hosts and ports as libpq has them: comma lists; paths and addresses are left as they are. What is
+ * not answered after apart_ms is asked again for one family at a time. */
+void resolve_start(struct resolve *resolve, struct str hosts, struct str ports, uint64_t apart_ms);
+/* Time is up: ends with the hosts that are known. False, and nothing happens, when none is. */
+bool resolve_hurry(struct resolve *resolve);
 /* done() is not called any more. */
 void resolve_cancel(struct resolve *resolve);
 
@@ -55,5 +61,7 @@ struct resolved {
 /* False when no host has an address; failure says why, name by name. */
 bool resolve_result(const struct resolve *resolve, uint32_t rotation, struct resolved *resolved,
 		    char *failure, size_t failure_cap);
+/* Writes nothing about a host that is known. */
+void resolve_write_failure(const struct resolve_host *host, struct writer *w);
 /* The name that was asked for and has this address; NULL: none. */
 const char *resolve_name(const struct resolve *resolve, struct str address);

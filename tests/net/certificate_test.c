@@ -119,6 +119,57 @@ START_TEST(dates_are_checked)
 }
 END_TEST
 
+/* Of several, the one whose files are no good is what it was before, and the others are new. */
+START_TEST(one_that_is_no_good_keeps_no_other_from_renewal)
+{
+	struct pki pki;
+	struct tls_certificate_info info[2];
+	pki_open(&pki);
+	struct identity one = pki_issue(&pki, (struct wish){ .name = "one.example.com" });
+	struct identity two = pki_issue(&pki, (struct wish){ .name = "two.example.com" });
+	struct identity past = pki_issue(
+		&pki,
+		(struct wish){ .name = "one.example.com", .from_days = -90, .until_days = -3 });
+	struct identity renewed = pki_issue(&pki, (struct wish){ .name = "new.example.com" });
+	struct tls_certificate_settings both[] = {
+		{ "first", PKI_CHAIN(&pki, one.x), pki_key(&pki, one.key) },
+		{ "second", PKI_CHAIN(&pki, two.x), pki_key(&pki, two.key) },
+	};
+	struct tls_settings settings = usual_tls(both, 2);
+	struct tls_server *before = tls_server_open(&settings, error, sizeof(error), NULL, NULL);
+	ck_assert_msg(before != NULL, "%s", error);
+	ck_assert_str_eq(error, "");
+	both[0].chain = PKI_CHAIN(&pki, past.x);
+	both[0].key = pki_key(&pki, past.key);
+	both[1].chain = PKI_CHAIN(&pki, renewed.x);
+	both[1].key = pki_key(&pki, renewed.key);
+	ck_assert_ptr_null(tls_server_open(&settings, error, sizeof(error), NULL, NULL));
+	settings.previous = before;
+	struct tls_server *after = tls_server_open(&settings, error, sizeof(error), NULL, NULL);
+	ck_assert_msg(after != NULL, "%s", error);
+	ck_assert_ptr_nonnull(strstr(error, "certificate first: expired 3 days ago"));
+	tls_server_release(before);
+	ck_assert_uint_eq(tls_server_certificates(after, info, 2), 2);
+	ck_assert_str_eq(info[0].subject, "one.example.com");
+	ck_assert_str_eq(info[1].subject, "new.example.com");
+	ck_assert_str_eq(tls_server_certificate_name(after, 0, 0), "one.example.com");
+	tls_server_forget_keys(after);
+	settings.previous = after;
+	struct tls_server *told = tls_server_open(&settings, error, sizeof(error), NULL, NULL);
+	ck_assert_msg(told != NULL, "%s", error);
+	ck_assert_str_eq(tls_server_certificate_name(told, 0, 0), "one.example.com");
+	both[0].name = "another"; /* nobody has read it before */
+	ck_assert_ptr_null(tls_server_open(&settings, error, sizeof(error), NULL, NULL));
+	tls_server_release(after);
+	tls_server_release(told);
+	identity_free(&one);
+	identity_free(&two);
+	identity_free(&past);
+	identity_free(&renewed);
+	pki_close(&pki);
+}
+END_TEST
+
 /* Whoever would have none otherwise takes one that has expired, or whose issuer has, but no other.
  */
 START_TEST(any_date_will_do)
@@ -357,6 +408,7 @@ START_TEST(names_are_listed_once)
 END_TEST
 
 SUITE(certificate, good_certificates_start, key_and_chain_must_belong_together, dates_are_checked,
-      any_date_will_do, weak_keys_and_signatures_are_refused, unreadable_files_are_explained,
+      any_date_will_do, one_that_is_no_good_keeps_no_other_from_renewal,
+      weak_keys_and_signatures_are_refused, unreadable_files_are_explained,
       what_is_missing_is_named, domains_without_a_certificate,
       certificates_are_listed_with_their_end, names_are_listed_once)

@@ -55,6 +55,7 @@ class Proxy:
             self.process = subprocess.Popen(
                 ["kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f", directory + "/kamailio.cfg",
                  "-Y", directory, "-P", directory + "/pid", "-A", "LISTEN=udp:127.0.0.1:%d" % self.port,
+                 "-A", "LISTEN_TCP=tcp:127.0.0.1:%d" % self.port,
                  "-A", 'DATABASE="postgres://%s:reads@/%s"' % (READER, server.database.name)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, "PGHOST": server.database.cluster.sockets, "TZ": "UTC"})
@@ -179,6 +180,28 @@ def test_call_to_a_number(env):
     completed(env, proxy, "+49301234", Callee(phone.wire.socket))
 
 
+def test_call_to_a_user_in_capitals(env):
+    """Users differ by case (RFC 3261 19.1.4), hosts do not: who is called rings, and not his neighbour."""
+    server = env.server
+    server.database.add_user("Erika", "example.com", "secret")
+    server.database.add_user("erika", "example.com", "secret")
+    proxy = Proxy(env, server)
+    neighbour = server.phone(user="erika", password="secret")
+    neighbour.reg("<sip:erika@%s:%d>" % neighbour.wire.local).expect(200)
+    caller = proxy.caller()
+    equal(caller.exchange(caller.request("INVITE", "sip:Erika@example.com")).status, 480, "only the neighbour is there")
+    caller.close()
+    phone = server.phone(user="Erika", password="secret")
+    phone.reg("<sip:Erika@%s:%d>" % phone.wire.local).expect(200)
+    callee = Callee(phone.wire.socket)
+    completed(env, proxy, "Erika", callee)
+    before = len(callee.requests)
+    caller = proxy.caller()
+    equal(caller.exchange(caller.request("INVITE", "sip:Erika@EXAMPLE.com")).status, 200, "a host in capitals")
+    caller.close()
+    true(len(callee.requests) > before, "the call came to whom it was for")
+
+
 @covers("PTH-3327-5.3-1", "PTH-3327-5.3-2")
 def test_call_through_an_edge_proxy(env):
     """The edge proxy stands where the Path says, the Contact where only it could reach."""
@@ -194,6 +217,35 @@ def test_call_through_an_edge_proxy(env):
     completed(env, proxy, "alice", callee)
     equal(callee.requests[0][0], "INVITE sip:alice@192.0.2.10:5062 SIP/2.0", "the INVITE")
     equal(re.sub(r",\s*", ",", ",".join(callee.fields("Route"))), path, "Route of the INVITE")
+
+
+def answer_one(listener, heads):
+    """The INVITE that comes over TCP, with 400; its head is appended."""
+    connection = listener.accept()[0]
+    with connection:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += connection.recv(65536)
+        heads.append(data.decode().split("\r\n\r\n")[0].split("\r\n"))
+        copied = [line + ";tag=edge" if line.startswith("To:") else line for line in heads[0] if line.split(":")[0] in
+                  ("Via", "From", "To", "Call-ID", "CSeq")]
+        connection.sendall("\r\n".join(["SIP/2.0 400 Not Today", *copied, "Content-Length: 0", "", ""]).encode())
+        connection.recv(65536)  # the ACK
+
+
+def test_call_through_an_edge_proxy_over_tcp(env):
+    server = env.server
+    proxy, phone, heads = Proxy(env, server), server.phone(), []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        path = "<sip:127.0.0.1:%d;transport=tcp;lr>" % listener.getsockname()[1]
+        phone.reg("<sip:alice@192.0.2.10:5062>", fields=[("Path", path), ("Supported", "path")]).expect(200)
+        listener.settimeout(10)
+        edge = threading.Thread(target=answer_one, args=(listener, heads))
+        edge.start()
+        equal(refused(proxy, "alice"), 400, "what the edge proxy says")
+        edge.join()
+    equal(heads[0][0], "INVITE sip:alice@192.0.2.10:5062 SIP/2.0", "the INVITE")
+    true("Route: " + path in heads[0], "Route of the INVITE in %s" % heads[0])
 
 
 def test_no_call_to_what_is_gone(env):

@@ -1,4 +1,5 @@
 """TLS as clients see it (requirements, section 6): Python's ssl for what it can say, openssl s_client for the rest."""
+import json
 import os
 import re
 import resource
@@ -464,6 +465,33 @@ def test_certificates_reload_and_connections_stay(env):
     server.reload()
     server.wait(lambda: "renewed.example" in presented(talks(server, context(server))), "new handshakes show the new one")
     phone.reg(S1).expect(200)
+
+
+def test_a_certificate_that_is_no_good_keeps_no_other_from_renewal(env):
+    """One domain of many whose pair is broken, or expires because nobody renews it, and the others go on for years."""
+    one, two = (certificate_with(env, name, "DNS:" + host) for name, host in (("left", "example.com"), ("goes_on", "other.example")))
+    server = env.start({("certificate", "main"): one, ("certificate", "second"): two, "tls": {"reload_interval": "1s"}})
+
+    def shown(host):
+        return presented(talks(server, context(server), server_name=host))
+    true("example.com" in shown("example.com") and "other.example" in shown("other.example"), "both are served")
+    shutil.copy(two["key"], one["key"])
+    server.wait_log(r"error tls\.certificate .*certificate main: private key does not belong to chain")
+    renewed = certificate_with(env, "fresh", "DNS:other.example,DNS:renewed.example")
+    for file in ("key", "chain"):
+        shutil.copy(renewed[file], two[file])
+    server.wait(lambda: "renewed.example" in shown("other.example"), "the other one is renewed", 5)
+    true("example.com" in shown("example.com"), "the one before is served")
+    server.wait(lambda: ["other.example", "renewed.example"] in
+                [c["names"] for c in json.loads(server.api("/certificates")[1])["items"]], "the renewed one is listed", 5)
+    true("certificate main: private key" in server.reason("certificates"), "what operators are told")
+    time.sleep(2.5)
+    equal(server.log.count("error tls.certificate"), 1, "lines about it")
+    again = certificate_with(env, "repaired", "DNS:example.com,DNS:again.example")
+    for file in ("key", "chain"):
+        shutil.copy(again[file], one[file])
+    server.wait(lambda: "again.example" in shown("example.com"), "the broken one is put right", 5)
+    server.wait(lambda: "private key" not in server.reason("certificates"), "nothing is wrong any more", 5)
 
 
 @covers("TLS-5923-8.3-1")

@@ -408,7 +408,11 @@ take(struct lane *lane, PGresult *result)
 		return complete(lane, batch);
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
-		keep_first(&batch->rows, result);
+		if (batch->settled)
+			PQclear(result);
+		else
+			keep_first(&batch->rows, result);
+		batch->settled = false;
 		return true;
 	case PGRES_PIPELINE_ABORTED:
 		PQclear(result);

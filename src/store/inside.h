@@ -39,6 +39,7 @@ struct batch {
 	struct store_op **ops; /* room for batch_rows; NULL once completed */
 	uint32_t count;
 	struct store_query *query;
+	bool settled;	 /* the answer to transaction.sql comes first */
 	PGresult *rows;	 /* kept until the sync: only then is it committed */
 	PGresult *error; /* the first */
 };
@@ -92,6 +93,7 @@ struct keys {
 struct orphans {
 	char sessions[ORPHANS_MAX][SESSION_BYTES];
 	uint32_t next, count;
+	bool nameless; /* one was lost that has no name */
 };
 
 /* Look-ups or commits that the database refuses, whatever row it is. */
@@ -266,9 +268,13 @@ bool setup_judge_ping(struct lane *lane, const struct batch *batch);
 /* The database's clock, as a ping brought it. */
 int64_t setup_clock_ms(const PGresult *rows);
 
+/* What session.sql does, for the statement that is sent next, when the session may be another's
+ * behind it. */
+bool setup_send_transaction(struct lane *lane, struct batch *batch);
+
 /* --- orphans.c */
-/* The lane of this session is lost; an empty name is none. */
-void orphans_add(struct store *store, const char *session);
+/* This lane, which was up, is lost. */
+void orphans_add(const struct lane *lane);
 /* Has those ended that wait for a standby; false when sending failed. */
 bool orphans_end(struct lane *lane);
 

@@ -304,7 +304,8 @@ lane_lose(struct lane *lane, bool timed_out)
 	loop_unwatch(store->loop, &lane->watch);
 	PQfinish(lane->conn);
 	lane->conn = NULL;
-	orphans_add(store, lane->session);
+	if (lane->state == LANE_UP)
+		orphans_add(lane);
 	lane->session[0] = '\0';
 	lane->silent = false;
 	set_state(lane, LANE_DOWN);

@@ -33,21 +33,48 @@ send_prepare(struct lane *lane, enum statement statement)
 	       batch_post(lane, batch);
 }
 
+/* The parameters of session.sql and transaction.sql. */
+struct session_values {
+	char timeout[24];
+	const char *values[3];
+};
+
+static void
+session_values(const struct store *store, struct session_values *out)
+{
+	const struct store_settings *settings = &store->settings;
+	snprintf(out->timeout, sizeof(out->timeout), "%llums",
+		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
+	out->values[0] = out->timeout;
+	out->values[1] = LOCK_TIMEOUT;
+	out->values[2] = settings->commits ? "on" : "off";
+}
+
+bool
+setup_send_transaction(struct lane *lane, struct batch *batch)
+{
+	struct session_values session;
+	batch->settled = !lane->store->settings.prepared;
+	if (!batch->settled)
+		return true;
+	session_values(lane->store, &session);
+	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_TRANSACTION), 3, NULL,
+				 session.values, NULL, NULL, 0) == 1;
+}
+
 bool
 setup_send(struct lane *lane)
 {
-	const struct store_settings *settings = &lane->store->settings;
-	char timeout[24];
-	const char *const session[] = { timeout, LOCK_TIMEOUT, settings->commits ? "on" : "off" };
-	snprintf(timeout, sizeof(timeout), "%llums",
-		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
+	bool prepared = lane->store->settings.prepared;
+	struct session_values session;
+	session_values(lane->store, &session);
 	if (!setup_send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
-	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
+	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL) ||
+	    (prepared && !setup_send_text(lane, STATEMENT_SESSION, 3, session.values)) ||
+	    !orphans_end(lane))
 		return false;
-	if (!settings->prepared)
+	if (!prepared)
 		return true;
-	if (!setup_send_text(lane, STATEMENT_SESSION, 3, session) || !orphans_end(lane))
-		return false;
 	for (int i = 0; i < STATEMENT_PREPARED_COUNT; i++)
 		if (!send_prepare(lane, (enum statement)i))
 			return false;
@@ -228,7 +255,8 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	const char *sqlstate =
 		batch->error == NULL ? "" : PQresultErrorField(batch->error, PG_DIAG_SQLSTATE);
 	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
-	if (batch->statement == STATEMENT_END_SESSIONS)
+	if (batch->statement == STATEMENT_END_SESSIONS ||
+	    batch->statement == STATEMENT_END_NAMELESS)
 		return true; /* whatever came of it, the connection is good */
 	if (schema && sqlstate != NULL && strcmp(sqlstate, "42P01") == 0)
 		return judge_schema(lane, "0"); /* no such table: an empty database */

@@ -1,0 +1,12 @@
+-- The settings of session.sql for one transaction: sent ahead of its statement where a pooler may give the session to somebody else
+-- when that has ended.
+-- $1, $2: durations with unit. $3 'on' in a session that commits registrations, else 'off'.
+select
+	set_config('statement_timeout', $1::text, true),
+	set_config('lock_timeout', $2::text, true),
+	set_config('client_min_messages', 'warning', true),
+	case when $3::text = 'on' then set_config('plan_cache_mode', 'force_generic_plan', true) end,
+	case when $3::text = 'on' then set_config('enable_hashjoin', 'off', true) end,
+	case when $3::text = 'on' then set_config('enable_mergejoin', 'off', true) end,
+	case when $3::text = 'on' then set_config('enable_seqscan', 'off', true) end,
+	case when $3::text = 'on' then set_config('jit', 'off', true) end

@@ -19,7 +19,7 @@ batch_new(struct lane *lane, enum batch_kind kind, enum statement statement)
 	batch->statement = statement;
 	batch->count = 0;
 	batch->query = NULL;
-	batch->settled = false;
+	batch->mark[0] = '\0';
 	batch->sent_ms = loop_now_ms(lane->store->loop);
 	batch->sent_us = loop_now_us(lane->store->loop);
 	return batch;

@@ -30,6 +30,9 @@ enum op_kind { OP_LOOKUP, OP_COMMIT };
 enum batch_kind { BATCH_SETUP, BATCH_PING, BATCH_LOOKUP, BATCH_COMMIT, BATCH_QUERY };
 
 /* One statement and its sync: one implicit transaction. */
+#define MARK_BYTES 17
+#define STRAY_ANSWER "an answer that belongs to another connection of the pooler"
+
 struct batch {
 	struct list link; /* in lane->flight, oldest first, or lane->spare */
 	enum batch_kind kind;
@@ -39,9 +42,10 @@ struct batch {
 	struct store_op **ops; /* room for batch_rows; NULL once completed */
 	uint32_t count;
 	struct store_query *query;
-	bool settled;	 /* the answer to transaction.sql comes first */
-	PGresult *rows;	 /* kept until the sync: only then is it committed */
-	PGresult *error; /* the first */
+	char mark[MARK_BYTES]; /* comes first, see transaction.sql; empty: nothing is wanted of it
+				*/
+	PGresult *rows;	       /* kept until the sync: only then is it committed */
+	PGresult *error;       /* the first */
 };
 
 enum lane_state { LANE_DOWN, LANE_RESOLVING, LANE_CONNECTING, LANE_CHECKING, LANE_UP };
@@ -49,6 +53,7 @@ enum lane_state { LANE_DOWN, LANE_RESOLVING, LANE_CONNECTING, LANE_CHECKING, LAN
 struct lane {
 	struct store *store;
 	enum lane_state state;
+	bool refused; /* by setup.c; it is closed when all answers are there */
 	struct watch watch;
 	PGconn *conn;
 	char host[280];		     /* "db1:5432", for people */

@@ -211,7 +211,7 @@ connect_start(struct lane *lane, const struct resolved *resolved)
 		lane_lose(lane, false);
 		return;
 	}
-	lane->unreplicated = false;
+	lane->unreplicated = lane->refused = false;
 	PQsetNoticeReceiver(lane->conn, take_notice, lane);
 	explain_host(lane);
 	set_state(lane, LANE_CONNECTING);

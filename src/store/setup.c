@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "inside.h"
 
@@ -36,7 +37,7 @@ send_prepare(struct lane *lane, enum statement statement)
 /* The parameters of session.sql and transaction.sql. */
 struct session_values {
 	char timeout[24];
-	const char *values[3];
+	const char *values[4]; /* the last is for transaction.sql alone */
 };
 
 static void
@@ -54,11 +55,16 @@ bool
 setup_send_transaction(struct lane *lane, struct batch *batch)
 {
 	struct session_values session;
-	batch->settled = !lane->store->settings.prepared;
-	if (!batch->settled)
+	uint8_t random[(MARK_BYTES - 1) / 2];
+	struct writer w = writer_on(batch->mark, MARK_BYTES - 1);
+	if (lane->store->settings.prepared)
 		return true;
+	random_bytes(random, sizeof(random));
+	writer_hex(&w, random, sizeof(random));
+	batch->mark[w.len] = '\0';
 	session_values(lane->store, &session);
-	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_TRANSACTION), 3, NULL,
+	session.values[3] = batch->mark;
+	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_TRANSACTION), 4, NULL,
 				 session.values, NULL, NULL, 0) == 1;
 }
 
@@ -108,7 +114,10 @@ enum {
 	IDENTITY,
 	AOR_LOGGED,
 	ENCODING,
-	OPEN_SCHEMAS
+	OPEN_SCHEMAS,
+	FULL_PAGE_WRITES,
+	STANDBY_HAS_IT,
+	SERVER_COLUMNS
 };
 
 /* Once for each process, as warn_of_clock: nothing that stops a registration of today. */
@@ -249,6 +258,20 @@ note_session(struct lane *lane, const char *session)
 	str_copy(lane->session, sizeof(lane->session), str_of(ours ? session : ""));
 }
 
+/* Behind a pooler it may be another's, see transaction.sql. */
+static bool
+is_answer(const PGresult *rows, int columns)
+{
+	return PQntuples(rows) == 1 && PQnfields(rows) == columns;
+}
+
+static bool
+judge_stray(struct lane *lane)
+{
+	store_trouble_set(lane->store, "%s: " STRAY_ANSWER, lane->host);
+	return false;
+}
+
 bool
 setup_judge(struct lane *lane, const struct batch *batch)
 {
@@ -262,9 +285,9 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		return judge_schema(lane, "0"); /* no such table: an empty database */
 	if (batch->error != NULL || batch->rows == NULL)
 		return judge_error(lane, batch);
-	bool asked = schema || batch->statement == STATEMENT_CHECK_SERVER;
-	if (asked && PQntuples(batch->rows) != 1)
-		return false;
+	if ((schema && !is_answer(batch->rows, 1)) ||
+	    (batch->statement == STATEMENT_CHECK_SERVER && !is_answer(batch->rows, SERVER_COLUMNS)))
+		return judge_stray(lane);
 	if (schema)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
 	if (batch->statement == STATEMENT_SESSION)
@@ -285,7 +308,7 @@ bool
 setup_judge_ping(struct lane *lane, const struct batch *batch)
 {
 	lane->pinged = false;
-	if (batch->rows != NULL && PQntuples(batch->rows) == 1)
+	if (batch->rows != NULL && is_answer(batch->rows, SERVER_COLUMNS))
 		return judge_server(lane, batch->rows);
 	store_trouble_set(lane->store, "%s does not answer a ping", lane->host);
 	return false;

@@ -1,10 +1,12 @@
 """A real PgBouncer between the daemon and PostgreSQL: what is acknowledged is stored, and what the daemon wants of a session holds
 for each transaction."""
+import os
 import signal
+import time
 
 from harness import equal, true
-from harness.faults import add_users
-from harness.pgbouncer import PgBouncer
+from harness.faults import add_users, wait_workers, workers
+from harness.pgbouncer import Deserter, PgBouncer
 from harness.phone import ALICE_PASSWORD
 from test_database import C1, Load, want_a_standby, want_no_standby
 
@@ -136,3 +138,57 @@ def test_pgbouncer_that_refuses(env):
     server.configure({"database": {"url": pooler.url(server.database) + "?options=-c%20lock_timeout%3D100"}})
     server.launch()
     server.wait_log(r"db\.down .*unsupported startup parameter: options")
+
+
+def test_a_standby_behind_it_is_promoted(env):
+    """As when PgBouncer leads to it too early. It goes on telling clients what server it saw first, so that libpq, asked for
+    target_session_attrs, would refuse it until PgBouncer is restarted; the daemon asks the server itself."""
+    server, pooler, cluster = pooled(env)
+    standby = env.standby_place()
+    standby.follow(cluster)
+    pooler.lead_to(standby)
+    pooler.say("reload")
+    server.launch()
+    server.wait_log(r"db\.down .*is read-only")
+    equal(server.health()[0], 503, "/readyz")
+    cluster.kill()
+    standby.promote()
+    server.database.cluster = standby
+    server.wait_ready()
+    server.phone().reg(C1).expect(200)
+
+
+def test_answers_for_somebody_else_acknowledge_nothing(env):
+    """PgBouncer before 1.23 gives a server away whose client has gone with answers still to come, here what a commit that was done
+    answers. Who gets it must not take that for its own: the row is locked, and nothing is stored."""
+    changes = {**UNNAMED, "database": {"statements": "unnamed", "connections_per_worker": 1, "batch_rows": 1}}
+    server, pooler, _ = pooled(env, changes=changes, auth_type="trust", default_pool_size=1)
+    server.start()
+    phone = server.phone("tcp")
+    phone.reg(C1).expect(200)
+    with server.database.locked("select from aor where aor = 'alice@example.com' for update"):
+        for _ in range(12):
+            deserter = Deserter(pooler, server.database)
+            deserter.send("select 1 as n", "select 1 as n from pg_sleep(0.2)")
+            phone.send(phone.authorize(phone.register_request(C1)))
+            time.sleep(0.05)
+            deserter.leave()
+            answer = phone.receive(timeout=12)
+            true(answer.status in (500, 503), "answer %d while nobody may store it" % answer.status)
+            server.wait(lambda: server.health()[0] == 200, "ready")
+    server.wait_log("an answer that belongs to another connection of the pooler")
+
+
+def test_answers_for_a_worker_that_was_killed_go_to_nobody(env):
+    """PgBouncer before 1.23 gives a server away whose client has gone with answers still to come. Who gets it would take them for its
+    own, and answer 200 to what is not stored."""
+    server, _, _ = pooled(env, changes={**UNNAMED, "server": {"workers": "2"}}, default_pool_size=2)
+    server.start()
+    load = Load(server, 40)
+    with load:
+        for _ in range(12):
+            load.more(60)
+            os.kill(workers(server)[0], signal.SIGKILL)
+            wait_workers(server, 2)
+        load.more()
+    load.judge(silence=True)

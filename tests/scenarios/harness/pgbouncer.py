@@ -2,6 +2,8 @@
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -79,3 +81,36 @@ class PgBouncer:
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
+
+
+def message(kind, body):
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def statement(sql):
+    """Parse, Bind, Describe, Execute and Sync."""
+    return (message(b"P", b"\0" + sql.encode() + b"\0\0\0") + message(b"B", bytes(8)) + message(b"D", b"P\0") +
+            message(b"E", bytes(5)) + message(b"S", b""))
+
+
+class Deserter:
+    """Sends several statements at once and leaves behind the first answer; PgBouncer must trust who logs in."""
+
+    def __init__(self, pooler, database):
+        self.wire = socket.create_connection(("127.0.0.1", pooler.port), timeout=10)
+        body = struct.pack("!I", 3 << 16) + b"user\0rollcall\0database\0%s\0\0" % database.name.encode()
+        self.wire.sendall(struct.pack("!I", len(body) + 4) + body)
+        self.await_ready()
+
+    def await_ready(self):
+        """ReadyForQuery is the last that is sent."""
+        heard = b""
+        while not heard.endswith(b"Z\0\0\0\5I"):
+            heard += self.wire.recv(4096)
+
+    def send(self, *statements):
+        self.wire.sendall(b"".join(map(statement, statements)))
+        self.await_ready()
+
+    def leave(self):
+        self.wire.close()

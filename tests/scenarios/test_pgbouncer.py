@@ -111,6 +111,8 @@ def test_a_standby_that_is_away_does_not_use_up_connections(env):
     others = [server.phone(user="other%d" % n) for n in range(200)]
     for phone in others:
         phone.prepare()
+    bob = server.phone("tcp", user="bob")
+    bob.prepare()
     connects, most = server.counter("db_connects"), 0
     want_a_standby(server, cluster)
 
@@ -123,7 +125,7 @@ def test_a_standby_that_is_away_does_not_use_up_connections(env):
     server.wait(silent_often, "connections were silent and made anew", 60)
     want_no_standby(cluster)
     true(most <= 12, "%d backends for 4 connections" % most)
-    server.wait(lambda: server.phone(user="bob").reg(C1).status == 200, "bob is served")
+    server.wait(lambda: bob.exchange(bob.authorize(bob.register_request(C1))).status == 200, "bob is served")
 
 
 def test_prepared_statements_are_named_as_the_fault(env):

@@ -4,7 +4,7 @@ PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libssl-dev libpq-de
 	libjansson-dev libcurl4-openssl-dev uthash-dev libxxhash-dev libc-ares-dev"
 PACKAGES_RUN="postgresql-15 openssl curl"
 PACKAGES_TEST="check clang clang-format clang-tidy libclang-rt-14-dev python3 sip-tester sipsak baresip-core linphone-cli jq git
-	kamailio kamailio-postgres-modules haproxy valgrind fail2ban mandoc lintian iproute2"
+	kamailio kamailio-postgres-modules haproxy pgbouncer valgrind fail2ban mandoc lintian iproute2"
 PACKAGES_BENCH="python3 kamailio kamailio-postgres-modules kamailio-tls-modules" # the peer
 PACKAGES_PACKAGE="dpkg-dev scdoc" # for the Debian package
 

@@ -216,7 +216,7 @@ enum config_type {
 	  1, 64, NULL, RESTART, "")                                                                \
 	X(database, statements, config, database.prepared, CHOICE, "prepared", 0, 0,               \
 	  "unnamed prepared", RESTART,                                                             \
-	  "prepared | unnamed (needed behind PgBouncer < 1.21 in transaction mode)")               \
+	  "prepared | unnamed (needed behind PgBouncer in transaction mode)")                      \
 	X(database, connect_timeout, config, database.connect_timeout, DURATION, "5s", 100,        \
 	  CONFIG_MINUTE, NULL, RESTART, "to find its name, and as long again to connect")          \
 	X(database, query_timeout, config, database.query_timeout, DURATION, "5s", 100,            \
@@ -226,7 +226,7 @@ enum config_type {
 	X(database, queue_limit, config, database.queue_limit, COUNT, "20000", 1, 1000000, NULL,   \
 	  RESTART, "waiting requests per worker; over it 503")                                     \
 	X(database, batch_rows, config, database.batch_rows, COUNT, "64", 1, 1024, NULL, RESTART,  \
-	  "1 = one-row statements, for PgBouncer and distributed engines")                         \
+	  "1 = one-row statements, for distributed engines")                                       \
 	X(database, retries, config, database.retries, COUNT, "3", 0, 10, NULL, RESTART,           \
 	  "after a conflict or a lost connection")                                                 \
 	X(database, durability, config, database.allow_unsafe, CHOICE, "required", 0, 0,           \

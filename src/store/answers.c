@@ -280,11 +280,12 @@ complete_query(struct lane *lane, struct batch *batch)
 static bool
 complete_setup(struct lane *lane, const struct batch *batch)
 {
-	if (!setup_judge(lane, batch))
-		return false;
-	if (lane->in_flight == 0)
+	lane->refused = lane->refused || !setup_judge(lane, batch);
+	if (lane->in_flight > 0)
+		return true;
+	if (!lane->refused)
 		lane_ready(lane);
-	return true;
+	return !lane->refused;
 }
 
 static void
@@ -405,6 +406,26 @@ keep_first(PGresult **kept, PGresult *result)
 		clear(result);
 }
 
+/* Whatever else comes is another's too, so what became of ours is not known. */
+static bool
+stray(struct lane *lane)
+{
+	store_trouble_set(lane->store, "%s: " STRAY_ANSWER, lane->host);
+	return false;
+}
+
+/* What follows belongs to this batch. */
+static bool
+take_mark(struct lane *lane, struct batch *batch, PGresult *result)
+{
+	int last = PQnfields(result) - 1;
+	bool ours = PQntuples(result) == 1 && last >= 0 &&
+		    strcmp(PQgetvalue(result, 0, last), batch->mark) == 0;
+	clear(result);
+	batch->mark[0] = '\0';
+	return ours || stray(lane);
+}
+
 static bool
 take(struct lane *lane, PGresult *result)
 {
@@ -414,9 +435,11 @@ take(struct lane *lane, PGresult *result)
 	switch (PQresultStatus(result)) {
 	case PGRES_PIPELINE_SYNC:
 		PQclear(result);
-		return complete(lane, batch);
+		return batch->mark[0] == '\0' ? complete(lane, batch) : stray(lane);
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
+		if (batch->mark[0] != '\0')
+			return take_mark(lane, batch, result);
 		keep_first(&batch->rows, result);
 		return true;
 	case PGRES_PIPELINE_ABORTED:
@@ -425,7 +448,7 @@ take(struct lane *lane, PGresult *result)
 	default:
 		break;
 	}
-	bool over = ends_connection(result);
+	bool over = ends_connection(result) || batch->mark[0] != '\0';
 	if (over)
 		store_trouble_set(lane->store, "%s: %s", lane->host,
 				  sqlstate_of(result)[0] == '\0'

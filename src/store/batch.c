@@ -19,6 +19,7 @@ batch_new(struct lane *lane, enum batch_kind kind, enum statement statement)
 	batch->statement = statement;
 	batch->count = 0;
 	batch->query = NULL;
+	batch->mark[0] = '\0';
 	batch->sent_ms = loop_now_ms(lane->store->loop);
 	batch->sent_us = loop_now_us(lane->store->loop);
 	return batch;
@@ -144,9 +145,11 @@ put_columns(struct params *params, const struct store *store, const struct batch
 }
 
 static bool
-hand_over(struct lane *lane, const struct batch *batch)
+hand_over(struct lane *lane, struct batch *batch)
 {
 	const struct params *p = &lane->store->params;
+	if (!setup_send_transaction(lane, batch))
+		return false;
 	if (lane->store->settings.prepared)
 		return PQsendQueryPrepared(lane->conn, statement_name(batch->statement), p->count,
 					   p->values, p->lengths, p->formats, 0) == 1;
@@ -258,7 +261,8 @@ bool
 batch_send_query(struct lane *lane, struct store_query *query)
 {
 	struct batch *batch = batch_new(lane, BATCH_QUERY, STATEMENT_COUNT);
-	if (PQsendQueryParams(lane->conn, statement_find(query->name), query->param_count, NULL,
+	if (!setup_send_transaction(lane, batch) ||
+	    PQsendQueryParams(lane->conn, statement_find(query->name), query->param_count, NULL,
 			      query->params, NULL, NULL, 0) != 1)
 		return false;
 	list_remove(&query->link);

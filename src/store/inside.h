@@ -30,6 +30,9 @@ enum op_kind { OP_LOOKUP, OP_COMMIT };
 enum batch_kind { BATCH_SETUP, BATCH_PING, BATCH_LOOKUP, BATCH_COMMIT, BATCH_QUERY };
 
 /* One statement and its sync: one implicit transaction. */
+#define MARK_BYTES 17
+#define STRAY_ANSWER "an answer that belongs to another connection of the pooler"
+
 struct batch {
 	struct list link; /* in lane->flight, oldest first, or lane->spare */
 	enum batch_kind kind;
@@ -39,8 +42,10 @@ struct batch {
 	struct store_op **ops; /* room for batch_rows; NULL once completed */
 	uint32_t count;
 	struct store_query *query;
-	PGresult *rows;	 /* kept until the sync: only then is it committed */
-	PGresult *error; /* the first */
+	char mark[MARK_BYTES]; /* comes first, see transaction.sql; empty: nothing is wanted of it
+				*/
+	PGresult *rows;	       /* kept until the sync: only then is it committed */
+	PGresult *error;       /* the first */
 };
 
 enum lane_state { LANE_DOWN, LANE_RESOLVING, LANE_CONNECTING, LANE_CHECKING, LANE_UP };
@@ -48,6 +53,7 @@ enum lane_state { LANE_DOWN, LANE_RESOLVING, LANE_CONNECTING, LANE_CHECKING, LAN
 struct lane {
 	struct store *store;
 	enum lane_state state;
+	bool refused; /* by setup.c; it is closed when all answers are there */
 	struct watch watch;
 	PGconn *conn;
 	char host[280];		     /* "db1:5432", for people */
@@ -93,6 +99,7 @@ struct keys {
 struct orphans {
 	char sessions[ORPHANS_MAX][SESSION_BYTES];
 	uint32_t next, count;
+	bool nameless; /* one was lost that has no name */
 };
 
 /* Look-ups or commits that the database refuses, whatever row it is. */
@@ -275,9 +282,13 @@ bool setup_judge_ping(struct lane *lane, const struct batch *batch);
 /* The database's clock, as a ping brought it. */
 int64_t setup_clock_ms(const PGresult *rows);
 
+/* What session.sql does, for the statement that is sent next, when the session may be another's
+ * behind it. */
+bool setup_send_transaction(struct lane *lane, struct batch *batch);
+
 /* --- orphans.c */
-/* The lane of this session is lost; an empty name is none. */
-void orphans_add(struct store *store, const char *session);
+/* This lane, which was up, is lost. */
+void orphans_add(const struct lane *lane);
 /* Has those ended that wait for a standby; false when sending failed. */
 bool orphans_end(struct lane *lane);
 

@@ -211,7 +211,7 @@ connect_start(struct lane *lane, const struct resolved *resolved)
 		lane_lose(lane, false);
 		return;
 	}
-	lane->unreplicated = false;
+	lane->unreplicated = lane->refused = false;
 	PQsetNoticeReceiver(lane->conn, take_notice, lane);
 	explain_host(lane);
 	set_state(lane, LANE_CONNECTING);
@@ -306,7 +306,8 @@ lane_lose(struct lane *lane, bool timed_out)
 	loop_unwatch(store->loop, &lane->watch);
 	PQfinish(lane->conn);
 	lane->conn = NULL;
-	orphans_add(store, lane->session);
+	if (lane->state == LANE_UP)
+		orphans_add(lane);
 	lane->session[0] = '\0';
 	lane->silent = false;
 	set_state(lane, LANE_DOWN);

@@ -5,25 +5,41 @@
  * it was about is settled as if somebody had cancelled the wait: the outcome is unknown already,
  * and a sure look-up waits itself.
  *
- * Not behind a pooler, where the session is not ours to end: there none has a name, nor with
- * unnamed statements.
+ * Behind a pooler no session has a name, nor with unnamed statements: there those are ended that
+ * have waited for longer than we do.
  */
+#include <stdio.h>
+
 #include "inside.h"
 
 void
-orphans_add(struct store *store, const char *session)
+orphans_add(const struct lane *lane)
 {
-	struct orphans *orphans = &store->orphans;
-	if (session[0] == '\0')
+	struct orphans *orphans = &lane->store->orphans;
+	if (lane->session[0] == '\0') {
+		orphans->nameless = true;
 		return;
-	str_copy(orphans->sessions[orphans->next], SESSION_BYTES, str_of(session));
+	}
+	str_copy(orphans->sessions[orphans->next], SESSION_BYTES, str_of(lane->session));
 	orphans->next = (orphans->next + 1) % ORPHANS_MAX;
 	if (orphans->count < ORPHANS_MAX)
 		orphans->count++;
 }
 
-bool
-orphans_end(struct lane *lane)
+static bool
+end_nameless(struct lane *lane)
+{
+	char longest[24];
+	const char *const values[] = { longest };
+	if (!lane->store->orphans.nameless)
+		return true;
+	snprintf(longest, sizeof(longest), "%llums",
+		 (unsigned long long)lane->store->settings.query_timeout_ms);
+	return setup_send_text(lane, STATEMENT_END_NAMELESS, 1, values);
+}
+
+static bool
+end_named(struct lane *lane)
 {
 	const struct orphans *orphans = &lane->store->orphans;
 	char text[ORPHANS_MAX * SESSION_BYTES + sizeof("{}")];
@@ -38,4 +54,10 @@ orphans_end(struct lane *lane)
 	writer_char(&w, '}');
 	text[w.len] = '\0';
 	return setup_send_text(lane, STATEMENT_END_SESSIONS, 1, sessions);
+}
+
+bool
+orphans_end(struct lane *lane)
+{
+	return end_named(lane) && end_nameless(lane);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "inside.h"
 
@@ -33,22 +34,54 @@ send_prepare(struct lane *lane, enum statement statement)
 	       batch_post(lane, batch);
 }
 
+/* The parameters of session.sql and transaction.sql. */
+struct session_values {
+	char timeout[24];
+	const char *values[4]; /* the last is for transaction.sql alone */
+};
+
+static void
+session_values(const struct store *store, struct session_values *out)
+{
+	const struct store_settings *settings = &store->settings;
+	snprintf(out->timeout, sizeof(out->timeout), "%llums",
+		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
+	out->values[0] = out->timeout;
+	out->values[1] = LOCK_TIMEOUT;
+	out->values[2] = settings->commits ? "on" : "off";
+}
+
+bool
+setup_send_transaction(struct lane *lane, struct batch *batch)
+{
+	struct session_values session;
+	uint8_t random[(MARK_BYTES - 1) / 2];
+	struct writer w = writer_on(batch->mark, MARK_BYTES - 1);
+	if (lane->store->settings.prepared)
+		return true;
+	random_bytes(random, sizeof(random));
+	writer_hex(&w, random, sizeof(random));
+	batch->mark[w.len] = '\0';
+	session_values(lane->store, &session);
+	session.values[3] = batch->mark;
+	return PQsendQueryParams(lane->conn, statement_text(STATEMENT_TRANSACTION), 4, NULL,
+				 session.values, NULL, NULL, 0) == 1;
+}
+
 bool
 setup_send(struct lane *lane)
 {
-	const struct store_settings *settings = &lane->store->settings;
-	char timeout[24];
-	const char *const session[] = { timeout, LOCK_TIMEOUT, settings->commits ? "on" : "off" };
-	snprintf(timeout, sizeof(timeout), "%llums",
-		 (unsigned long long)settings->query_timeout_ms * STATEMENT_SHARE_PERCENT / 100);
+	bool prepared = lane->store->settings.prepared;
+	struct session_values session;
+	session_values(lane->store, &session);
 	if (!setup_send_text(lane, STATEMENT_CHECK_TIMELINE, 0, NULL) ||
 	    !setup_send_text(lane, STATEMENT_CHECK_SERVER, 0, NULL) ||
-	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL))
+	    !setup_send_text(lane, STATEMENT_CHECK_SCHEMA, 0, NULL) ||
+	    (prepared && !setup_send_text(lane, STATEMENT_SESSION, 3, session.values)) ||
+	    !orphans_end(lane))
 		return false;
-	if (!settings->prepared)
+	if (!prepared)
 		return true;
-	if (!setup_send_text(lane, STATEMENT_SESSION, 3, session) || !orphans_end(lane))
-		return false;
 	for (int i = 0; i < STATEMENT_PREPARED_COUNT; i++)
 		if (!send_prepare(lane, (enum statement)i))
 			return false;
@@ -82,7 +115,10 @@ enum {
 	IDENTITY,
 	AOR_LOGGED,
 	ENCODING,
-	OPEN_SCHEMAS
+	OPEN_SCHEMAS,
+	FULL_PAGE_WRITES,
+	STANDBY_HAS_IT,
+	SERVER_COLUMNS
 };
 
 /* Once for each process, as warn_of_clock: nothing that stops a registration of today. */
@@ -223,13 +259,28 @@ note_session(struct lane *lane, const char *session)
 	str_copy(lane->session, sizeof(lane->session), str_of(ours ? session : ""));
 }
 
+/* Behind a pooler it may be another's, see transaction.sql. */
+static bool
+is_answer(const PGresult *rows, int columns)
+{
+	return PQntuples(rows) == 1 && PQnfields(rows) == columns;
+}
+
+static bool
+judge_stray(struct lane *lane)
+{
+	store_trouble_set(lane->store, "%s: " STRAY_ANSWER, lane->host);
+	return false;
+}
+
 bool
 setup_judge(struct lane *lane, const struct batch *batch)
 {
 	const char *sqlstate =
 		batch->error == NULL ? "" : PQresultErrorField(batch->error, PG_DIAG_SQLSTATE);
 	bool schema = batch->statement == STATEMENT_CHECK_SCHEMA;
-	if (batch->statement == STATEMENT_END_SESSIONS)
+	if (batch->statement == STATEMENT_END_SESSIONS ||
+	    batch->statement == STATEMENT_END_NAMELESS)
 		return true; /* whatever came of it, the connection is good */
 	if (batch->statement == STATEMENT_CHECK_TIMELINE)
 		return timeline_judge(lane, batch->rows);
@@ -237,9 +288,9 @@ setup_judge(struct lane *lane, const struct batch *batch)
 		return judge_schema(lane, "0"); /* no such table: an empty database */
 	if (batch->error != NULL || batch->rows == NULL)
 		return judge_error(lane, batch);
-	bool asked = schema || batch->statement == STATEMENT_CHECK_SERVER;
-	if (asked && PQntuples(batch->rows) != 1)
-		return false;
+	if ((schema && !is_answer(batch->rows, 1)) ||
+	    (batch->statement == STATEMENT_CHECK_SERVER && !is_answer(batch->rows, SERVER_COLUMNS)))
+		return judge_stray(lane);
 	if (schema)
 		return judge_schema(lane, PQgetvalue(batch->rows, 0, 0));
 	if (batch->statement == STATEMENT_SESSION)
@@ -260,7 +311,7 @@ bool
 setup_judge_ping(struct lane *lane, const struct batch *batch)
 {
 	lane->pinged = false;
-	if (batch->rows != NULL && PQntuples(batch->rows) == 1)
+	if (batch->rows != NULL && is_answer(batch->rows, SERVER_COLUMNS))
 		return judge_server(lane, batch->rows);
 	store_trouble_set(lane->store, "%s does not answer a ping", lane->host);
 	return false;

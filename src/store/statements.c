@@ -19,6 +19,8 @@ static const char *const names[STATEMENT_COUNT] = {
 	[STATEMENT_CHECK_SCHEMA] = "check_schema",
 	[STATEMENT_SESSION] = "session",
 	[STATEMENT_END_SESSIONS] = "end_sessions",
+	[STATEMENT_END_NAMELESS] = "end_nameless",
+	[STATEMENT_TRANSACTION] = "transaction",
 };
 
 const char *

@@ -14,7 +14,7 @@
 #define TOLD_AGAIN_MS 60000u
 
 /* In the order of check_timeline.sql. */
-enum column { COLUMN_SYSTEM, COLUMN_TIMELINE };
+enum column { COLUMN_SYSTEM, COLUMN_TIMELINE, COLUMN_COUNT };
 
 static _Atomic uint64_t *
 newest(struct store *store)
@@ -27,7 +27,8 @@ newest(struct store *store)
 static uint64_t
 read_timeline(const PGresult *rows)
 {
-	if (rows == NULL || PQntuples(rows) != 1 || PQgetisnull(rows, 0, COLUMN_TIMELINE))
+	if (rows == NULL || PQntuples(rows) != 1 || PQnfields(rows) != COLUMN_COUNT ||
+	    PQgetisnull(rows, 0, COLUMN_TIMELINE))
 		return 0;
 	uint64_t system = strtoull(PQgetvalue(rows, 0, COLUMN_SYSTEM), NULL, 10);
 	uint64_t number = strtoull(PQgetvalue(rows, 0, COLUMN_TIMELINE), NULL, 16);

@@ -389,7 +389,7 @@ class Load:
         self.server.wait(lambda: self.statuses.get(200, 0) >= enough, "%d more answers 200: %s" % (count, self.statuses),
                          timeout)
 
-    def judge(self):
+    def judge(self, silence=False):
         """What was acknowledged is there, as it was then or newer, both contacts of one request."""
         rows = self.server.database.query("select username, min(cseq), max(cseq), count(*) from binding group by 1")
         stored = {user: (int(low), int(high), int(n)) for user, low, high, n in rows}
@@ -400,7 +400,8 @@ class Load:
                  % (user, number, low, self.sent[user]))
         extra = [user for user in stored if user.startswith("u") and stored[user][0] != stored[user][1]]
         equal(extra, [], "half applied")
-        equal(self.complaints, [], "unanswered")
+        if not silence:
+            equal(self.complaints, [], "unanswered")
 
 
 class Frozen:

@@ -103,11 +103,14 @@ parameters_of(const char *name, const char *sql, char *out, size_t cap)
 	scratch_exec("deallocate described");
 }
 
-/* In a procedure that is parsed when it is made, and remembers what it found. */
+/* In a procedure that is parsed when it is made, and remembers what it found: since PostgreSQL 14,
+ * and which functions a name can mean does not depend on the version. */
 static void
 look_for_decoys(const char *name, const char *parameters, const char *sql)
 {
 	const char *text[] = { sql };
+	if (PQserverVersion(scratch_connection()) < 140000)
+		return;
 	look_for_polymorphic(name, sql);
 	size_t cap = strlen(sql) + strlen(parameters) + 100;
 	char *procedure = malloc(cap);

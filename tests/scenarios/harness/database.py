@@ -13,7 +13,8 @@ from harness.digest import h
 from harness.faults import alive
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-PSQL = "/usr/lib/postgresql/15/bin/psql"  # that of the PATH is a script around it
+PROGRAMS = os.environ.get("ROLLCALL_POSTGRESQL", "/usr/lib/postgresql/15/bin")  # those of the PATH are scripts around them
+PSQL = os.path.join(PROGRAMS, "psql")
 DAEMON_PASSWORD = "rollcall-of-the-tests"
 
 
@@ -67,6 +68,7 @@ class OwnCluster(Cluster):
         self.run("create")
         self.read_password()
         self.start()
+        self.psql("template1", "revoke create on schema public from public")  # for PostgreSQL 13 and 14
         self.psql("postgres", "create database rollcall_template")
         self.psql("postgres", "create role rollcall login password '%s'" % DAEMON_PASSWORD)
         migrate("postgresql://postgres:%s@/rollcall_template?host=%s" % (self.password, self.sockets))
@@ -200,7 +202,7 @@ class Database:
     def dump(self, *options):
         """What restore() puts back, in place of what there is then with the option --clean."""
         done = subprocess.run(
-            [os.path.join(os.path.dirname(PSQL), "pg_dump"), *options, "-h", self.cluster.sockets, "-U", "postgres", self.name],
+            [os.path.join(PROGRAMS, "pg_dump"), *options, "-h", self.cluster.sockets, "-U", "postgres", self.name],
             capture_output=True, text=True, timeout=60, env={**os.environ, "PGPASSWORD": self.cluster.password})
         if done.returncode != 0:
             raise Failure("pg_dump: " + done.stderr)

@@ -186,7 +186,8 @@ def on_commit(database, body, user="alice"):
             %s
             return new;
         end $$;
-        create or replace trigger test_on_commit before update on aor for each row %s execute function test_on_commit();
+        drop trigger if exists test_on_commit on aor; -- create or replace is new in PostgreSQL 14
+        create trigger test_on_commit before update on aor for each row %s execute function test_on_commit();
     """ % (body, condition))
 
 

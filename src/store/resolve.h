@@ -41,8 +41,10 @@ struct resolve {
 
 void resolve_init(struct resolve *resolve, struct loop *loop,
 		  void (*done)(struct resolve *resolve));
-/* hosts and ports as libpq has them: comma lists; paths and addresses are left as they are. */
-void resolve_start(struct resolve *resolve, struct str hosts, struct str ports);
+/* As libpq has them: comma lists; paths and addresses are left as they are, and a host with one in
+ * addresses (hostaddr) has that. */
+void resolve_start(struct resolve *resolve, struct str hosts, struct str addresses,
+		   struct str ports);
 /* done() is not called any more. */
 void resolve_cancel(struct resolve *resolve);
 

@@ -825,6 +825,27 @@ START_TEST(durability_is_watched)
 }
 END_TEST
 
+/* A connection that was never lost is given up when one beside it, here of another store, has found
+ * a standby that was promoted; and while the server is the old primary it is not taken again */
+START_TEST(later_history_is_heard_of)
+{
+	struct bench bench;
+	_Atomic uint64_t timeline = 0;
+	scratch_reset();
+	bench_init(&bench);
+	bench.settings.node_timeline = &timeline;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	ck_assert_uint_ne(timeline, 0);
+	timeline++;
+	WAIT_UNTIL(&bench, strstr(store_trouble(bench.store), "is an old primary") != NULL);
+	ck_assert_int_ne(store_state(bench.store), STORE_UP);
+	timeline--;
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
 static unsigned connects_begun;
 PGconn *__real_PQconnectStartParams(const char *const *keywords, const char *const *values,
 				    int expand);
@@ -875,4 +896,4 @@ SUITE(lane, database_down_at_start, each_host_is_told, wrong_url_is_told,
       data_made_anew_is_another_server, read_only_server_is_refused, failover_drops_the_connection,
       lost_statements_are_prepared_again, next_host_is_tried, silent_host_is_passed_over,
       silent_address_is_passed_over, wrong_password_is_told, password_comes_later,
-      durability_is_watched, one_connect_at_a_time, unknown_name_is_told)
+      durability_is_watched, later_history_is_heard_of, one_connect_at_a_time, unknown_name_is_told)

@@ -243,6 +243,8 @@ read_time(struct request *rq)
  * A machine that was stopped and goes on, and a database whose place another one took, are noticed
  * with the first answer: what was judged until then was judged by a time that is wrong by as much,
  * and what it would store might be over already. What may be stored already is seen to its end.
+ * A time that is old, or behind by less than that, is only read again: it would be refused for
+ * ever.
  */
 static bool
 time_was_set(struct request *rq)
@@ -251,7 +253,7 @@ time_was_set(struct request *rq)
 	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
 	int64_t waited_ms = (int64_t)(loop_now_ms(all->loop) - rq->timed_ms);
 	bool set = llabs(now_ms - rq->registration.now_ms - waited_ms) > HELD_BACK_MAX_MS;
-	if (set || waited_ms > HELD_BACK_MAX_MS / 2)
+	if (set || now_ms - rq->registration.now_ms > HELD_BACK_MAX_MS / 2)
 		read_time(rq);
 	return set && !rq->registration.recheck;
 }

@@ -221,6 +221,8 @@ void store_clock_learn(struct store *store, int64_t clock_ms, uint64_t at_ms);
 /* --- timeline.c */
 /* Is it the history that was seen, or a later one, or does nobody know? */
 bool timeline_judge(struct lane *lane, const PGresult *rows);
+/* Is it still? */
+bool timeline_holds(struct lane *lane);
 /* The lane is used. */
 void timeline_note(const struct lane *lane);
 

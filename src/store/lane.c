@@ -255,11 +255,12 @@ connect_begin(struct lane *lane)
 	lane->host[0] = '\0';
 	lane->deadline_ms = loop_now_ms(store->loop) + store->settings.connect_timeout_ms;
 	set_state(lane, LANE_RESOLVING);
-	const char *host = option(store, "host");
-	if (host == NULL || option(store, "hostaddr") != NULL)
+	const char *hosts = option(store, "host"), *addresses = option(store, "hostaddr");
+	if (hosts == NULL && addresses == NULL)
 		connect_start(lane, NULL);
 	else
-		resolve_start(&store->resolve, str_of(host), str_of(option(store, "port")),
+		resolve_start(&store->resolve, str_of(hosts), str_of(addresses),
+			      str_of(option(store, "port")),
 			      store->settings.connect_timeout_ms / 4);
 }
 

@@ -171,15 +171,19 @@ host_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 	family_answered(arg, status, timeouts, info);
 }
 
-/* A path or an address needs no answer; a path has no address either. */
+/* A path or an address needs no answer, nor whose address is given; a path has no address either.
+ */
 static void
-note_host(struct resolve_host *host, struct str name, struct str port)
+note_host(struct resolve_host *host, struct str name, struct str address, struct str port)
 {
 	struct ip ip;
 	str_copy(host->name, sizeof(host->name), name);
 	str_copy(host->port, sizeof(host->port), port);
 	bool path = str_empty(name) || name.p[0] == '/' || name.p[0] == '@';
-	if (ip_parse(name, &ip)) {
+	if (!str_empty(address)) {
+		str_copy(host->addresses[0], sizeof(host->addresses[0]), address);
+		host->address_count = 1;
+	} else if (ip_parse(name, &ip)) {
 		struct writer w = writer_on(host->addresses[0], sizeof(host->addresses[0]) - 1);
 		ip_write(&w, &ip);
 		host->address_count = 1;
@@ -246,19 +250,21 @@ resolve_hurry(struct resolve *resolve)
 }
 
 void
-resolve_start(struct resolve *resolve, struct str hosts, struct str ports, uint64_t apart_ms)
+resolve_start(struct resolve *resolve, struct str hosts, struct str addresses, struct str ports,
+	      uint64_t apart_ms)
 {
-	struct str host, port;
+	struct str host, address, port;
 	bool more = true;
 	resolve_cancel(resolve);
 	for (resolve->host_count = 0; more && resolve->host_count < RESOLVE_HOSTS_MAX;) {
 		struct resolve_host *noted = &resolve->hosts[resolve->host_count++];
 		more = str_cut(hosts, ',', &host, &hosts);
+		more = str_cut(addresses, ',', &address, &addresses) || more;
 		/* one port serves all hosts; in a list each host has its own */
 		if (str_cut(ports, ',', &port, &ports) == false)
 			ports = port;
 		*noted = (struct resolve_host){ .resolve = resolve };
-		note_host(noted, host, port);
+		note_host(noted, host, address, port);
 	}
 	if (answered(resolve)) {
 		resolve->done(resolve);
@@ -346,7 +352,7 @@ resolve_name(const struct resolve *resolve, struct str address)
 	for (uint32_t i = 0; i < resolve->host_count; i++) {
 		const struct resolve_host *host = &resolve->hosts[i];
 		for (uint32_t k = 0; k < host->address_count; k++)
-			if (str_eq(str_of(host->addresses[k]), address))
+			if (host->name[0] != '\0' && str_eq(str_of(host->addresses[k]), address))
 				return host->name;
 	}
 	return NULL;

@@ -44,9 +44,11 @@ struct resolve {
 
 void resolve_init(struct resolve *resolve, struct loop *loop,
 		  void (*done)(struct resolve *resolve));
-/* hosts and ports as libpq has them: comma lists; paths and addresses are left as they are. What is
- * not answered after apart_ms is asked again for one family at a time. */
-void resolve_start(struct resolve *resolve, struct str hosts, struct str ports, uint64_t apart_ms);
+/* As libpq has them: comma lists; paths and addresses are left as they are, and a host with one in
+ * addresses (hostaddr) has that. What is not answered after apart_ms is asked again for one family
+ * at a time. */
+void resolve_start(struct resolve *resolve, struct str hosts, struct str addresses,
+		   struct str ports, uint64_t apart_ms);
 /* Time is up: ends with the hosts that are known. False, and nothing happens, when none is. */
 bool resolve_hurry(struct resolve *resolve);
 /* done() is not called any more. */

@@ -306,13 +306,14 @@ setup_judge(struct lane *lane, const struct batch *batch)
 	return judge_server(lane, batch->rows);
 }
 
-/* A server may be demoted, or made forgetful, under a connection that lives on. */
+/* A server may be demoted, or made forgetful, or another may have taken its place, under a
+ * connection that lives on. */
 bool
 setup_judge_ping(struct lane *lane, const struct batch *batch)
 {
 	lane->pinged = false;
 	if (batch->rows != NULL && is_answer(batch->rows, SERVER_COLUMNS))
-		return judge_server(lane, batch->rows);
+		return timeline_holds(lane) && judge_server(lane, batch->rows);
 	store_trouble_set(lane->store, "%s does not answer a ping", lane->host);
 	return false;
 }

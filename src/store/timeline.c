@@ -2,8 +2,9 @@
  * An old primary that comes back. A standby has taken its place, and it does not know that: it
  * takes writes as ever, without what was stored since. Who would connect to it, because its name
  * comes first in the URL, would serve other bindings than the connections beside it, and what it
- * stored nobody else would see. So of one cluster an older history than what was seen is not used.
- * That is no fence: a connection that was never lost notices nothing, nor who is started anew.
+ * stored nobody else would see. So of one cluster an older history than what was seen is not used,
+ * nor any longer, when a connection beside it finds a later one.
+ * That is no fence: who has never met the later one notices nothing, nor who is started anew.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -56,15 +57,32 @@ tell(struct lane *lane, uint64_t seen)
 	log_message(LOG_LEVEL_ERROR, "db.timeline", "%s", store->trouble);
 }
 
+static bool
+is_old(const struct lane *lane, uint64_t seen)
+{
+	return lane->timeline != 0 && same_cluster(lane->timeline, seen) && lane->timeline < seen;
+}
+
 bool
 timeline_judge(struct lane *lane, const PGresult *rows)
 {
 	uint64_t seen = *newest(lane->store);
 	lane->timeline = read_timeline(rows);
-	if (lane->timeline == 0 || !same_cluster(lane->timeline, seen) || lane->timeline >= seen)
+	if (!is_old(lane, seen))
 		return true;
 	tell(lane, seen);
 	lane->store->rotation++; /* or it would be the first to be asked again */
+	return false;
+}
+
+/* Behind a pooler it may lead to the later one by now: the next connection is judged anew. */
+bool
+timeline_holds(struct lane *lane)
+{
+	if (!is_old(lane, *newest(lane->store)))
+		return true;
+	store_trouble_set(lane->store, "%s was left: another connection found a later timeline",
+			  lane->host);
 	return false;
 }
 
@@ -73,8 +91,7 @@ timeline_note(const struct lane *lane)
 {
 	_Atomic uint64_t *of = newest(lane->store);
 	uint64_t seen = *of;
-	while (lane->timeline != 0 && lane->timeline != seen &&
-	       !(same_cluster(lane->timeline, seen) && lane->timeline < seen) &&
+	while (lane->timeline != 0 && lane->timeline != seen && !is_old(lane, seen) &&
 	       !atomic_compare_exchange_weak(of, &seen, lane->timeline))
 		;
 }

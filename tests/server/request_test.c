@@ -568,9 +568,31 @@ START_TEST(time_that_is_set_under_a_request)
 }
 END_TEST
 
+/* REG-DB-2: a step of less than ten seconds is no time that was set, and what it takes away of the
+ * time to store something is given back at once, looked up or remembered */
+START_TEST(time_that_is_set_by_less_under_a_request)
+{
+	struct site site;
+	site_init(&site);
+	site.settings.remembered_records = 10;
+	site_start(&site);
+	fake_store_set_delay(site.store, 100);
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned lookups = fake_store_lookups(site.store);
+		site_send(&site, (struct site_request){ .contact = C1, .cseq = i + 1 });
+		fake_store_set_offset(site.store, (int64_t)(i + 1) * 9950);
+		site_pass(&site, 1000);
+		ck_assert_int_eq(sent_status(&site, i), 200);
+		ck_assert_uint_le(fake_store_lookups(site.store) - lookups, 1);
+	}
+	ck_assert_uint_gt(site.stats.remembered_records[RECALL_HIT], 0);
+	site_close(&site);
+}
+END_TEST
+
 SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
       rfc2543_client, merged, copied_identity, cancelling, ack_is_silent, other_methods,
       udp_keepalives_are_silent, dropped_silently, faults_are_answered, failures_leave_after_20_ms,
       failures_keep_nobody_waiting, failures_look_alike_and_lock_nobody, evicted_transaction,
       time_never_goes_back, a_clock_that_was_wrong_leaves_nothing, time_is_held_back_by_ten_seconds,
-      time_that_is_set_under_a_request)
+      time_that_is_set_under_a_request, time_that_is_set_by_less_under_a_request)

@@ -694,6 +694,31 @@ START_TEST(silent_host_is_passed_over)
 }
 END_TEST
 
+/* The same where the URL has the address beside the name, or alone */
+START_TEST(silent_address_is_passed_over)
+{
+	static const char *const names[] = { "host=db1.invalid,%s", "host=,%s" };
+	unsigned port;
+	int fd = silent_host(&port);
+	scratch_reset();
+	const PGconn *c = scratch_connection();
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct bench bench;
+		char host[256], url[512];
+		snprintf(host, sizeof(host), names[i], PQhost(c));
+		snprintf(url, sizeof(url), "%s hostaddr=127.0.0.1, port=%u,%s dbname=%s user=%s",
+			 host, port, PQport(c), PQdb(c), PQuser(c));
+		bench_init(&bench);
+		bench.settings.url = url;
+		bench.settings.connect_timeout_ms = 400;
+		bench_start(&bench);
+		bench_wait_state(&bench, STORE_UP);
+		bench_close(&bench);
+	}
+	close(fd);
+}
+END_TEST
+
 /* operators.md section 10: who was tried, and what each of them did, in one line */
 START_TEST(each_host_is_told)
 {
@@ -810,6 +835,27 @@ START_TEST(durability_is_watched)
 }
 END_TEST
 
+/* A connection that was never lost is given up when one beside it, here of another store, has found
+ * a standby that was promoted; and while the server is the old primary it is not taken again */
+START_TEST(later_history_is_heard_of)
+{
+	struct bench bench;
+	_Atomic uint64_t timeline = 0;
+	scratch_reset();
+	bench_init(&bench);
+	bench.settings.node_timeline = &timeline;
+	bench_start(&bench);
+	bench_wait_state(&bench, STORE_UP);
+	ck_assert_uint_ne(timeline, 0);
+	timeline++;
+	WAIT_UNTIL(&bench, strstr(store_trouble(bench.store), "is an old primary") != NULL);
+	ck_assert_int_ne(store_state(bench.store), STORE_UP);
+	timeline--;
+	bench_wait_state(&bench, STORE_UP);
+	bench_close(&bench);
+}
+END_TEST
+
 static unsigned connects_begun;
 PGconn *__real_PQconnectStartParams(const char *const *keywords, const char *const *values,
 				    int expand);
@@ -859,5 +905,5 @@ SUITE(lane, database_down_at_start, each_host_is_told, wrong_url_is_told,
       newer_schema_is_no_matter_for_who_runs, newer_schema_is_no_matter_for_a_successor,
       data_made_anew_is_another_server, read_only_server_is_refused, failover_drops_the_connection,
       lost_statements_are_prepared_again, next_host_is_tried, silent_host_is_passed_over,
-      wrong_password_is_told, password_comes_later, durability_is_watched, one_connect_at_a_time,
-      unknown_name_is_told)
+      silent_address_is_passed_over, wrong_password_is_told, password_comes_later,
+      durability_is_watched, later_history_is_heard_of, one_connect_at_a_time, unknown_name_is_told)

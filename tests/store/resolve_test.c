@@ -162,7 +162,7 @@ START_TEST(a_silent_server_costs_little)
 	resolve_init(&resolve, loop, resolved);
 	done = false;
 	uint64_t began_ms = loop_now_ms(loop);
-	resolve_start(&resolve, STR("db.test"), STR("5432"), 20000);
+	resolve_start(&resolve, STR("db.test"), STR(""), STR("5432"), 20000);
 	while (!done && loop_now_ms(loop) - began_ms < 20000)
 		loop_turn(loop, 20);
 	ck_assert(done);

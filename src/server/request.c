@@ -237,6 +237,7 @@ read_time(struct request *rq)
 {
 	rq->registration.now_ms = registration_time(rq->all);
 	rq->timed_ms = loop_now_ms(rq->all->loop);
+	rq->until_ms = rq->registration.now_ms + HELD_BACK_MAX_MS;
 }
 
 /*
@@ -244,7 +245,8 @@ read_time(struct request *rq)
  * with the first answer: what was judged until then was judged by a time that is wrong by as much,
  * and what it would store might be over already. What may be stored already is seen to its end.
  * A time that is old, or behind by less than that, is only read again: it would be refused for
- * ever.
+ * ever. But what is tried again because nobody knows whether it was stored must be the same, or it
+ * would not be recognized: that only gets more time.
  */
 static bool
 time_was_set(struct request *rq)
@@ -253,8 +255,11 @@ time_was_set(struct request *rq)
 	int64_t now_ms = loop_real_ms(all->loop) + store_clock_offset_ms(all->store);
 	int64_t waited_ms = (int64_t)(loop_now_ms(all->loop) - rq->timed_ms);
 	bool set = llabs(now_ms - rq->registration.now_ms - waited_ms) > HELD_BACK_MAX_MS;
-	if (set || now_ms - rq->registration.now_ms > HELD_BACK_MAX_MS / 2)
+	bool late = now_ms > rq->until_ms - HELD_BACK_MAX_MS / 2;
+	if (set || (late && !rq->registration.recheck))
 		read_time(rq);
+	else if (late)
+		rq->until_ms = now_ms + HELD_BACK_MAX_MS;
 	return set && !rq->registration.recheck;
 }
 
@@ -362,7 +367,7 @@ commit(struct request *rq)
 	rq->server = store_server(rq->all->store);
 	rq->op.version = rq->registration.version;
 	rq->op.after = &rq->registration.after;
-	rq->op.until_ms = rq->registration.now_ms + HELD_BACK_MAX_MS;
+	rq->op.until_ms = rq->until_ms;
 	store_commit(rq->all->store, &rq->op);
 }
 

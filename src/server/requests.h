@@ -123,6 +123,7 @@ struct request {
 	struct gate_pass pass;
 	struct store_op op;
 	uint64_t timed_ms; /* when registration.now_ms was read, by the loop's clock */
+	int64_t until_ms;  /* when what is decided is too old to be stored */
 	uint64_t asked_ms; /* when the store was */
 	uint32_t before;   /* so many waited for it then */
 	struct fifo_entry trying;

@@ -590,9 +590,32 @@ START_TEST(time_that_is_set_by_less_under_a_request)
 }
 END_TEST
 
+/* REG-DB-5: until it is known what became of a commit, what is tried again is the same, however
+ * long that takes: only so is it recognized when it lands late */
+START_TEST(what_is_tried_again_is_the_same)
+{
+	struct site site;
+	site_init(&site);
+	site.settings.deadline_ms = 30000;
+	site_start(&site);
+	int64_t start_ms = loop_real_ms(site.loop);
+	fake_store_set_delay(site.store, 3000);
+	fake_store_next_commit(site.store, FAKE_COMMIT_LOST);
+	site_send(&site, (struct site_request){ .contact = C1 ";expires=100" });
+	site_pass(&site, 13000);
+	ck_assert_int_eq(sent_status(&site, 0), 100);
+	ck_assert_int_eq(sent_status(&site, 1), 200);
+	ck_assert_uint_eq(fake_store_commits(site.store), 2);
+	const struct record *row = fake_store_row(site.store, "alice@example.com");
+	ck_assert_int_eq(row->bindings[0].updated_ms, start_ms);
+	site_close(&site);
+}
+END_TEST
+
 SUITE(request, challenge_keeps_nothing, flood_of_unauthenticated_requests, retransmissions,
       rfc2543_client, merged, copied_identity, cancelling, ack_is_silent, other_methods,
       udp_keepalives_are_silent, dropped_silently, faults_are_answered, failures_leave_after_20_ms,
       failures_keep_nobody_waiting, failures_look_alike_and_lock_nobody, evicted_transaction,
       time_never_goes_back, a_clock_that_was_wrong_leaves_nothing, time_is_held_back_by_ten_seconds,
-      time_that_is_set_under_a_request, time_that_is_set_by_less_under_a_request)
+      time_that_is_set_under_a_request, time_that_is_set_by_less_under_a_request,
+      what_is_tried_again_is_the_same)
